@@ -1,17 +1,178 @@
+# Every command of Recserve. Files made live in $(STATE); a step is redone when what it reads changes.
 .DEFAULT_GOAL := help
+.DELETE_ON_ERROR:
+.SECONDARY:
 SHELL := /bin/bash
 
-PY := .venv/project/bin/python
-PROTOS := $(wildcard protos/recserve/v1/*.proto)
+PROFILE ?= full
+STATE   ?= build/$(PROFILE)
+DATA    ?=
+NOW     ?=
+USER_ID ?=
+TOPIC   ?= slice
+GATEWAY_PORT        ?= 50051
+HTTP_PORT           ?= 9464
+TRITON_GRPC_PORT    ?= 8001
+TRITON_HTTP_PORT    ?= 8000
+TRITON_METRICS_PORT ?= 8002
+WORKERS             ?= 2
+TORCH               ?= torch==2.13.0
+
+ifeq ($(PROFILE),quick)
+USERS   ?= 400
+CUTOFFS ?= 5
+else
+USERS   ?= 0
+CUTOFFS ?= 15
+endif
+
+export RECSERVE_STATE := $(abspath $(STATE))
+export RECSERVE_TRAINING_STATE := $(RECSERVE_STATE)
+export RECSERVE_TRAINING_PROFILE := $(PROFILE)
+export RECSERVE_STACK_STATE := $(RECSERVE_STATE)
+export RECSERVE_STACK_GATEWAY_PORT := $(GATEWAY_PORT)
+export RECSERVE_STACK_HTTP_PORT := $(HTTP_PORT)
+export RECSERVE_STACK_TRITON_GRPC_PORT := $(TRITON_GRPC_PORT)
+export RECSERVE_STACK_TRITON_HTTP_PORT := $(TRITON_HTTP_PORT)
+export RECSERVE_STACK_TRITON_METRICS_PORT := $(TRITON_METRICS_PORT)
+export RECSERVE_STACK_WORKERS := $(WORKERS)
+
+PY      := .venv/project/bin/python
+STACK   := $(PY) -m serving.local.stack
+GATEWAY := 127.0.0.1:$(GATEWAY_PORT)
+STEP     = @printf '\n\033[1m%s\033[0m\n' "$(1)"
+
+PROTOS   := $(wildcard protos/recserve/v1/*.proto)
+FEATURES := $(wildcard serving/features/*.py)
+MODELS   := $(wildcard training/*.py training/models/*.py) $(FEATURES) serving/stages/merge.py
+ENVS     := .venv/project/.done .venv/triton/.done
 
 help: ## Print every target
-	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F':.*## ' '{printf "  %-12s %s\n", $$1, $$2}'
+	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F':.*## ' '{split($$1, t, ":"); printf "  %-10s %s\n", t[1], $$2}'
 
-build/protos.done: $(PROTOS)
-	@mkdir -p build
-	$(PY) -m grpc_tools.protoc -I protos --python_out=protos --grpc_python_out=protos --pyi_out=protos $(PROTOS)
+## environments
+
+.venv/project/.done: requirements/project.lock requirements/data.lock requirements/install.sh
+	$(call STEP,Environment of the project)
+	@requirements/install.sh .venv/project "$(TORCH)" requirements/project.lock requirements/data.lock
 	@touch $@
+
+.venv/triton/.done: requirements/triton.lock requirements/install.sh
+	$(call STEP,Environment of the embedded Triton)
+	@requirements/install.sh .venv/triton "" requirements/triton.lock
+	@touch $@
+
+build/protos.done: $(PROTOS) .venv/project/.done
+	@mkdir -p build
+	@$(PY) -m grpc_tools.protoc -I protos --python_out=protos --grpc_python_out=protos --pyi_out=protos $(PROTOS)
+	@touch $@
+
+env: $(ENVS) build/protos.done ## Create both environments and the stubs
 
 protos: build/protos.done ## Generate the Python stubs from the protos
 
-.PHONY: help protos
+lock: .venv/project/.done ## Resolve requirements/*.in anew into the lock files
+	@$(PY) requirements/lock.py project data:no-deps triton
+
+## the offline flow
+
+$(STATE)/settings: FORCE
+	@mkdir -p $(STATE)
+	@echo "users=$(USERS) cutoffs=$(CUTOFFS) now=$(NOW) data=$(DATA)" | cmp -s - $@ || \
+		echo "users=$(USERS) cutoffs=$(CUTOFFS) now=$(NOW) data=$(DATA)" > $@
+
+$(STATE)/dataset/dataset.yaml: $(wildcard training/datasets/*.py) $(STATE)/settings | env
+	$(call STEP,Data set)
+	@$(PY) -m training.datasets --out $(STATE)/dataset --users $(USERS)
+
+$(STATE)/prepared/features.yaml: $(STATE)/dataset/dataset.yaml $(wildcard training/prepare/*.py)
+	$(call STEP,Preparation)
+	@$(PY) -m training.prepare --state $(STATE) --cutoffs $(CUTOFFS) $(if $(NOW),--now $(NOW))
+
+$(STATE)/feast/materialized.done: $(STATE)/prepared/features.yaml $(FEATURES) training/materialize.py \
+		$(wildcard feature_repo/*.py feature_repo/features/*.py feature_repo/*.yaml)
+	$(call STEP,Features: feast apply and materialize)
+	@$(STACK) up redis
+	@$(PY) -m training.materialize --state $(STATE)
+	@touch $@
+
+$(STATE)/models/retriever.ckpt: $(STATE)/prepared/features.yaml $(MODELS)
+	$(call STEP,Training: two-tower retriever)
+	@$(PY) -m training.train_retriever --state $(STATE)
+
+$(STATE)/models/ranker.ckpt: $(STATE)/models/retriever.ckpt
+	$(call STEP,Training: ranker)
+	@$(PY) -m training.train_ranker --state $(STATE)
+
+$(STATE)/bundles/exported.done: $(STATE)/models/ranker.ckpt
+	$(call STEP,Export: bundle with parity check)
+	@$(PY) -m training.export --state $(STATE)
+	@touch $@
+
+$(STATE)/snapshots/built.done: $(STATE)/bundles/exported.done $(STATE)/feast/materialized.done
+	$(call STEP,Item snapshot)
+	@$(STACK) up redis
+	@$(PY) -m serving.features.snapshot build --bundle $(STATE)/bundles/current --state $(STATE)
+	@touch $@
+
+$(STATE)/evaluated.done: $(STATE)/bundles/exported.done
+	$(call STEP,Evaluation)
+	@$(PY) -m training.evaluate --state $(STATE)
+	@$(PY) -m training.report --state $(STATE)
+	@touch $@
+
+## the running system
+
+start: $(STATE)/evaluated.done $(STATE)/snapshots/built.done ## All of up but the demo
+	@$(STACK) up
+
+up: start ## Set up, train, serve and show recommendations (PROFILE=quick: a subset)
+	@$(PY) -m training.demo --state $(STATE) --endpoint $(GATEWAY) $(if $(USER_ID),--user $(USER_ID))
+
+demo: ## Ask the running gateway again (USER_ID=... for one person)
+	@$(PY) -m training.demo --state $(STATE) --endpoint $(GATEWAY) $(if $(USER_ID),--user $(USER_ID))
+
+score: ## Score the running gateway on the held-out fortnight
+	@$(PY) -m training.score --state $(STATE) --endpoint $(GATEWAY)
+
+final: ## Refit at the end of week 50, score weeks 51-52 once, log the figures
+	@$(PY) -m training.final check
+	@$(MAKE) --no-print-directory start score STATE=build/final NOW=2017-12-11T05:00:00Z
+	@$(PY) -m training.final log --state build/final
+	@$(MAKE) --no-print-directory down STATE=build/final
+
+status: ## Show the processes, ports, bundle and snapshot
+	@$(STACK) status
+
+logs: ## Show the logs of the local processes
+	@$(STACK) logs
+
+down: ## Stop the local processes; data stays
+	@if [ -x $(PY) ]; then $(STACK) down; fi
+
+clean: down ## Stop, and remove everything made for this profile
+	@rm -rf $(STATE)
+
+## checks
+
+test: env ## Unit, integration and end-to-end tests, with the real servers
+	@$(PY) -m pytest
+
+accept: env ## One PASS or FAIL a point: make accept TOPIC=slice
+	@$(PY) -m pytest tests/acceptance/$(TOPIC) -c tests/acceptance/pytest.ini
+
+check: env ## Lint, types, protos, import direction; writes nothing
+	@.venv/project/bin/ruff check .
+	@.venv/project/bin/ruff format --check .
+	@.venv/project/bin/mypy
+	@.venv/project/bin/buf lint
+	@.venv/project/bin/buf breaking --against protos/baseline/recserve.binpb
+	@$(PY) -m pytest -q tests/meta
+
+fix: env ## Format and mend what can be mended
+	@.venv/project/bin/ruff check --fix .
+	@.venv/project/bin/ruff format .
+
+FORCE:
+
+.PHONY: help env protos lock start up demo score final status logs down clean test accept check fix FORCE

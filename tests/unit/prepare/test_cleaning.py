@@ -1,0 +1,70 @@
+from datetime import UTC, datetime
+
+import polars as pl
+import pytest
+
+from training.prepare.clean import catalogue, clean_events, problems
+
+TIME = datetime(2024, 1, 1, tzinfo=UTC)
+GOOD = {
+    "user_id": 1,
+    "item_id": 2,
+    "kind": "purchase",
+    "time": TIME,
+    "group": 3,
+    "quantity": 1.0,
+    "value": 2.0,
+}
+
+
+def frame(*changes: dict) -> pl.LazyFrame:
+    schema = {"user_id": pl.Int64, "item_id": pl.Int64, "kind": pl.String}
+    schema |= {"time": pl.Datetime("us", "UTC"), "group": pl.Int64}
+    schema |= {"quantity": pl.Float64, "value": pl.Float64}
+    return pl.LazyFrame([GOOD | change for change in changes], schema=schema)
+
+
+@pytest.mark.parametrize(
+    "bad",
+    [
+        {"user_id": None},
+        {"item_id": None},
+        {"group": None},
+        {"time": None},
+        {"quantity": 0.0},
+        {"quantity": -1.0},
+        {"quantity": None},
+        {"quantity": float("nan")},
+        {"quantity": float("inf")},
+        {"value": 0.0},
+        {"value": float("nan")},
+        {"kind": "click"},
+    ],
+)
+def test_a_line_that_is_no_purchase_is_left_out(bad: dict) -> None:
+    assert clean_events(frame(bad)).collect().is_empty()
+    assert clean_events(frame({})).collect().height == 1
+
+
+def test_what_is_left_out_is_counted_by_reason() -> None:
+    found = problems(frame({}, {"quantity": 0.0}, {"value": None}, {"user_id": None})).collect()
+    assert found.row(0, named=True) == {
+        "lines": 4,
+        "without_id": 1,
+        "without_time": 0,
+        "without_quantity": 1,
+        "without_value": 1,
+    }
+
+
+def test_a_basket_holds_an_item_once_with_its_lines_added_up() -> None:
+    row = clean_events(frame({}, {"quantity": 2.0, "value": 3.0})).collect().row(0, named=True)
+    assert (row["quantity"], row["value"]) == (3.0, 5.0)
+
+
+def test_the_catalogue_counts_events_before_now_alone() -> None:
+    later = datetime(2024, 2, 1, tzinfo=UTC)
+    events = frame({"group": 1}, {"group": 2}, {"item_id": 9}, {"item_id": 9, "time": later})
+    cleaned = clean_events(events)
+    assert catalogue(cleaned, later, 2).collect()["item_id"].to_list() == [2]
+    assert catalogue(cleaned, later, 1).collect()["item_id"].to_list() == [2, 9]

@@ -1,0 +1,31 @@
+"""Gets a data set: `python -m training.datasets --name complete_journey --out FOLDER`."""
+
+import argparse
+import sys
+from pathlib import Path
+
+from rich.console import Console
+
+from training.datasets import complete_journey
+from training.datasets.errors import DataSetError
+
+CONVERTERS = {complete_journey.NAME: complete_journey.convert}
+
+
+def main() -> int:
+    parser = argparse.ArgumentParser(prog="python -m training.datasets")
+    parser.add_argument("--name", choices=sorted(CONVERTERS), default=complete_journey.NAME)
+    parser.add_argument("--out", type=Path, required=True)
+    parser.add_argument("--users", type=int, default=0, help="keep that many users; 0 keeps all")
+    given = parser.parse_args()
+    console = Console()
+    try:
+        CONVERTERS[given.name](given.out, given.users, console)
+    except DataSetError as error:
+        console.print(f"[red]data set:[/red] {error}")
+        return 1
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,1 @@
+"""Models: the nn.Module that ships and the LightningModule that teaches it, a file each."""

@@ -1,0 +1,224 @@
+"""Prepares a data set: `python -m training.prepare --state FOLDER [--now TIME] [--cutoffs N]`.
+
+Reads `<state>/dataset`, writes `<state>/prepared` whole or not at all. Everything is computed as
+known at each of N fortnightly cut-offs, the last of which is now.
+"""
+
+import argparse
+import json
+import sys
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+import polars as pl
+import yaml
+from rich.console import Console
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+
+from training.datasets.errors import DataSetError
+from training.datasets.folder import replacing
+from training.prepare import clean
+from training.prepare.contract import DataSet, open_data_set
+from training.prepare.keys import item_keys, with_keys
+from training.prepare.statistics import FIRST_ROW, statistics, vocabulary
+from training.prepare.targets import targets
+from training.prepare.views import HORIZON, View, as_contract, field_dtype, max_length, views
+
+
+def main() -> int:
+    parser = argparse.ArgumentParser(prog="python -m training.prepare")
+    parser.add_argument("--state", type=Path, required=True)
+    parser.add_argument("--now", type=datetime.fromisoformat, help="default: the data set's own")
+    parser.add_argument("--cutoffs", type=int, default=15, help="3 or more, a fortnight apart")
+    given = parser.parse_args()
+    console = Console()
+    try:
+        prepare(given.state, given.now, given.cutoffs, console)
+    except DataSetError as error:
+        console.print(f"[red]prepare:[/red] {error}")
+        return 1
+    return 0
+
+
+def prepare(state: Path, now: datetime | None, count: int, console: Console) -> None:
+    """Writes `<state>/prepared`.
+
+    Raises:
+        DataSetError: too few cut-offs, no time zone, or no clean events before now.
+    """
+    data = open_data_set(state / "dataset")
+    cutoffs = _cutoffs(now or data.default_now, count)
+    _print_cleaning(data, console)
+    cleaned = clean.clean_events(data.events)
+    known_items = _catalogue(data, cleaned, cutoffs[-1])
+    # Both are used by every view at every cut-off: collected once.
+    events = _keyed_events(data, cleaned, known_items).collect(engine="streaming").lazy()
+    with replacing(state / "prepared") as folder:
+        written = _write_views(folder, views(data, events, known_items), cutoffs, console)
+        _write_vocabularies(folder, data, known_items, written)
+        trained = [t for t in cutoffs if t + 2 * HORIZON <= cutoffs[-1]]
+        _write_statistics(folder, written, trained)
+        pl.concat([targets(events, t, HORIZON) for t in cutoffs[:-1]]).sink_parquet(
+            folder / "targets.parquet"
+        )
+        _write_features(folder, data, cutoffs, written)
+    console.print(f"{state / 'prepared'}: {known_items.height:,} items, {len(cutoffs)} cut-offs")
+
+
+def _cutoffs(now: datetime, count: int) -> list[datetime]:
+    if now.tzinfo is None:
+        raise DataSetError(f"now is {now.isoformat()}, without a time zone; add one, such as Z")
+    if count < 3:
+        raise DataSetError(f"cutoffs is {count}; training, validation and now need at least 3")
+    return [now.astimezone(UTC) - HORIZON * back for back in reversed(range(count))]
+
+
+def _print_cleaning(data: DataSet, console: Console) -> None:
+    found = clean.problems(data.events).collect(engine="streaming").row(0, named=True)
+    total = found.pop("lines")
+    left_out = ", ".join(f"{count:,} {reason.replace('_', ' ')}" for reason, count in found.items())
+    console.print(f"{data.name}: {total:,} event lines; left out: {left_out}")
+
+
+def _catalogue(data: DataSet, cleaned: pl.LazyFrame, now: datetime) -> pl.DataFrame:
+    ids = clean.catalogue(cleaned, now, data.min_events)
+    found = (
+        data.items.unique("item_id").join(ids, on="item_id", how="semi").collect(engine="streaming")
+    )
+    if found.is_empty():
+        raise DataSetError(
+            f"no item of items.parquet has {data.min_events} clean events before "
+            f"{now.isoformat()}; lower catalogue.min_events in dataset.yaml, or set a later now"
+        )
+    return item_keys(found, data.id_kind).sort("item_key")
+
+
+def _keyed_events(data: DataSet, cleaned: pl.LazyFrame, known_items: pl.DataFrame) -> pl.LazyFrame:
+    columns = list(data.affinity_columns)
+    keyed = with_keys(known_items.select("item_id", "item_key", *columns), columns)
+    return cleaned.join(keyed.lazy(), on="item_id")
+
+
+def _write_views(
+    folder: Path, wanted: list[View], cutoffs: list[datetime], console: Console
+) -> dict[str, tuple[View, pl.Schema]]:
+    (folder / "views").mkdir()
+    known_at = datetime.now(UTC)
+    written: dict[str, tuple[View, pl.Schema]] = {}
+    columns = (
+        TextColumn("{task.description}"),
+        BarColumn(),
+        MofNCompleteColumn(),
+        TimeRemainingColumn(),
+    )
+    with Progress(*columns, console=console) as progress:
+        for view in wanted:
+            task = progress.add_task(f"{view.name:<15}", total=len(cutoffs))
+            parts = []
+            for cutoff in cutoffs:
+                parts.append(as_contract(view.at(cutoff), cutoff, known_at).collect())
+                progress.advance(task)
+            frame = pl.concat(parts).sort(f"{view.entity}_id", "event_timestamp")
+            frame.write_parquet(folder / "views" / f"{view.name}.parquet", row_group_size=50_000)
+            written[view.name] = (view, frame.schema)
+    return written
+
+
+def _write_vocabularies(
+    folder: Path,
+    data: DataSet,
+    known_items: pl.DataFrame,
+    written: dict[str, tuple[View, pl.Schema]],
+) -> None:
+    (folder / "vocabularies").mkdir()
+    for name, (_, schema) in written.items():
+        texts = [c for c, t in schema.items() if t == pl.String and c not in ("user_id", "item_id")]
+        frame = (
+            pl.read_parquet(folder / "views" / f"{name}.parquet", columns=texts) if texts else None
+        )
+        for column in texts if frame is not None else []:
+            vocabulary(frame[column]).write_parquet(folder / "vocabularies" / f"{column}.parquet")
+    rows = pl.int_range(FIRST_ROW, FIRST_ROW + known_items.height, dtype=pl.Int32, eager=True)
+    title = pl.col(data.title) if data.title else pl.col("item_id").cast(pl.String)
+    columns = (*data.categories, *data.brands, *data.item_categoricals)
+    listed = known_items.select(
+        "item_key",
+        pl.col("item_id").cast(pl.String),
+        rows.alias("row"),
+        title.alias("title"),
+        *columns,
+    )
+    listed.write_parquet(folder / "catalogue.parquet")
+    listed.select(key="item_key", row="row", text="item_id").write_parquet(
+        folder / "vocabularies" / "item.parquet"
+    )
+
+
+def _write_statistics(
+    folder: Path, written: dict[str, tuple[View, pl.Schema]], trained: list[datetime]
+) -> None:
+    found: dict[str, dict[str, float]] = {}
+    for name, (_, schema) in written.items():
+        floats = [c for c, t in schema.items() if t == pl.Float32]
+        if floats:
+            frame = (
+                pl.scan_parquet(folder / "views" / f"{name}.parquet")
+                .filter(pl.col("event_timestamp").is_in(trained))
+                .select(floats)
+                .collect()
+            )
+            found |= statistics(name, frame, floats)
+    (folder / "statistics.json").write_text(json.dumps(found, indent=1, sort_keys=True))
+
+
+def _write_features(
+    folder: Path,
+    data: DataSet,
+    cutoffs: list[datetime],
+    written: dict[str, tuple[View, pl.Schema]],
+) -> None:
+    fields = {
+        name: [
+            _field(column, dtype)
+            for column, dtype in schema.items()
+            if column not in ("user_id", "item_id", "event_timestamp", "created_timestamp")
+        ]
+        for name, (_, schema) in sorted(written.items())
+    }
+    described = {
+        name: {
+            "entity": written[name][0].entity,
+            "max_age_s": written[name][0].max_age_s,
+            "fields": listed,
+        }
+        for name, listed in fields.items()
+    }
+    document = {
+        "version": 1,
+        "project": data.name,
+        "id_kind": data.id_kind,
+        "now": _iso(cutoffs[-1]),
+        "horizon_days": HORIZON // timedelta(days=1),
+        "cutoffs": [_iso(cutoff) for cutoff in cutoffs],
+        "views": described,
+        "services": {
+            service: {name: [f["name"] for f in listed] for name, listed in fields.items()}
+            for service in ("retriever", "ranker")
+        },
+    }
+    (folder / "features.yaml").write_text(yaml.safe_dump(document, sort_keys=False))
+
+
+def _field(name: str, dtype: pl.DataType) -> dict[str, str | int]:
+    field: dict[str, str | int] = {"name": name, "dtype": field_dtype(dtype)}
+    if isinstance(dtype, pl.List):
+        field["max_length"] = max_length(name)
+    return field
+
+
+def _iso(instant: datetime) -> str:
+    return instant.strftime("%Y-%m-%dT%H:%M:%SZ")
+
+
+if __name__ == "__main__":
+    sys.exit(main())

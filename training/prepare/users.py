@@ -1,0 +1,128 @@
+"""User features as known at a cut-off: every function uses events before it alone.
+
+`events` are clean purchases of catalogue items with columns user_id, item_id, item_key, group,
+time, quantity, value and the items' affinity columns as keys. Decay is by half-life, as in personal
+purchase counts of the next-basket literature (Hu et al., TIFU-KNN, SIGIR 2020).
+"""
+
+from collections.abc import Sequence
+from datetime import datetime
+
+import polars as pl
+
+OWNED_LENGTH = 512
+RECENT_LENGTH = 64
+AFFINITY_LENGTH = 128
+HALF_LIFE_DAYS = 91.0
+WINDOWS_DAYS = (7, 28, 91, 364)
+
+
+def age_days(cutoff: datetime, column: str = "time") -> pl.Expr:
+    return (pl.lit(cutoff) - pl.col(column)).dt.total_microseconds() / 86_400e6
+
+
+def decay(cutoff: datetime, half_life_days: float) -> pl.Expr:
+    """0.5 to the power of age over half-life: 1 for an event at the cut-off."""
+    return (age_days(cutoff) * (-0.6931471805599453 / half_life_days)).exp()
+
+
+def mean_gap_days() -> pl.Expr:
+    """Mean days between the purchases of a group; null for a single one."""
+    span = (pl.col("time").max() - pl.col("time").min()).dt.total_microseconds() / 86_400e6
+    return pl.when(pl.len() > 1).then(span / (pl.len() - 1))
+
+
+def activity(events: pl.LazyFrame, cutoff: datetime) -> pl.LazyFrame:
+    """Baskets, items and value over several windows, recency, rhythm, share of repeats."""
+    known = events.filter(pl.col("time") < cutoff).with_columns(
+        age=age_days(cutoff),
+        repeat=pl.col("time").rank("ordinal").over("user_id", "item_key") > 1,
+    )
+    baskets = (
+        known.group_by("user_id", "group")
+        .agg(pl.col("time").min())
+        .group_by("user_id")
+        .agg(basket_interval_days=mean_gap_days())
+    )
+    return (
+        known.group_by("user_id")
+        .agg(
+            *[f for days in WINDOWS_DAYS for f in _window(days)],
+            days_since_last=pl.col("age").min(),
+            days_since_first=pl.col("age").max(),
+            distinct_items=pl.col("item_key").n_unique(),
+            items_per_basket=pl.len() / pl.col("group").n_unique(),
+            value_per_item=pl.col("value").sum() / pl.col("quantity").sum(),
+            repeat_share_91d=pl.col("repeat").filter(pl.col("age") <= 91).mean(),
+            value_per_line_91d=pl.col("value").filter(pl.col("age") <= 91).mean(),
+        )
+        .join(baskets, on="user_id")
+    )
+
+
+def _window(days: int) -> list[pl.Expr]:
+    inside = pl.col("age") <= days
+    return [
+        pl.col("group").filter(inside).n_unique().alias(f"baskets_{days}d"),
+        inside.sum().alias(f"items_{days}d"),
+        pl.col("value").filter(inside).sum().alias(f"value_{days}d"),
+    ]
+
+
+def history(events: pl.LazyFrame, cutoff: datetime) -> pl.LazyFrame:
+    """What the user bought: items by decayed count, and the latest events, newest first."""
+    known = events.filter(pl.col("time") < cutoff)
+    owned = (
+        known.group_by("user_id", "item_key")
+        .agg(
+            score=decay(cutoff, HALF_LIFE_DAYS).sum(),
+            count=pl.len().cast(pl.Float32),
+            last_s=pl.col("time").max().dt.epoch("s"),
+            interval=mean_gap_days().fill_null(float("nan")),
+        )
+        .sort("user_id", "score", "item_key", descending=[False, True, False])
+        .group_by("user_id", maintain_order=True)
+        .agg(pl.all().head(OWNED_LENGTH))
+        .rename(
+            {
+                "item_key": "owned_item",
+                "score": "owned_score",
+                "count": "owned_count",
+                "last_s": "owned_last_s",
+                "interval": "owned_interval_days",
+            }
+        )
+    )
+    recent = (
+        known.sort("time", "item_key", descending=[True, False])
+        .group_by("user_id", maintain_order=True)
+        .agg(
+            recent_item=pl.col("item_key").head(RECENT_LENGTH),
+            recent_s=pl.col("time").dt.epoch("s").head(RECENT_LENGTH),
+        )
+    )
+    return owned.join(recent, on="user_id")
+
+
+def affinity(events: pl.LazyFrame, cutoff: datetime, columns: Sequence[str]) -> pl.LazyFrame:
+    """For each item column, the user's share of decayed purchases by value, largest first."""
+    known = events.filter(pl.col("time") < cutoff).with_columns(
+        weight=decay(cutoff, HALF_LIFE_DAYS)
+    )
+    users = known.select("user_id").unique()
+    for column in columns:
+        users = users.join(_shares(known, column), on="user_id", how="left")
+    return users
+
+
+def _shares(known: pl.LazyFrame, column: str) -> pl.LazyFrame:
+    key, share = f"{column}_key", f"{column}_share"
+    return (
+        known.group_by("user_id", pl.col(column).alias(key))
+        .agg(pl.col("weight").sum().alias(share))
+        .with_columns(pl.col(share) / pl.col(share).sum().over("user_id"))
+        .filter(pl.col(key) >= 0)
+        .sort("user_id", share, key, descending=[False, True, False])
+        .group_by("user_id", maintain_order=True)
+        .agg(pl.col(key).head(AFFINITY_LENGTH), pl.col(share).head(AFFINITY_LENGTH))
+    )

@@ -1,0 +1,105 @@
+"""Settings of the offline jobs: environment variables RECSERVE_TRAINING_*, read once.
+
+What the profile decides is a default; a setting given by name wins.
+"""
+
+import os
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Literal
+
+from pydantic import Field, ValidationError
+from pydantic_settings import BaseSettings, SettingsConfigDict
+
+from training.errors import SettingsError
+
+PREFIX = "RECSERVE_TRAINING_"
+QUICK = {
+    "retriever_epochs": 2,
+    "retriever_cutoffs": 5,
+    "ranker_epochs": 2,
+    "ranker_cutoffs": 2,
+}
+
+
+class TrainingSettings(BaseSettings):
+    """Every value is in the README's table of settings."""
+
+    model_config = SettingsConfigDict(env_prefix=PREFIX, frozen=True, extra="forbid")
+
+    state: Path = Path("build/full")
+    profile: Literal["full", "quick"] = "full"
+    seed: int = Field(default=7, ge=0, lt=2**32)
+    horizon_days: int = Field(default=14, ge=1, le=365)
+    threads: int = Field(default=0, ge=0, le=256)  # 0: as many as the machine has cores
+
+    retriever_epochs: int = Field(default=12, ge=1, le=1000)
+    retriever_cutoffs: int = Field(default=14, ge=2, le=1000)  # the latest; each phase uses them
+    retriever_batch: int = Field(default=256, ge=1, le=65_536)
+    retriever_negatives: int = Field(default=4096, ge=1, le=1_000_000)
+    retriever_learning_rate: float = Field(default=3e-3, gt=0, lt=1)
+    retriever_weight_decay: float = Field(default=1e-2, ge=0, lt=1)
+    retriever_dropout: float = Field(default=0.2, ge=0, lt=1)
+    retriever_patience: int = Field(default=2, ge=1, le=1000)
+    dimension: int = Field(default=64, ge=4, le=1024)
+    retrieved: int = Field(default=256, ge=1, le=4096)  # K of the two-tower graph
+
+    ranker_epochs: int = Field(default=6, ge=1, le=1000)
+    ranker_cutoffs: int = Field(default=5, ge=1, le=1000)  # the latest before validation
+    ranker_batch: int = Field(default=64, ge=1, le=65_536)  # users, each with its candidates
+    ranker_negative_share: float = Field(default=0.35, gt=0, le=1)
+    ranker_learning_rate: float = Field(default=2e-3, gt=0, lt=1)
+    ranker_weight_decay: float = Field(default=1e-2, ge=0, lt=1)
+    ranker_dropout: float = Field(default=0.1, ge=0, lt=1)
+    ranker_patience: int = Field(default=2, ge=1, le=1000)
+
+    unknown_share: float = Field(default=0.03, ge=0, le=0.5)  # users and ids blanked in training
+
+    @property
+    def prepared(self) -> Path:
+        return self.state / "prepared"
+
+    @property
+    def models(self) -> Path:
+        return self.state / "models"
+
+    @property
+    def bundles(self) -> Path:
+        return self.state / "bundles"
+
+
+def read_settings(
+    state: Path | None = None, environment: Mapping[str, str] | None = None
+) -> TrainingSettings:
+    """Reads the environment; `state` given on the command line wins.
+
+    Raises:
+        SettingsError: names every unknown setting and every value out of range.
+    """
+    environment = os.environ if environment is None else environment
+    given = {
+        name.removeprefix(PREFIX).lower(): value
+        for name, value in environment.items()
+        if name.startswith(PREFIX)
+    }
+    unknown = sorted(set(given) - set(TrainingSettings.model_fields))
+    problems = [f"{PREFIX}{name.upper()} is no setting" for name in unknown]
+    known: dict[str, object] = {name: v for name, v in given.items() if name not in unknown}
+    if state is not None:
+        known["state"] = state
+    if known.get("profile") == "quick":
+        known = QUICK | known
+    try:
+        settings = TrainingSettings.model_validate(known)
+    except ValidationError as error:
+        problems += [
+            f"{PREFIX}{str(e['loc'][0]).upper()}: {e['msg']}, got {e['input']!r}" for e in error.errors()
+        ]
+        raise SettingsError("; ".join(problems)) from error
+    if problems:
+        raise SettingsError(f"{'; '.join(problems)}; known are {_names()}")
+    return settings
+
+
+def _names() -> str:
+    return ", ".join(f"{PREFIX}{name.upper()}" for name in TrainingSettings.model_fields)
