@@ -92,7 +92,10 @@ def open_prepared(folder: Path) -> Prepared:
         tuple(_instant(c) for c in features["cutoffs"]),
         catalogue["item_key"].to_numpy(),
         catalogue["item_id"].cast(id_type),
-        {path.stem: _vocabulary(path) for path in sorted((folder / "vocabularies").glob("*.parquet"))},
+        {
+            path.stem: _vocabulary(path)
+            for path in sorted((folder / "vocabularies").glob("*.parquet"))
+        },
     )
 
 
@@ -119,7 +122,9 @@ def read_users(
     frame = _joined(prepared, "user_id", ids, [c for i in wanted for c in i.columns], cutoff)
     scalars = {i.name: _scalars(frame, i) for i in wanted if i.kind == "user"}
     lists = {
-        i.name: ragged(frame[i.columns[0]], np.int64 if i.dtype == "int64" else np.float32, i.length)
+        i.name: ragged(
+            frame[i.columns[0]], np.int64 if i.dtype == "int64" else np.float32, i.length
+        )
         for i in wanted
         if i.kind == "user_list"
     }
@@ -183,7 +188,9 @@ def _joined(
         frame = frame.join(rows, on=entity, how="left", maintain_order="left")
     collected = frame.collect()
     if collected.height != len(ids):
-        raise PreparedError(f"{', '.join(by_view)}: several rows of one {entity} at {cutoff.isoformat()}")
+        raise PreparedError(
+            f"{', '.join(by_view)}: several rows of one {entity} at {cutoff.isoformat()}"
+        )
     return collected
 
 

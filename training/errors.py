@@ -24,5 +24,5 @@ class ExportError(TrainingError):
     """The graph can't be made, or isn't the one that was asked for."""
 
 
-class GateRefused(TrainingError):  # noqa: N818 - a refusal is the gate's answer, not a fault
+class GateRefused(TrainingError):
     """The bundle stays where it is; what was served before is served on."""

@@ -79,12 +79,16 @@ def service_fields(features: Mapping[str, Any], service: str) -> list[Field]:
         declared = {f["name"]: f for f in described["fields"]}
         problems += [f"{view}.{name}" for name in names if name not in declared]
         found += [
-            Field(view, n, declared[n]["dtype"], described["entity"], declared[n].get("max_length", 0))
+            Field(
+                view, n, declared[n]["dtype"], described["entity"], declared[n].get("max_length", 0)
+            )
             for n in names
             if n in declared
         ]
     if problems:
-        raise PreparedError(f"service {service} names fields that no view has: {', '.join(problems)}")
+        raise PreparedError(
+            f"service {service} names fields that no view has: {', '.join(problems)}"
+        )
     return found
 
 

@@ -93,7 +93,8 @@ def read_settings(
         settings = TrainingSettings.model_validate(known)
     except ValidationError as error:
         problems += [
-            f"{PREFIX}{str(e['loc'][0]).upper()}: {e['msg']}, got {e['input']!r}" for e in error.errors()
+            f"{PREFIX}{str(e['loc'][0]).upper()}: {e['msg']}, got {e['input']!r}"
+            for e in error.errors()
         ]
         raise SettingsError("; ".join(problems)) from error
     if problems:

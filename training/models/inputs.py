@@ -73,9 +73,7 @@ class Pooled(nn.Module):
 class OwnedCrosses(nn.Module):
     """What the user's purchase list says about each candidate; no parameters."""
 
-    def forward(
-        self, request_time: Tensor, item_id: Tensor, owned: Mapping[str, Tensor]
-    ) -> Tensor:
+    def forward(self, request_time: Tensor, item_id: Tensor, owned: Mapping[str, Tensor]) -> Tensor:
         """(B, C) candidates against (B, L) lists: (B, C, OWNED_CROSSES).
 
         Columns: owned, logarithms of score, count and days since, score's share of the list, place in
@@ -91,7 +89,15 @@ class OwnedCrosses(nn.Module):
         share = score / score.sum(dim=-1, keepdim=True).clamp(min=1e-6)
         place = 1.0 / torch.cumsum(real.to(torch.float32), dim=-1).clamp(min=1.0)
         values = torch.stack(
-            [real.to(torch.float32), score, _filled(owned["owned_count"], real), days, share, place, interval],
+            [
+                real.to(torch.float32),
+                score,
+                _filled(owned["owned_count"], real),
+                days,
+                share,
+                place,
+                interval,
+            ],
             dim=-1,
         )  # (B, L, 7)
         hit = matches(item_id, owned["owned_item"])  # (B, C, L)

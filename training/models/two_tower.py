@@ -110,18 +110,20 @@ class TwoTowerLesson(lightning.LightningModule):
 
 
 def sampled_softmax(logits: Tensor, batch: Mapping[str, Tensor]) -> Tensor:
-    """Mean over purchases (u, i) of -log softmax over i and the negatives that u may be shown.
+    """Mean over purchases (u, i) of -log softmax of i among the items that u could have bought first.
+
+    The items left out of the draw are made up for by weighing each drawn one with 1 / q, so that the sum
+    estimates that over the whole catalogue.
 
     Args:
         logits: (B, P) of the batch's users and its pool of items.
-        batch: `pool_log_q` (P,) log of each pool item's expected count as a negative, -inf if it is
-            in the pool only as somebody's purchase; `barred` (B, P) true where the user owns or buys the item;
-            `bought_user`, `bought_item` (N,) the purchases as positions in the batch and the pool.
+        batch: `pool_log_q` (P,) log of the probability that an item is drawn as a negative; `barred`
+            (B, P) true where an item wasn't drawn, or the user owns or buys it; `bought_user`,
+            `bought_item` (N,) the purchases, as positions in the batch and the pool.
     """
-    corrected = logits - batch["pool_log_q"]
-    negatives = corrected.masked_fill(batch["barred"] | batch["never"], float("-inf"))
+    negatives = (logits - batch["pool_log_q"]).masked_fill(batch["barred"], float("-inf"))
     rest = torch.logsumexp(negatives, dim=-1)  # (B,)
-    own = corrected[batch["bought_user"], batch["bought_item"]]  # (N,)
+    own = logits[batch["bought_user"], batch["bought_item"]]  # (N,)
     return functional.softplus(rest[batch["bought_user"]] - own).mean()
 
 

@@ -112,4 +112,4 @@ def as_contract(frame: pl.LazyFrame, cutoff: datetime, known_at: datetime) -> pl
 
 def max_length(field: str) -> int:
     """The longest list that a list field holds."""
-    return LENGTHS.get(field.split("_")[0], users.AFFINITY_LENGTH)
+    return LENGTHS.get(field.split("_", maxsplit=1)[0], users.AFFINITY_LENGTH)

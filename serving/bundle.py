@@ -1,0 +1,113 @@
+"""Opens a bundle: the immutable folder in which training and serving meet (docs/contracts.md)."""
+
+import hashlib
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from serving.errors import ArtefactError
+from serving.features.read_plan import ReadPlan, parse_read_plan
+
+VERSION = 1
+UNHASHED = ("bundle_id", "created_at")  # of the manifest
+
+
+@dataclass(frozen=True, slots=True)
+class SourcePolicy:
+    """One candidate source: its quota, and the model or the user's list that it reads."""
+
+    name: str  # "repeat", "two_tower" or "popular"
+    quota: int
+    model: str | None
+    items: str | None  # `<view>.<column>` of item keys, best first
+
+
+@dataclass(frozen=True, slots=True)
+class BundlePolicy:
+    """What the bundle answers and how candidates are gathered."""
+
+    surfaces: tuple[str, ...]  # names of recserve.v1.Surface
+    ranker: str
+    max_candidates: int
+    sources: tuple[SourcePolicy, ...]  # in the order in which they fill the candidate list
+    similar_model: str | None
+    classification_threshold: float
+
+
+@dataclass(frozen=True, slots=True)
+class Bundle:
+    """An opened bundle; `manifest` is the whole document."""
+
+    folder: Path
+    bundle_id: str
+    manifest: Mapping[str, Any]
+    plan: ReadPlan
+    policy: BundlePolicy
+
+
+def open_bundle(folder: Path) -> Bundle:
+    """Opens `folder`, or what it links to.
+
+    Raises:
+        ArtefactError: a file is missing or of another version, or a file was changed after export.
+    """
+    folder = folder.resolve()
+    manifest = _document(folder / "manifest.json")
+    bundle_id = str(manifest.get("bundle_id"))
+    found = content_id(folder)
+    if found != bundle_id:
+        raise ArtefactError(
+            f"{folder} was changed after export: its content is {found}, its manifest says {bundle_id}"
+        )
+    plan = parse_read_plan(_document(folder / "read_plan.json"), str(folder / "read_plan.json"))
+    policy = _policy(_document(folder / "policy.json"), folder / "policy.json")
+    models = [policy.ranker, *(s.model for s in policy.sources if s.model)]
+    missing = [m for m in models if m not in plan.models]
+    if missing:
+        raise ArtefactError(
+            f"{folder}/policy.json names models without a plan: {', '.join(missing)}"
+        )
+    return Bundle(folder, bundle_id, manifest, plan, policy)
+
+
+def content_id(folder: Path) -> str:
+    """First 16 hex digits of SHA-256 over every file's path and content, the manifest less its own id."""
+    digest = hashlib.sha256()
+    for path in sorted(p for p in folder.rglob("*") if p.is_file()):
+        name = path.relative_to(folder).as_posix()
+        content = path.read_bytes()
+        if name == "manifest.json":
+            kept = {k: v for k, v in json.loads(content).items() if k not in UNHASHED}
+            content = json.dumps(kept, sort_keys=True).encode()
+        digest.update(f"{name}\0{len(content)}\0".encode() + content)
+    return digest.hexdigest()[:16]
+
+
+def _document(path: Path) -> dict[str, Any]:
+    if not path.is_file():
+        raise ArtefactError(f"{path} is missing")
+    document: dict[str, Any] = json.loads(path.read_text())
+    if document.get("version") != VERSION:
+        raise ArtefactError(
+            f"{path} is version {document.get('version')}, this program reads {VERSION}"
+        )
+    return document
+
+
+def _policy(document: Mapping[str, Any], path: Path) -> BundlePolicy:
+    try:
+        return BundlePolicy(
+            tuple(document["surfaces"]),
+            document["ranker"],
+            int(document["max_candidates"]),
+            tuple(
+                SourcePolicy(name, int(s["quota"]), s.get("model"), s.get("items"))
+                for name, s in document["sources"].items()
+            ),
+            document.get("similar", {}).get("model"),
+            float(document["classification_threshold"]),
+        )
+    except KeyError as error:
+        raise ArtefactError(f"{path} lacks {error}") from error

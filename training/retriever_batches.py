@@ -1,0 +1,212 @@
+"""Batches for the retriever: users of one cut-off, what they bought first, and drawn negatives."""
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+from torch.utils.data import Dataset, Sampler
+
+from training.data import (
+    ITEM,
+    Prepared,
+    Users,
+    known_users,
+    read_items,
+    read_targets,
+    read_users,
+    vocabulary_rows,
+)
+from training.models.inputs import NULL_ROW
+from training.ragged import Ragged
+from training.schema import Schema
+
+FIRST_ROW = 2  # of the catalogue in the item vocabulary
+SMOOTHING = 0.75  # negatives are drawn from popularity to this power
+
+Chosen = tuple[int, NDArray[np.int64]]  # a cut-off's position and those of its users
+
+
+@dataclass(frozen=True, slots=True)
+class Moment:
+    """A cut-off: its users, its items, and who first bought what in the horizon."""
+
+    users: Users
+    item_rows: NDArray[np.int64]  # (I,) vocabulary rows
+    item_key_rows: NDArray[np.int64]  # (I, G)
+    item_float: NDArray[np.float32]  # (I, F)
+    bought: Ragged  # per user, positions in the catalogue
+    drawn: NDArray[np.float64]  # (I,) probability of one draw
+
+
+def read_moment(prepared: Prepared, schema: Schema, cutoff: datetime) -> Moment:
+    """Everything about a cut-off that the retriever needs; key lists become vocabulary rows."""
+    raw = read_users(prepared, schema.for_users(), cutoff, known_users(prepared, cutoff))
+    items = read_items(prepared, schema.inputs, cutoff)
+    bought = _bought(prepared, cutoff, raw)
+    counts = np.bincount(bought.values.astype(np.int64), minlength=len(prepared.item_keys))
+    weights = (counts + 1.0) ** SMOOTHING
+    return Moment(
+        as_rows(prepared, schema, raw),
+        prepared.vocabularies[ITEM].look_up(prepared.item_keys),
+        item_category_rows(prepared, schema, items),
+        item_floats(prepared, items),
+        bought,
+        weights / weights.sum(),
+    )
+
+
+def item_category_rows(
+    prepared: Prepared, schema: Schema, items: dict[str, NDArray[np.generic]]
+) -> NDArray[np.int64]:
+    if "item_key" not in items:
+        return np.zeros((len(prepared.item_keys), 0), dtype=np.int64)
+    keys = items["item_key"].astype(np.int64, copy=False)
+    return vocabulary_rows(prepared, schema["item_key"].columns, keys)
+
+
+def item_floats(prepared: Prepared, items: dict[str, NDArray[np.generic]]) -> NDArray[np.float32]:
+    nothing = np.zeros((len(prepared.item_keys), 0), dtype=np.float32)
+    return items.get("item_float", nothing).astype(np.float32, copy=False)
+
+
+def as_rows(prepared: Prepared, schema: Schema, raw: Users) -> Users:
+    """Replaces the keys that are embedded by vocabulary rows, under `<name>__row`."""
+    scalars = dict(raw.scalars)
+    if "user_key" in scalars:
+        keys = scalars.pop("user_key").astype(np.int64, copy=False)
+        scalars["user_key__row"] = vocabulary_rows(prepared, schema["user_key"].columns, keys)
+    lists: dict[str, Ragged] = {}
+    for name, values in raw.lists.items():
+        vocabulary = list_vocabulary(name)
+        if vocabulary is None:
+            lists[name] = values
+        else:
+            rows = prepared.vocabularies[vocabulary].look_up(values.values.astype(np.int64))
+            lists[f"{name}__row"] = values.mapped(rows, NULL_ROW)
+    return Users(raw.ids, scalars, lists)
+
+
+def list_vocabulary(name: str) -> str | None:
+    """The vocabulary that a user list's keys belong to; none for lists of numbers."""
+    if name in ("owned_item", "recent_item"):
+        return ITEM
+    return name.removesuffix("_key") if name.endswith("_key") else None
+
+
+def user_tensors(
+    users: Users, which: NDArray[np.int64], widths: dict[str, int]
+) -> dict[str, Tensor]:
+    """Padded tensors of some users; `widths` gives a list's full length, cut to the longest present."""
+    found = {name: torch.from_numpy(values[which]) for name, values in users.scalars.items()}
+    for name, lists in users.lists.items():
+        width = min(widths[name], max(1, int(lists.lengths[which].max(initial=0))))
+        found[name] = torch.from_numpy(lists.pad(which, width))
+    return found
+
+
+class RetrieverBatches(Dataset[dict[str, Tensor]]):
+    """Makes the batch for the users that the sampler chose; draws are seeded by the chosen users."""
+
+    def __init__(
+        self,
+        moments: Sequence[Moment],
+        widths: dict[str, int],
+        negatives: int,
+        unknown: float,
+        seed: int,
+    ) -> None:
+        self.moments, self.widths = moments, widths
+        self.negatives, self.unknown = negatives, unknown
+        self.random = np.random.default_rng(seed)
+
+    def __getitem__(self, chosen: Chosen) -> dict[str, Tensor]:
+        moment, which = self.moments[chosen[0]], chosen[1]
+        tensors = user_tensors(moment.users, which, self.widths)
+        owned = _dense(moment, tensors["owned_item__row"].numpy() - FIRST_ROW)
+        buyers, bought = _purchases(moment.bought, which)
+        owned[buyers, bought] = True
+        drawn = np.unique(self.random.choice(len(moment.drawn), self.negatives, p=moment.drawn))
+        pool = np.union1d(drawn, bought)
+        barred = owned[:, pool] | ~np.isin(pool, drawn)
+        self._forget(tensors)
+        rows = moment.item_rows[pool]
+        rows = np.where(self.random.random(len(pool)) < self.unknown, 0, rows)
+        log_q = np.log(-np.expm1(self.negatives * np.log1p(-moment.drawn[pool])))
+        return tensors | {
+            "pool_row": torch.from_numpy(rows),
+            "pool_key__row": torch.from_numpy(moment.item_key_rows[pool]),
+            "pool_float": torch.from_numpy(moment.item_float[pool]),
+            "pool_log_q": torch.from_numpy(log_q.astype(np.float32)),
+            "barred": torch.from_numpy(barred),
+            "bought_user": torch.from_numpy(buyers),
+            "bought_item": torch.from_numpy(np.searchsorted(pool, bought)),
+        }
+
+    def _forget(self, tensors: dict[str, Tensor]) -> None:
+        """Blanks some users, and some ids in lists, so that the unknown is something learned."""
+        count = len(tensors["owned_item__row"])
+        unknown = torch.from_numpy(self.random.random(count) < self.unknown)
+        for name, values in tensors.items():
+            null = NULL_ROW if name.endswith("__row") else float("nan")
+            values[unknown] = null
+        for name in ("owned_item__row", "recent_item__row"):
+            strange = self.random.random(tensors[name].shape) < self.unknown / 3
+            tensors[name][torch.from_numpy(strange) & (tensors[name] != NULL_ROW)] = 0
+
+
+class ShuffledUsers(Sampler[Chosen]):
+    """Batches of users with purchases, one cut-off a batch, in a new order every epoch."""
+
+    def __init__(self, moments: Sequence[Moment], size: int, seed: int) -> None:
+        self.size = size
+        self.buyers = [np.flatnonzero(m.bought.lengths) for m in moments]
+        self.random = np.random.default_rng(seed)
+
+    def __len__(self) -> int:
+        return sum(-(-len(buyers) // self.size) for buyers in self.buyers)
+
+    def __iter__(self) -> Iterator[Chosen]:
+        batches: list[Chosen] = []
+        for position, buyers in enumerate(self.buyers):
+            mixed = self.random.permutation(buyers)
+            batches += [
+                (position, mixed[i : i + self.size]) for i in range(0, len(mixed), self.size)
+            ]
+        for k in self.random.permutation(len(batches)):
+            yield batches[k]
+
+
+def _bought(prepared: Prepared, cutoff: datetime, users: Users) -> Ragged:
+    """First purchases in the horizon by user; repeats have a candidate source of their own."""
+    targets = read_targets(prepared, cutoff)
+    positions = dict(zip(users.ids.to_list(), range(len(users.ids)), strict=True))
+    new = targets.filter("is_new")
+    who = np.array([positions.get(u, -1) for u in new["user_id"].to_list()], dtype=np.int64)
+    items = new["item"].to_numpy()[who >= 0]
+    who = who[who >= 0]
+    order = np.lexsort((items, who))
+    offsets = np.zeros(len(users.ids) + 1, dtype=np.int64)
+    np.cumsum(np.bincount(who, minlength=len(users.ids)), out=offsets[1:])
+    return Ragged(items[order], offsets, -1)
+
+
+def _purchases(
+    bought: Ragged, which: NDArray[np.int64]
+) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+    """(position in `which`, item) of every purchase."""
+    width = max(1, int(bought.lengths[which].max(initial=0)))
+    padded = bought.pad(which, width)
+    users, places = np.nonzero(padded >= 0)
+    return users, padded[users, places].astype(np.int64)
+
+
+def _dense(moment: Moment, items: NDArray[np.int64]) -> NDArray[np.bool_]:
+    """(B, L) positions in the catalogue, negative for none, to (B, I) true where listed."""
+    found = np.zeros((len(items), len(moment.drawn)), dtype=np.bool_)
+    users, places = np.nonzero(items >= 0)
+    found[users, items[users, places]] = True
+    return found
