@@ -165,8 +165,9 @@ def _placements(source: Path, items: pl.LazyFrame) -> pl.LazyFrame:
     return (
         flags.group_by("product_id", "week")
         .agg(
-            displayed=(pl.col("display_location") != "0").sum(),
-            mailed=(pl.col("mailer_location") != "0").sum(),
+            # The source lists some stores twice a week, under two locations.
+            displayed=pl.col("store_id").filter(pl.col("display_location") != "0").n_unique(),
+            mailed=pl.col("store_id").filter(pl.col("mailer_location") != "0").n_unique(),
         )
         .join(stores, on="week")
         .select(

@@ -133,11 +133,12 @@ def _write_vocabularies(
     (folder / "vocabularies").mkdir()
     for name, (_, schema) in written.items():
         texts = [c for c, t in schema.items() if t == pl.String and c not in ("user_id", "item_id")]
-        frame = (
-            pl.read_parquet(folder / "views" / f"{name}.parquet", columns=texts) if texts else None
-        )
-        for column in texts if frame is not None else []:
-            vocabulary(frame[column]).write_parquet(folder / "vocabularies" / f"{column}.parquet")
+        if texts:
+            frame = pl.read_parquet(folder / "views" / f"{name}.parquet", columns=texts)
+            for column in texts:
+                vocabulary(frame[column]).write_parquet(
+                    folder / "vocabularies" / f"{column}.parquet"
+                )
     rows = pl.int_range(FIRST_ROW, FIRST_ROW + known_items.height, dtype=pl.Int32, eager=True)
     title = pl.col(data.title) if data.title else pl.col("item_id").cast(pl.String)
     columns = (*data.categories, *data.brands, *data.item_categoricals)

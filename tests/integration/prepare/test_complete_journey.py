@@ -56,7 +56,7 @@ def test_every_view_holds_what_the_description_says(state: Path) -> None:
         schema = pl.read_parquet_schema(state / f"prepared/views/{name}.parquet")
         fields = [field["name"] for field in view["fields"]]
         assert list(schema)[1:-2] == fields
-        assert list(schema)[0] == f"{view['entity']}_id"
+        assert next(iter(schema)) == f"{view['entity']}_id"
         assert list(schema)[-2:] == ["event_timestamp", "created_timestamp"]
 
 
