@@ -1,0 +1,24 @@
+"""What the programs themselves say, for the rules to compare the manifests with."""
+
+from serving.clients.triton import OPTIONS
+from serving.health import SERVICES
+from serving.local.settings import StackSettings
+from serving.settings import GatewaySettings
+from training.settings import TrainingSettings
+
+GIVEN = ("Secret/user-hash-key",)  # made by the operator, see the component's README
+SETTINGS = (GatewaySettings, TrainingSettings, StackSettings)
+LOOK_UP_S = int(str(dict(OPTIONS)["grpc.dns_min_time_between_resolutions_ms"])) / 1000
+
+
+def health_services() -> tuple[str, ...]:
+    return SERVICES
+
+
+def setting_names() -> set[str]:
+    """Every environment variable that a program reads."""
+    return {
+        f"{settings.model_config['env_prefix']}{field.upper()}"
+        for settings in SETTINGS
+        for field in settings.model_fields
+    }

@@ -1,0 +1,78 @@
+"""Rendered Kubernetes objects, and the questions that the rules ask of them."""
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+Object = dict[str, Any]
+Objects = list[Object]
+
+UNITS = {
+    "": 1, "m": 0.001, "k": 1e3, "M": 1e6, "G": 1e9, "T": 1e12,
+    "Ki": 2**10, "Mi": 2**20, "Gi": 2**30, "Ti": 2**40,
+}  # fmt: skip
+
+
+@dataclass(frozen=True, slots=True)
+class Workload:
+    """What runs pods: a Deployment, StatefulSet or CronJob, and its pod template."""
+
+    kind: str
+    name: str
+    spec: Object  # the workload's own
+    labels: Mapping[str, str]  # of its pods
+    pod: Object  # the pods' spec
+
+    def __str__(self) -> str:
+        return f"{self.kind}/{self.name}"
+
+    @property
+    def containers(self) -> Objects:
+        return [*self.pod.get("initContainers", []), *self.pod["containers"]]
+
+
+def of_kind(objects: Objects, *kinds: str) -> Objects:
+    return [o for o in objects if o["kind"] in kinds]
+
+
+def name(found: Object) -> str:
+    return f"{found['kind']}/{found['metadata']['name']}"
+
+
+def workloads(objects: Objects) -> Iterator[Workload]:
+    for found in of_kind(objects, "Deployment", "StatefulSet", "CronJob"):
+        spec = found["spec"]
+        template = (spec["jobTemplate"]["spec"] if found["kind"] == "CronJob" else spec)["template"]
+        labels = template["metadata"]["labels"]
+        yield Workload(found["kind"], found["metadata"]["name"], spec, labels, template["spec"])
+
+
+def matches(selector: Mapping[str, Any], labels: Mapping[str, str]) -> bool:
+    """As the API server does it, for selectors of `matchLabels` alone."""
+    wanted = selector.get("matchLabels", {})
+    return all(labels.get(key) == value for key, value in wanted.items())
+
+
+def environment(objects: Objects, container: Object) -> dict[str, str]:
+    """The variables that a container gets from ConfigMaps and by value; the latter win."""
+    maps = {o["metadata"]["name"]: o.get("data", {}) for o in of_kind(objects, "ConfigMap")}
+    found: dict[str, str] = {}
+    for source in container.get("envFrom", []):
+        found |= maps.get(source.get("configMapRef", {}).get("name"), {})
+    return found | {e["name"]: str(e["value"]) for e in container.get("env", []) if "value" in e}
+
+
+def quantity(text: str | float) -> float:
+    """`500m` is 0.5, `2Gi` is 2147483648."""
+    text = str(text)
+    digits = text.rstrip("mkMGTi")
+    return float(digits) * UNITS[text[len(digits) :]]
+
+
+def replicas(objects: Objects, workload: Workload) -> int:
+    """The fewest that run: the autoscaler's minimum, or the workload's own number."""
+    for scaler in of_kind(objects, "HorizontalPodAutoscaler"):
+        target = scaler["spec"]["scaleTargetRef"]
+        if (target["kind"], target["name"]) == (workload.kind, workload.name):
+            return int(scaler["spec"].get("minReplicas", 1))
+    return int(workload.spec.get("replicas", 1))

@@ -1,0 +1,36 @@
+"""Renders kustomizations with the kubectl of the environment."""
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import yaml
+
+from tests.meta.k8s.manifests import Objects
+
+ROOT = Path(__file__).parents[3]
+KUBECTL = Path(sys.prefix) / "bin" / "kubectl"
+K8S = ROOT / "k8s"
+
+
+def render(folder: Path) -> Objects:
+    """Raises CalledProcessError, with kubectl's words on stderr, if it doesn't build."""
+    done = subprocess.run(
+        [KUBECTL, "kustomize", folder], check=True, stdout=subprocess.PIPE, text=True
+    )
+    return [o for o in yaml.safe_load_all(done.stdout) if o]
+
+
+def render_with(component: Path, scratch: Path) -> Objects:
+    """The base with one component."""
+    kustomization = {
+        "resources": [os.path.relpath(K8S / "base", scratch)],
+        "components": [os.path.relpath(component, scratch)],
+    }
+    (scratch / "kustomization.yaml").write_text(yaml.safe_dump(kustomization))
+    return render(scratch)
+
+
+def folders(under: str) -> list[Path]:
+    return sorted(p.parent for p in (K8S / under).glob("*/kustomization.yaml"))

@@ -1,0 +1,157 @@
+"""Rules over scaling, disruption, schedules, references, names and settings."""
+
+from collections.abc import Collection, Iterator
+from zoneinfo import available_timezones
+
+from tests.meta.k8s.cron import CronError, shortest_period_s
+from tests.meta.k8s.manifests import (
+    Object,
+    Objects,
+    Workload,
+    environment,
+    matches,
+    name,
+    of_kind,
+    replicas,
+    workloads,
+)
+
+API_GROUPS = ("v1", "apps/", "batch/", "policy/", "autoscaling/", "networking.k8s.io/")
+LABELS = ("app.kubernetes.io/name", "app.kubernetes.io/component", "app.kubernetes.io/part-of")
+
+
+def autoscalers_can_scale(objects: Objects) -> list[str]:
+    problems = []
+    known = {(w.kind, w.name): w for w in workloads(objects)}
+    for scaler in of_kind(objects, "HorizontalPodAutoscaler"):
+        spec = scaler["spec"]
+        target = known.get((spec["scaleTargetRef"]["kind"], spec["scaleTargetRef"]["name"]))
+        if target is None:
+            problems.append(f"{name(scaler)}: its target doesn't exist")
+        elif "replicas" in target.spec:
+            problems.append(f"{name(scaler)}: {target} sets replicas too, each undoes the other")
+        if not 1 <= spec.get("minReplicas", 1) <= spec["maxReplicas"]:
+            problems.append(f"{name(scaler)}: minReplicas is not from 1 to maxReplicas")
+        problems += [
+            f"{name(scaler)}: a target of {m['resource']['target']} means nothing"
+            for m in spec["metrics"]
+            if not m["resource"]["target"].get("averageUtilization", 0) > 0
+        ]
+    return problems
+
+
+def disruption_budgets_allow_an_eviction(objects: Objects) -> list[str]:
+    problems = []
+    for budget in of_kind(objects, "PodDisruptionBudget"):
+        spec = budget["spec"]
+        bounds = [b for b in ("minAvailable", "maxUnavailable") if b in spec]
+        chosen = [w for w in workloads(objects) if matches(spec["selector"], w.labels)]
+        if len(bounds) != 1:
+            problems.append(f"{name(budget)} has {len(bounds)} bounds, one is allowed")
+        if not chosen:
+            problems.append(f"{name(budget)} selects no pods")
+        running = sum(replicas(objects, w) for w in chosen)
+        if spec.get("maxUnavailable", 1) in (0, "0%") or spec.get("minAvailable", 0) >= running > 0:
+            problems.append(f"{name(budget)} never allows an eviction: no node can be drained")
+    return problems
+
+
+def schedules_can_run(objects: Objects) -> list[str]:
+    problems = []
+    for job in of_kind(objects, "CronJob"):
+        spec = job["spec"]
+        if spec.get("timeZone") not in available_timezones():
+            problems.append(f"{name(job)}: timeZone is {spec.get('timeZone')}")
+        if spec.get("concurrencyPolicy") != "Forbid":
+            problems.append(f"{name(job)}: two runs may write the same folder")
+        try:
+            period = shortest_period_s(spec["schedule"])
+        except CronError as error:
+            problems.append(f"{name(job)}: {error}")
+            continue
+        deadline = spec["jobTemplate"]["spec"].get("activeDeadlineSeconds")
+        if deadline is None or deadline >= period:
+            problems.append(f"{name(job)}: deadline {deadline} s is not below its {period} s")
+    return problems
+
+
+def references_resolve(objects: Objects, given: Collection[str] = ()) -> list[str]:
+    """`given` are objects that the operator makes, as `Secret/name`."""
+    known = {name(o) for o in objects} | set(given)
+    return [
+        f"{workload} names {wanted}, which doesn't exist"
+        for workload in workloads(objects)
+        for wanted in _references(workload)
+        if wanted not in known
+    ]
+
+
+def _references(workload: Workload) -> Iterator[str]:
+    yield f"ServiceAccount/{workload.pod['serviceAccountName']}"
+    if workload.kind == "StatefulSet":
+        yield f"Service/{workload.spec['serviceName']}"
+    for volume in workload.pod.get("volumes", []):
+        if "configMap" in volume:
+            yield f"ConfigMap/{volume['configMap']['name']}"
+        if "secret" in volume:
+            yield f"Secret/{volume['secret']['secretName']}"
+        if "persistentVolumeClaim" in volume:
+            yield f"PersistentVolumeClaim/{volume['persistentVolumeClaim']['claimName']}"
+    for container in workload.containers:
+        for source in container.get("envFrom", []):
+            kind = "ConfigMap" if "configMapRef" in source else "Secret"
+            yield f"{kind}/{source.get('configMapRef', source.get('secretRef'))['name']}"
+
+
+def mounts_have_volumes(objects: Objects) -> list[str]:
+    problems = []
+    for workload in workloads(objects):
+        claims: list[Object] = workload.spec.get("volumeClaimTemplates", [])
+        known = {v["name"] for v in workload.pod.get("volumes", [])}
+        known |= {c["metadata"]["name"] for c in claims}
+        mounted = {m["name"] for c in workload.containers for m in c.get("volumeMounts", [])}
+        problems += [f"{workload}: volume {v} is mounted, not there" for v in mounted - known]
+        problems += [f"{workload}: volume {v} is never mounted" for v in known - mounted]
+    return problems
+
+
+def labels_agree(objects: Objects) -> list[str]:
+    problems = [
+        f"{workload}: its pods lack {label}"
+        for workload in workloads(objects)
+        for label in LABELS
+        if label not in workload.labels
+    ]
+    return problems + [
+        f"{w}: its pods are named {w.labels[LABELS[0]]}"
+        for w in workloads(objects)
+        if w.labels.get(LABELS[0], w.name) != w.name
+    ]
+
+
+def kinds_are_built_in(objects: Objects) -> list[str]:
+    return [
+        f"{name(o)} is of {o['apiVersion']}, which a bare cluster doesn't know"
+        for o in objects
+        if not o["apiVersion"].startswith(API_GROUPS)
+    ]
+
+
+def objects_share_the_namespace(objects: Objects) -> list[str]:
+    names = [o["metadata"]["name"] for o in of_kind(objects, "Namespace")]
+    return [
+        f"{name(o)} is in namespace {o['metadata'].get('namespace')}, not in {names}"
+        for o in objects
+        if o["kind"] != "Namespace" and [o["metadata"].get("namespace")] != names
+    ]
+
+
+def variables_are_settings(objects: Objects, settings: Collection[str]) -> list[str]:
+    """`settings` are the names of all environment variables that the programs read."""
+    return [
+        f"{w} {c['name']}: {variable} is no setting"
+        for w in workloads(objects)
+        for c in w.containers
+        for variable in environment(objects, c)
+        if variable.startswith("RECSERVE_") and variable not in settings
+    ]

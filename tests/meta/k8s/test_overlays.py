@@ -1,0 +1,93 @@
+"""Every overlay, and the base with each component, is what a cluster would take."""
+
+from collections.abc import Callable
+from functools import cache
+from pathlib import Path
+
+import kubernetes_validate
+import pytest
+
+from tests.meta.k8s import rules_network, rules_objects, rules_pods
+from tests.meta.k8s.facts import GIVEN, LOOK_UP_S, health_services, setting_names
+from tests.meta.k8s.manifests import Objects, name
+from tests.meta.k8s.rendering import K8S, folders, render, render_with
+
+OLDEST, NEWEST = "1.30", "1.37"
+RULES: tuple[Callable[[Objects], list[str]], ...] = (
+    rules_pods.selectors_match_their_pods,
+    rules_pods.requests_are_within_limits,
+    rules_pods.empty_dirs_have_a_size_limit,
+    rules_pods.images_are_pinned,
+    rules_pods.pods_follow_the_restricted_profile,
+    rules_pods.servers_have_probes,
+    rules_pods.there_is_time_to_end,
+    rules_pods.commands_exist,
+    rules_pods.workers_have_a_core_each,
+    rules_pods.replicas_are_spread,
+    rules_network.services_reach_a_port,
+    rules_network.everything_is_denied_by_default,
+    rules_network.every_pod_can_ask_dns,
+    rules_network.edges_are_open_at_both_ends,
+    rules_network.policies_apply_to_pods,
+    rules_objects.autoscalers_can_scale,
+    rules_objects.disruption_budgets_allow_an_eviction,
+    rules_objects.schedules_can_run,
+    rules_objects.mounts_have_volumes,
+    rules_objects.labels_agree,
+    rules_objects.kinds_are_built_in,
+    rules_objects.objects_share_the_namespace,
+)
+RENDERED = [K8S / "base", *folders("overlays"), *folders("components")]
+
+
+@cache
+def _rendered(folder: Path, scratch: Path) -> Objects:
+    return render_with(folder, scratch) if folder.parent.name == "components" else render(folder)
+
+
+@pytest.fixture(params=RENDERED, ids=lambda p: p.relative_to(K8S).as_posix())
+def objects(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Objects:
+    return _rendered(request.param, tmp_path_factory.getbasetemp())
+
+
+@pytest.mark.parametrize("version", [OLDEST, NEWEST])
+def test_every_object_fits_its_schema_strictly(objects: Objects, version: str) -> None:
+    for found in objects:  # an unknown kind raises too
+        kubernetes_validate.validate(found, version, strict=True)
+
+
+@pytest.mark.parametrize("rule", RULES, ids=lambda rule: rule.__name__)
+def test_rule_holds(objects: Objects, rule: Callable[[Objects], list[str]]) -> None:
+    assert rule(objects) == []
+
+
+def test_references_resolve(objects: Objects) -> None:
+    assert rules_objects.references_resolve(objects, GIVEN) == []
+
+
+def test_probes_ask_for_services_that_the_gateway_registers(objects: Objects) -> None:
+    assert rules_pods.probes_reach_what_is_served(objects, health_services()) == []
+
+
+def test_variables_are_settings_of_the_programs(objects: Objects) -> None:
+    assert rules_objects.variables_are_settings(objects, setting_names()) == []
+
+
+def test_triton_ends_after_the_gateways_have_looked_up_again(objects: Objects) -> None:
+    assert rules_pods.triton_outlives_the_look_ups(objects, LOOK_UP_S) == []
+
+
+def test_names_are_unique(objects: Objects) -> None:
+    names = [name(o) for o in objects]
+    assert len(names) == len(set(names))
+
+
+def test_an_unknown_kind_is_refused() -> None:
+    unknown = {"apiVersion": "example.org/v1", "kind": "Whatever", "metadata": {"name": "x"}}
+    with pytest.raises(kubernetes_validate.SchemaNotFoundError):
+        kubernetes_validate.validate(unknown, NEWEST, strict=True)
+
+
+def test_every_component_says_what_it_is_for() -> None:
+    silent = [p.name for p in folders("components") if not (p / "README.md").is_file()]
+    assert silent == []

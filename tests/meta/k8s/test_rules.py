@@ -1,0 +1,105 @@
+"""Every rule goes red when what it guards against is planted in the rendered base."""
+
+import copy
+from collections.abc import Callable
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+
+from tests.meta.k8s import rules_objects, rules_pods
+from tests.meta.k8s.cron import CronError, shortest_period_s
+from tests.meta.k8s.facts import LOOK_UP_S, health_services, setting_names
+from tests.meta.k8s.manifests import Objects, quantity
+from tests.meta.k8s.rendering import K8S, render
+from tests.meta.k8s.test_overlays import RULES
+
+PLANTED = yaml.safe_load(Path(__file__).with_name("mutations.yaml").read_text())
+MUTATIONS = [(rule, mutation) for rule, listed in PLANTED.items() for mutation in listed]
+NAMED: dict[str, Callable[[Objects], list[str]]] = {rule.__name__: rule for rule in RULES} | {
+    "references_resolve": rules_objects.references_resolve,
+    "probes_reach_what_is_served": partial(
+        rules_pods.probes_reach_what_is_served, services=health_services()
+    ),
+    "triton_outlives_the_look_ups": partial(
+        rules_pods.triton_outlives_the_look_ups, look_up_s=LOOK_UP_S
+    ),
+    "variables_are_settings": partial(
+        rules_objects.variables_are_settings, settings=setting_names()
+    ),
+}
+
+
+def planted(objects: Objects, mutation: dict[str, Any]) -> Objects:
+    """A copy with the field set, or removed where the mutation gives no value."""
+    changed = copy.deepcopy(objects)
+    kind, _, start = mutation["in"].partition("/")
+    at: Any = next(
+        o for o in changed if o["kind"] == kind and o["metadata"]["name"].startswith(start)
+    )
+    *steps, last = [int(s) if s.isdecimal() else s for s in mutation["at"].split(" ")]
+    for step in steps:
+        at = at[step]
+    if "value" in mutation:
+        at[last] = mutation["value"]
+    else:
+        del at[last]
+    return changed
+
+
+@pytest.fixture(scope="module")
+def base() -> Objects:
+    return render(K8S / "base")
+
+
+@pytest.mark.parametrize(
+    ("rule", "mutation"), MUTATIONS, ids=[f"{r}-{m['in']}-{m['at']}" for r, m in MUTATIONS]
+)
+def test_rule_goes_red(base: Objects, rule: str, mutation: dict[str, Any]) -> None:
+    assert NAMED[rule](base) == []
+    assert NAMED[rule](planted(base, mutation)) != []
+
+
+def test_every_rule_has_a_mutation() -> None:
+    assert set(PLANTED) == set(NAMED)
+
+
+@pytest.mark.parametrize(
+    ("expression", "seconds"),
+    [
+        ("30 1 * * *", 86_400),
+        ("*/15 * * * *", 900),
+        ("0 4 * * 0", 7 * 86_400),
+        ("0 0,6 * * *", 6 * 3600),
+        ("0 0 1 * *", 28 * 86_400),
+        ("59 23 1,2 * *", 86_400),
+        ("0 5 13 * 5", 86_400),  # the thirteenth, or a Friday
+    ],
+)
+def test_the_shortest_period_is_found(expression: str, seconds: int) -> None:
+    assert shortest_period_s(expression) == seconds
+
+
+@pytest.mark.parametrize(
+    "expression",
+    [
+        "61 * * * *",
+        "0 24 * * *",
+        "* * * *",
+        "0 0 31 2 *",
+        "a * * * *",
+        "*/0 * * * *",
+        "5-1 * * * *",
+    ],
+)
+def test_a_wrong_expression_is_refused(expression: str) -> None:
+    with pytest.raises(CronError):
+        shortest_period_s(expression)
+
+
+def test_quantities_are_compared_as_numbers() -> None:
+    assert quantity("1500m") == 1.5
+    assert quantity("2Gi") > quantity("2G") > quantity("2000Mi") * 0.95
+    assert quantity(2) == 2
