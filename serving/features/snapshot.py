@@ -1,0 +1,161 @@
+"""The item snapshot: every item's features as read-only memory maps that a host's workers share.
+
+`python -m serving.features.snapshot build --bundle DIR --state DIR [--redis-url URL]` makes one from
+the online store.
+"""
+
+import argparse
+import json
+import sys
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+from typing import Any, Literal
+
+import numpy as np
+from numpy.typing import NDArray
+
+from serving.bundle import open_bundle
+from serving.errors import ArtefactError, RecserveError
+from serving.features.read_plan import ReadPlan
+from serving.features.snapshot_build import build
+from serving.features.snapshot_files import (
+    ARRAYS,
+    ITEM_IDS,
+    MANIFEST,
+    REBUILD,
+    VERSION,
+    digest,
+)
+from serving.features.store import RowStore
+from serving.local.addresses import redis_url
+
+
+@dataclass(frozen=True)
+class Snapshot:
+    """N items, row by row; V item views and the columns of int64 and float32 in read-plan order."""
+
+    version: str
+    item_key: NDArray[np.int64]  # (N,) ascending
+    int64: NDArray[np.int64]  # (N, Gi)
+    float32: NDArray[np.float32]  # (N, Gf)
+    event_time_us: NDArray[np.int64]  # (N, V), -1 where the item has no row of the view
+    popular: NDArray[np.int32]  # (N,) rows, best selling first
+    oldest_event_time_us: int
+    int64_columns: tuple[str, ...]
+    float32_columns: tuple[str, ...]
+    texts: Any = None  # pyarrow string array of ids, if ids are strings
+
+    @property
+    def count(self) -> int:
+        return len(self.item_key)
+
+    def positions(self, keys: NDArray[np.int64]) -> NDArray[np.int64]:
+        """(n,) row of each key, -1 if the snapshot lacks it."""
+        if not self.count:
+            return np.full(len(keys), -1, dtype=np.int64)
+        found = np.searchsorted(self.item_key, keys)
+        found[found == self.count] = 0
+        found[self.item_key[found] != keys] = -1
+        return found
+
+    def columns(self, dtype: Literal["int64", "float32"], names: Sequence[str]) -> NDArray[np.intp]:
+        """(n,) where these columns, `<view>.<column>`, lie in the block of that dtype."""
+        where = self._where[dtype]
+        return np.array([where[name] for name in names], dtype=np.intp)
+
+    def item_ids(self, rows: NDArray[np.integer[Any]]) -> list[str]:
+        """The ids as on the wire."""
+        if self.texts is None:
+            return [str(key) for key in self.item_key[rows].tolist()]
+        texts: list[str] = self.texts.take(np.asarray(rows)).to_pylist()
+        return texts
+
+    @cached_property
+    def _where(self) -> dict[str, dict[str, int]]:
+        return {
+            "int64": {name: at for at, name in enumerate(self.int64_columns)},
+            "float32": {name: at for at, name in enumerate(self.float32_columns)},
+        }
+
+
+def open_snapshot(folder: Path, plan: ReadPlan) -> Snapshot:
+    """Opens `folder`, or what it links to, for a gateway that reads by `plan`.
+
+    Raises:
+        ArtefactError: a file is missing or changed, or the snapshot was built by another plan.
+    """
+    folder = folder.resolve()
+    manifest = _manifest(folder)
+    _check_plan(folder, manifest, plan)
+    for name, expected in manifest["sha256"].items():
+        if not (folder / name).is_file():
+            raise ArtefactError(f"{folder / name} is missing; {REBUILD}")
+        if digest(folder / name) != expected:
+            raise ArtefactError(f"{folder / name} was changed after it was built; {REBUILD}")
+    arrays = {name: np.load(folder / f"{name}.npy", mmap_mode="r") for name in ARRAYS}
+    return Snapshot(
+        version=manifest["snapshot_version"],
+        oldest_event_time_us=int(manifest["oldest_event_time_us"]),
+        int64_columns=tuple(manifest["int64_columns"]),
+        float32_columns=tuple(manifest["float32_columns"]),
+        texts=_texts(folder / ITEM_IDS) if plan.id_kind == "string" else None,
+        **arrays,
+    )
+
+
+def _manifest(folder: Path) -> Mapping[str, Any]:
+    path = folder / MANIFEST
+    if not path.is_file():
+        raise ArtefactError(f"{path} is missing; {REBUILD}")
+    manifest: dict[str, Any] = json.loads(path.read_text())
+    if manifest.get("version") != VERSION:
+        raise ArtefactError(
+            f"{path} is version {manifest.get('version')}, this program reads {VERSION}; {REBUILD}"
+        )
+    return manifest
+
+
+def _check_plan(folder: Path, manifest: Mapping[str, Any], plan: ReadPlan) -> None:
+    expected = {
+        "project": plan.project,
+        "int64_columns": list(plan.item_columns("int64")),
+        "float32_columns": list(plan.item_columns("float32")),
+        "fingerprints": {v.name: f"{v.layout.fingerprint:016x}" for v in plan.views_of("item")},
+    }
+    differing = [name for name, value in expected.items() if manifest.get(name) != value]
+    if differing:
+        raise ArtefactError(
+            f"{folder} was built by another read plan: {', '.join(differing)} differ; {REBUILD}"
+        )
+
+
+def _texts(path: Path) -> Any:
+    import pyarrow as pa  # noqa: PLC0415 - a shop with integer ids does without Arrow
+
+    with pa.memory_map(str(path)) as source:
+        return pa.ipc.open_file(source).read_all()["item_id"].combine_chunks()
+
+
+def main() -> int:
+    parser = argparse.ArgumentParser(prog="python -m serving.features.snapshot")
+    command = parser.add_subparsers(dest="command", required=True)
+    building = command.add_parser("build", help="make a snapshot from the online store")
+    building.add_argument("--bundle", type=Path, required=True)
+    building.add_argument("--state", type=Path, required=True)
+    building.add_argument("--redis-url", help="default: the state folder's own Redis")
+    given = parser.parse_args()
+    try:
+        plan = open_bundle(given.bundle).plan
+        with RowStore(given.redis_url or redis_url(given.state), plan.project) as store:
+            built = build(plan, store, given.state / "snapshots")
+    except RecserveError as error:
+        print(f"snapshot: {error}", file=sys.stderr)  # noqa: T201 - a command's answer
+        return 1
+    print(built)  # noqa: T201
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

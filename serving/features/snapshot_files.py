@@ -1,0 +1,18 @@
+"""The files of an item snapshot (docs/contracts.md)."""
+
+import hashlib
+from pathlib import Path
+
+VERSION = 1
+ARRAYS = ("item_key", "int64", "float32", "event_time_us", "popular")
+MANIFEST = "manifest.json"
+ITEM_IDS = "item_id.arrow"  # only with string ids
+ABSENT = -1  # in event_time_us: the item has no row of that view
+NO_POSITION = "0-0"  # in stream_position: no change of an item was ever streamed
+REBUILD = "build it anew with `python -m serving.features.snapshot build`"
+
+
+def digest(path: Path) -> str:
+    """SHA-256 of the file, in hex."""
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()

@@ -1,0 +1,49 @@
+"""Outside systems in memory: they answer as told, and remember what they were asked."""
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+
+import numpy as np
+from numpy.typing import NDArray
+
+from serving.errors import OutsideError
+from serving.types import Tensors
+
+Arrays = dict[str, NDArray[np.generic]]
+
+
+@dataclass(slots=True)
+class FakeRows:
+    """A RowsDoor over a dictionary; raises `error` if it has one."""
+
+    rows: dict[bytes, bytes] = field(default_factory=dict)
+    error: OutsideError | None = None
+    reads: list[list[bytes]] = field(default_factory=list)
+    timeouts: list[float] = field(default_factory=list)
+
+    async def read(self, keys: Sequence[bytes], timeout_s: float) -> list[bytes | None]:
+        self.reads.append(list(keys))
+        self.timeouts.append(timeout_s)
+        if self.error:
+            raise self.error
+        return [self.rows.get(key) for key in keys]
+
+
+@dataclass(slots=True)
+class FakeTriton:
+    """A ModelDoor; a model is a function of its inputs, and `errors` are raised in its stead."""
+
+    models: Mapping[str, Callable[[Tensors], Arrays]]
+    errors: dict[str, Exception] = field(default_factory=dict)
+    calls: list[tuple[str, Tensors]] = field(default_factory=list)
+    timeouts: list[float] = field(default_factory=list)
+
+    async def infer(
+        self, model: str, inputs: Tensors, outputs: Sequence[str], timeout_s: float
+    ) -> Arrays:
+        self.calls.append((model, inputs))
+        self.timeouts.append(timeout_s)
+        if model in self.errors:
+            raise self.errors[model]
+        answer = self.models[model](inputs)
+        return {name: answer[name] for name in outputs}

@@ -1,0 +1,43 @@
+"""Sinks that keep what they were given."""
+
+from dataclasses import dataclass, field
+
+from recserve.v1.request_log_pb2 import RequestLogEntry
+
+from serving.types import FeatureState
+
+
+@dataclass(slots=True)
+class ListLog:
+    """A RequestLog."""
+
+    entries: list[RequestLogEntry] = field(default_factory=list)
+
+    def record(self, entry: RequestLogEntry) -> None:
+        self.entries.append(entry)
+
+
+@dataclass(slots=True)
+class ListRecorder:
+    """A Recorder."""
+
+    stages: list[str] = field(default_factory=list)
+    degradations: list[tuple[str, str]] = field(default_factory=list)
+    features: list[tuple[str, FeatureState, int]] = field(default_factory=list)
+    requests: list[tuple[str, str]] = field(default_factory=list)
+    triton_calls: list[tuple[str, str, str]] = field(default_factory=list)
+
+    def stage(self, stage: str, seconds: float) -> None:
+        self.stages.append(stage)
+
+    def degraded(self, stage: str, reason: str) -> None:
+        self.degradations.append((stage, reason))
+
+    def feature(self, view: str, state: FeatureState, count: int) -> None:
+        self.features.append((view, state, count))
+
+    def request(self, method: str, code: str, seconds: float) -> None:
+        self.requests.append((method, code))
+
+    def triton_call(self, endpoint: str, model: str, outcome: str, seconds: float) -> None:
+        self.triton_calls.append((endpoint, model, outcome))

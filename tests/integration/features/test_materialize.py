@@ -1,0 +1,109 @@
+"""The offline step: apply, materialise, count; what another preparation left is removed."""
+
+import io
+import os
+import sys
+from datetime import timedelta
+from pathlib import Path
+
+import numpy as np
+import pytest
+from redis import Redis
+from rich.console import Console
+
+from serving.errors import Unavailable
+from serving.features.fields import view_layout
+from serving.features.store import RowStore
+from tests.integration.features.conftest import NOW, ROWS, VIEWS, write_prepared
+from training.errors import PreparedError, StoreError
+from training.feast_project import REDIS_URL, STORE_FILE
+from training.materialize import materialize
+from training.online_rows import check_rows, expected_views
+
+QUIET = Console(quiet=True)
+NOW_US = round(NOW.timestamp() * 1e6)
+FEATURES = {"views": VIEWS}
+
+
+@pytest.fixture(autouse=True)
+def _process(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Feast's apply moves into the repository and imports from it: undone after each test."""
+    monkeypatch.chdir(Path.cwd())
+    monkeypatch.setattr(sys, "path", list(sys.path))
+    for name in (STORE_FILE, REDIS_URL):
+        monkeypatch.setenv(name, os.environ.get(name, ""))
+    for name in ("prepared", "entities", "services", "features", "features.user", "features.item"):
+        monkeypatch.delitem(sys.modules, name, raising=False)
+
+
+def dump(url: str) -> dict[bytes, bytes]:
+    with Redis.from_url(url) as client:
+        return {key: client.dump(key) for key in client.scan_iter()}
+
+
+def plant(rows: RowStore, view: str, entity: int, time_us: int, *, other_layout: bool) -> None:
+    fields = VIEWS[view]["fields"]
+    row = view_layout(view, fields[::-1] if other_layout else fields).empty(1)
+    row["event_time_us"] = time_us
+    rows.write(view, f"{VIEWS[view]['entity']}_id", np.array([entity]), row)
+
+
+def test_leftovers_go_every_row_arrives_and_a_second_run_changes_nothing(
+    state: Path, redis_url: str
+) -> None:
+    with RowStore(redis_url, "corner_shop") as rows:
+        plant(rows, "item_activity", 77, NOW_US - 1, other_layout=False)  # an unknown item
+        plant(rows, "user_profile", 1, NOW_US + 1, other_layout=False)  # of a later now
+        plant(rows, "user_history", 2, NOW_US, other_layout=True)
+        said = Console(file=io.StringIO(), width=100)
+        materialize(state, redis_url, said)
+        text = said.file.getvalue()
+        assert "3 rows of an earlier preparation removed" in text
+        for view, described in VIEWS.items():
+            entities = {row[0] for row in ROWS[view]}
+            listed = rows.entities(f"{described['entity']}_id")
+            heads = rows.heads(view, f"{described['entity']}_id", listed)
+            assert set(listed[heads["event_time_us"] >= 0].tolist()) == entities
+            assert any(view in line and f" {len(entities)} " in line for line in text.splitlines())
+        assert 77 not in rows.entities("item_id")
+    before = dump(redis_url)
+    assert before
+    materialize(state, redis_url, QUIET)
+    assert dump(redis_url) == before
+
+
+def test_a_missing_and_a_superfluous_row_are_told_with_view_and_counts(
+    state: Path, redis_url: str
+) -> None:
+    views = expected_views(state / "prepared", FEATURES, NOW)
+    with RowStore(redis_url, "corner_shop") as rows:
+        for view in VIEWS:
+            for entity in {row[0] for row in ROWS[view]}:
+                plant(rows, view, entity, NOW_US, other_layout=False)
+        check_rows(rows, views, NOW)
+        rows.delete("user_activity", "user_id", np.array([3]))
+        plant(rows, "item_activity", 77, NOW_US, other_layout=False)
+        with pytest.raises(StoreError) as wrong:
+            check_rows(rows, views, NOW)
+    assert "user_activity: expected 3, found 2; item_activity: expected 3, found 4" in str(
+        wrong.value
+    )
+
+
+def test_entities_known_only_later_are_not_expected(state: Path) -> None:
+    views = expected_views(state / "prepared", FEATURES, NOW - timedelta(seconds=1))
+    assert {view.name: sorted(view.keys.tolist()) for view in views} == {
+        "user_profile": [1, 4],
+        "user_activity": [1],
+        "user_history": [1],
+        "item_activity": [10],
+    }
+
+
+def test_no_prepared_data_and_no_redis_are_told_before_feast_is_loaded(tmp_path: Path) -> None:
+    with pytest.raises(PreparedError, match=r"features\.yaml is missing; run"):
+        materialize(tmp_path, None, QUIET)
+    write_prepared(tmp_path)
+    with pytest.raises(Unavailable, match="no Redis answers at unix://"):
+        materialize(tmp_path, None, QUIET)
+    assert not (tmp_path / "feast").exists()

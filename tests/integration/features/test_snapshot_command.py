@@ -1,0 +1,93 @@
+"""`python -m serving.features.snapshot build`, from a bundle to what `current` points at."""
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import polars as pl
+import pytest
+
+from serving.bundle import content_id
+from serving.features.fields import view_layout
+from serving.features.frames import Source, latest, pack_frame
+from serving.features.read_plan import parse_read_plan
+from serving.features.snapshot import open_snapshot
+from serving.features.store import RowStore
+from tests.fakes.read_plans import described_input, described_plan
+from tests.integration.features.conftest import BEFORE, NOW, VIEWS, rows_at
+
+
+def shop_plan() -> dict:
+    """The plan of the tiny prepared data: one item view."""
+    fields = VIEWS["item_activity"]["fields"]
+    plan, layout = described_plan(), view_layout("item_activity", fields)
+    activity = plan["views"]["item_activity"] | {
+        "columns": [{"name": "popularity", "dtype": "float32", "length": 0}],
+        "fingerprint": f"{layout.fingerprint:016x}",
+    }
+    plan["views"] = {"item_activity": activity}
+    plan["models"]["ranker"]["inputs"] = [
+        described_input("item_float", "item", "float32", "item_activity.popularity")
+    ]
+    return plan
+
+
+@pytest.fixture
+def bundle(tmp_path: Path) -> Path:
+    folder = tmp_path / "bundle"
+    folder.mkdir()
+    policy = {
+        "version": 1,
+        "surfaces": ["SURFACE_PRODUCT"],
+        "ranker": "ranker",
+        "max_candidates": 512,
+        "sources": {"popular": {"quota": 64}},
+        "classification_threshold": 0.2,
+    }
+    (folder / "read_plan.json").write_text(json.dumps(shop_plan()))
+    (folder / "policy.json").write_text(json.dumps(policy))
+    (folder / "manifest.json").write_text(json.dumps({"version": 1}))
+    manifest = {"version": 1, "bundle_id": content_id(folder)}
+    (folder / "manifest.json").write_text(json.dumps(manifest))
+    return folder
+
+
+def build(bundle: Path, state: Path, url: str) -> subprocess.CompletedProcess[str]:
+    module = [sys.executable, "-m", "serving.features.snapshot", "build"]
+    given = ["--bundle", str(bundle), "--state", str(state), "--redis-url", url]
+    return subprocess.run([*module, *given], capture_output=True, text=True, check=False)
+
+
+def test_a_snapshot_of_materialised_items_equals_the_parquet(
+    state: Path, bundle: Path, tmp_path: Path, redis_url: str
+) -> None:
+    path = state / "prepared/views/item_activity.parquet"
+    source = Source(path, "item_id", "event_timestamp", "created_timestamp")
+    layout = view_layout("item_activity", VIEWS["item_activity"]["fields"])
+    packed = pack_frame("item_activity", layout, source, latest(source, BEFORE, NOW))
+    with RowStore(redis_url, "corner_shop") as rows:
+        rows.write("item_activity", "item_id", packed.keys, packed.rows)
+    done = build(bundle, tmp_path, redis_url)
+    assert done.returncode == 0, done.stderr
+    current = tmp_path / "snapshots" / "current"
+    assert done.stdout.strip() == str(current.resolve())
+    snapshot = open_snapshot(current, parse_read_plan(shop_plan(), "plan"))
+    expected = rows_at("item_activity", NOW)
+    assert snapshot.item_key.tolist() == sorted(expected)
+    np.testing.assert_array_equal(
+        snapshot.float32[:, 0],
+        pl.Series([expected[key][0] for key in sorted(expected)], dtype=pl.Float32)
+        .fill_null(float("nan"))
+        .to_numpy(),
+    )
+    assert set(snapshot.event_time_us.flatten().tolist()) == {round(NOW.timestamp() * 1e6)}
+
+
+def test_what_goes_wrong_is_one_sentence(bundle: Path, tmp_path: Path, redis_url: str) -> None:
+    done = build(bundle, tmp_path, redis_url)
+    assert (done.returncode, done.stdout) == (1, "")
+    assert done.stderr == (
+        "snapshot: the online store has no items of project corner_shop; materialise first\n"
+    )

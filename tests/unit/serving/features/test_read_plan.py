@@ -1,0 +1,50 @@
+from typing import Any
+
+import pytest
+
+from serving.errors import ArtefactError
+from serving.features.read_plan import ReadPlan, parse_read_plan
+from tests.fakes.read_plans import described_plan
+
+
+def parsed(document: dict[str, Any]) -> ReadPlan:
+    return parse_read_plan(document, "read_plan.json")
+
+
+def test_a_plan_knows_its_views_and_columns() -> None:
+    plan = parsed(described_plan())
+    assert [view.name for view in plan.views_of("item")] == ["item_profile", "item_activity"]
+    assert plan.item_columns("int64") == ("item_profile.colour", "item_profile.shelf")
+    assert plan.item_columns("float32") == ("item_activity.price",)
+
+
+def test_a_column_of_several_models_is_in_the_snapshot_once() -> None:
+    document = described_plan()
+    document["models"]["other"] = document["models"]["ranker"]
+    assert parsed(document).item_columns("float32") == ("item_activity.price",)
+
+
+def test_another_version_is_refused() -> None:
+    with pytest.raises(ArtefactError, match="is version 2, this program reads 1"):
+        parsed(described_plan() | {"version": 2})
+
+
+def test_columns_that_are_not_the_fingerprints_are_refused() -> None:
+    document = described_plan()
+    document["views"]["item_activity"]["columns"][0]["name"] = "fame"
+    with pytest.raises(ArtefactError, match="view item_activity has fingerprint"):
+        parsed(document)
+
+
+def test_an_input_of_an_unknown_column_is_refused_by_name() -> None:
+    document = described_plan()
+    document["models"]["ranker"]["inputs"][2]["columns"] = ["item_activity.fame"]
+    with pytest.raises(ArtefactError, match=r"ranker\.item_float names item_activity\.fame"):
+        parsed(document)
+
+
+def test_a_missing_part_is_named() -> None:
+    document = described_plan()
+    del document["views"]["item_profile"]["max_age_s"]
+    with pytest.raises(ArtefactError, match=r"read_plan\.json lacks 'max_age_s'"):
+        parsed(document)

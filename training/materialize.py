@@ -1,0 +1,75 @@
+"""Fills the online store: `python -m training.materialize --state STATE [--redis-url URL]`.
+
+Applies the Feast repository, materialises all that is known at the prepared data's now, and counts
+the rows that arrived.
+"""
+
+import argparse
+import sys
+from collections.abc import Sequence
+from datetime import UTC, datetime
+from pathlib import Path
+
+import yaml
+from rich.console import Console
+from rich.table import Table
+
+from serving.errors import RecserveError
+from serving.features.store import RowStore
+from serving.local.addresses import redis_url
+from training.errors import PreparedError, TrainingError
+from training.feast_project import apply_and_materialize, write_store_file
+from training.online_rows import ExpectedView, check_rows, expected_views, remove_unknown
+
+
+def main() -> int:
+    parser = argparse.ArgumentParser(prog="python -m training.materialize")
+    parser.add_argument("--state", type=Path, required=True)
+    parser.add_argument("--redis-url", help="default: the state folder's own Redis")
+    given = parser.parse_args()
+    console = Console()
+    try:
+        materialize(given.state.resolve(), given.redis_url, console)
+    except (RecserveError, TrainingError) as error:
+        console.print(f"[red]materialize:[/red] {error}")
+        return 1
+    return 0
+
+
+def materialize(state: Path, url: str | None, console: Console) -> None:
+    """Applies, materialises and checks.
+
+    Raises:
+        PreparedError: there is no prepared data.
+        StoreError: rows are missing or superfluous afterwards.
+        OutsideError: Redis did not answer.
+    """
+    described = state / "prepared" / "features.yaml"
+    if not described.is_file():
+        raise PreparedError(f"{described} is missing; run `python -m training.prepare` first")
+    features = yaml.safe_load(described.read_text())
+    now = datetime.fromisoformat(features["now"]).astimezone(UTC)
+    views = expected_views(described.parent, features, now)
+    with RowStore(url or redis_url(state), features["project"]) as store:
+        removed = remove_unknown(store, views, now)
+        if removed:
+            console.print(f"{removed:,} rows of an earlier preparation removed")
+        store_file = write_store_file(state, features["project"], url)
+        apply_and_materialize(store_file, url, min(view.since for view in views), now)
+        check_rows(store, views, now)
+    console.print(_table(features["project"], now, views))
+
+
+def _table(project: str, now: datetime, views: Sequence[ExpectedView]) -> Table:
+    table = Table(title=f"Online rows of {project}", caption=f"at {now:%Y-%m-%d %H:%M} UTC")
+    table.add_column("view")
+    for heading in ("rows", "features", "bytes a row"):
+        table.add_column(heading, justify="right")
+    for view in views:
+        size = view.layout.dtype.itemsize
+        table.add_row(view.name, f"{len(view.keys):,}", str(len(view.layout.columns)), f"{size:,}")
+    return table
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,100 @@
+"""What the online store should hold of a prepared data set, and whether it does."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import polars as pl
+from numpy.typing import NDArray
+
+from serving.features.fields import view_layout
+from serving.features.keys import string_keys
+from serving.features.layout import Layout
+from serving.features.store import ABSENT, RowStore
+from training.errors import StoreError
+
+
+@dataclass(frozen=True, slots=True)
+class ExpectedView:
+    """A view and the entities that have a row of it at or before now."""
+
+    name: str
+    join_key: str
+    layout: Layout
+    keys: NDArray[np.int64]  # (n,) each once
+    since: datetime  # the oldest row's event time
+
+
+def expected_views(
+    prepared: Path, features: Mapping[str, Any], now: datetime
+) -> list[ExpectedView]:
+    """Reads the ids and times of every view, nothing else."""
+    found = []
+    for name, view in features["views"].items():
+        join_key = f"{view['entity']}_id"
+        known = (
+            pl.scan_parquet(prepared / "views" / f"{name}.parquet")
+            .filter(pl.col("event_timestamp") <= now)
+            .group_by(join_key)
+            .agg(pl.col("event_timestamp").min())
+            .collect()
+        )
+        ids, since = known[join_key], known["event_timestamp"].min()
+        keys = string_keys(ids) if ids.dtype == pl.String else ids.cast(pl.Int64).to_numpy()
+        layout = view_layout(name, view["fields"])
+        oldest = since if isinstance(since, datetime) else now
+        found.append(ExpectedView(name, join_key, layout, keys, oldest))
+    return found
+
+
+def remove_unknown(store: RowStore, views: Sequence[ExpectedView], now: datetime) -> int:
+    """Removes rows that this data at this now can't account for; returns how many.
+
+    Those are rows of entities that the data lacks, of another layout, or newer than now: what is
+    left of another preparation in the same store.
+    """
+    removed = 0
+    for join_key in {view.join_key for view in views}:
+        of_entity = [view for view in views if view.join_key == join_key]
+        listed = store.entities(join_key)
+        for view in of_entity:
+            heads = store.heads(view.name, join_key, listed)
+            known = np.isin(listed, view.keys) & _good(heads, view.layout, now)
+            unknown = listed[~known & (heads["event_time_us"] != ABSENT)]
+            store.delete(view.name, join_key, unknown)
+            removed += len(unknown)
+        every = np.concatenate([view.keys for view in of_entity])
+        store.forget(join_key, np.setdiff1d(listed, every))
+    return removed
+
+
+def check_rows(store: RowStore, views: Sequence[ExpectedView], now: datetime) -> None:
+    """Counts the rows of each view at or before now.
+
+    Raises:
+        StoreError: a view has more or fewer rows than entities with a row in the prepared data.
+    """
+    wrong = []
+    for view in views:
+        heads = store.heads(view.name, view.join_key, store.entities(view.join_key))
+        found = int(_good(heads, view.layout, now).sum())
+        if found != len(view.keys):
+            wrong.append(f"{view.name}: expected {len(view.keys):,}, found {found:,}")
+    if wrong:
+        raise StoreError(
+            f"rows in the online store differ from the prepared data ({'; '.join(wrong)}); is "
+            "another process writing to this Redis, or is it full?"
+        )
+
+
+def _good(heads: NDArray[np.void], layout: Layout, now: datetime) -> NDArray[np.bool_]:
+    times = heads["event_time_us"]
+    good: NDArray[np.bool_] = (
+        (heads["fingerprint"] == layout.fingerprint)
+        & (times != ABSENT)
+        & (times <= round(now.timestamp() * 1_000_000))
+    )
+    return good
