@@ -63,6 +63,7 @@ class SurfaceNotServed(RequestError):
             f"{surface} is not served by this deployment; it serves {', '.join(served)}"
         )
         self.surface = surface
+        self.served = served
 
 
 class OutsideError(RecserveError):

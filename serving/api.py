@@ -1,0 +1,201 @@
+"""RPC in, RPC out: the only place where requests become queries and errors become statuses."""
+
+import asyncio
+import logging
+import math
+import time
+import uuid
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass, field
+from typing import Any, Protocol, TypeVar
+
+import grpc
+from google.rpc.status_pb2 import Status
+from grpc import aio
+from grpc_status import rpc_status
+from recserve.v1 import recommendation_service_pb2 as pb
+from recserve.v1.recommendation_service_pb2_grpc import RecommendationServiceServicer
+
+from serving import logs, statuses, validation, wire
+from serving.bundle import Bundle
+from serving.errors import RecserveError, RequestError, TimedOut
+from serving.policy import Budget
+from serving.types import (
+    Answered,
+    Person,
+    Query,
+    RankQuery,
+    Recorder,
+    RequestLog,
+    SimilarQuery,
+    Ticks,
+    WallClock,
+)
+
+log = logging.getLogger(__name__)
+Context = aio.ServicerContext[Any, Any]
+Request = TypeVar("Request", pb.RecommendRequest, pb.RankRequest, pb.SimilarItemsRequest)
+Response = TypeVar("Response", pb.RecommendResponse, pb.RankResponse, pb.SimilarItemsResponse)
+
+
+def new_request_id() -> str:
+    return uuid.uuid4().hex
+
+
+@dataclass(frozen=True, slots=True)
+class ApiOptions:
+    """The operator's part: the secret key, the time of callers who give none, chance and ticks."""
+
+    key: bytes = field(repr=False)
+    default_deadline_s: float = 0.5
+    new_request_id: Callable[[], str] = new_request_id
+    ticks: Ticks = time.monotonic
+
+
+@dataclass(frozen=True, slots=True)
+class Admitted:
+    """A request under way."""
+
+    method: str
+    request_id: str
+    at_us: int
+    budget: Budget
+
+
+class Answering(Protocol):
+    """A Pipeline, or what stands for one."""
+
+    @property
+    def bundle(self) -> Bundle: ...
+    async def recommend(self, query: Query, budget: Budget) -> Answered: ...
+    async def rank(self, query: RankQuery, budget: Budget) -> Answered: ...
+    async def similar(self, query: SimilarQuery, budget: Budget) -> Answered: ...
+
+
+class RecommendationServicer(RecommendationServiceServicer):
+    """Answers recserve.v1.RecommendationService from a pipeline."""
+
+    def __init__(
+        self,
+        pipeline: Answering,
+        request_log: RequestLog,
+        clock: WallClock,
+        metrics: Recorder,
+        options: ApiOptions,
+    ) -> None:
+        self._pipeline, self._log, self._clock = pipeline, request_log, clock
+        self._metrics, self._options = metrics, options
+        self._id_kind = pipeline.bundle.plan.id_kind
+        self._scribe = wire.Scribe(options.key)
+
+    async def Recommend(  # noqa: N802
+        self, request: pb.RecommendRequest, context: Context
+    ) -> pb.RecommendResponse:
+        async def answer(admitted: Admitted) -> pb.RecommendResponse:
+            query = validation.recommend_query(request, self._id_kind)
+            answered = await self._pipeline.recommend(query, admitted.budget)
+            told = self._told(admitted, answered, query.person, query.surface)
+            return pb.RecommendResponse(items=wire.items(answered.items), answer=told)
+
+        return await self._serve("Recommend", request, context, answer)
+
+    async def Rank(  # noqa: N802
+        self, request: pb.RankRequest, context: Context
+    ) -> pb.RankResponse:
+        async def answer(admitted: Admitted) -> pb.RankResponse:
+            query = validation.rank_query(request, self._id_kind)
+            answered = await self._pipeline.rank(query, admitted.budget)
+            return pb.RankResponse(
+                items=wire.items(answered.items),
+                unknown_item_ids=answered.unknown_item_ids,
+                answer=self._told(admitted, answered, query.person, query.surface),
+            )
+
+        return await self._serve("Rank", request, context, answer)
+
+    async def SimilarItems(  # noqa: N802
+        self, request: pb.SimilarItemsRequest, context: Context
+    ) -> pb.SimilarItemsResponse:
+        async def answer(admitted: Admitted) -> pb.SimilarItemsResponse:
+            query = validation.similar_query(request, self._id_kind)
+            answered = await self._pipeline.similar(query, admitted.budget)
+            told = self._told(admitted, answered)
+            return pb.SimilarItemsResponse(items=wire.items(answered.items), answer=told)
+
+        return await self._serve("SimilarItems", request, context, answer)
+
+    def _told(
+        self,
+        admitted: Admitted,
+        answered: Answered,
+        person: Person | None = None,
+        surface: str = "SURFACE_UNSPECIFIED",
+    ) -> pb.Answer:
+        """What the answer says of itself; it is logged as well."""
+        token = self._scribe.token(admitted.at_us, admitted.request_id, answered.bundle_id)
+        told = wire.answer(answered, admitted.request_id, token)
+        self._log.record(
+            self._scribe.entry(admitted.method, admitted.at_us, answered, told, person, surface)
+        )
+        return told
+
+    async def _serve(
+        self,
+        method: str,
+        request: Request,
+        context: Context,
+        answer: Callable[[Admitted], Awaitable[Response]],
+    ) -> Response:
+        admitted = Admitted(
+            method,
+            self._request_id(request.request_id),
+            self._clock.now_us(),
+            Budget.of(self._seconds(context), self._options.ticks),
+        )
+        logs.request_id.set(admitted.request_id)  # of this call's task alone
+        began, code = self._options.ticks(), grpc.StatusCode.CANCELLED
+        try:
+            outcome = await self._outcome(admitted, answer)
+            code = grpc.StatusCode.OK
+            if isinstance(outcome, Status):
+                refusal = rpc_status.to_status(outcome)
+                code = refusal.code
+                await context.abort(code, refusal.details, tuple(refusal.trailing_metadata))
+        finally:
+            self._metrics.request(method, code.name, self._options.ticks() - began)
+        return outcome
+
+    async def _outcome(
+        self, admitted: Admitted, answer: Callable[[Admitted], Awaitable[Response]]
+    ) -> Response | Status:
+        """The answer, or the status that says why there is none."""
+        try:
+            return await _in_time(admitted, answer)
+        except RecserveError as error:
+            level = logging.DEBUG if isinstance(error, RequestError) else logging.WARNING
+            log.log(level, "%s %s: %s", admitted.method, admitted.request_id, error)
+            return statuses.status_of(error, admitted.request_id)
+        except Exception:  # the last line: a fault of ours is logged here and shown to nobody
+            log.exception("%s %s failed", admitted.method, admitted.request_id)
+            return statuses.internal(admitted.request_id)
+
+    def _request_id(self, asked: str) -> str:
+        """The caller's, if it can be one."""
+        if asked and validation.valid_request_id(asked):
+            return asked
+        return self._options.new_request_id()
+
+    def _seconds(self, context: Context) -> float:
+        """Until the caller's deadline; the default for a caller without one."""
+        left: float | None = context.time_remaining()
+        return self._options.default_deadline_s if left is None or math.isinf(left) else left
+
+
+async def _in_time(
+    admitted: Admitted, answer: Callable[[Admitted], Awaitable[Response]]
+) -> Response:
+    try:
+        async with asyncio.timeout(admitted.budget.left()):
+            return await answer(admitted)
+    except TimeoutError as error:
+        raise TimedOut("the deadline passed") from error

@@ -1,0 +1,43 @@
+"""The door to the streams in Redis: appends entries."""
+
+import asyncio
+from collections.abc import Sequence
+
+from redis import asyncio as redis
+from redis.asyncio.retry import Retry
+from redis.backoff import NoBackoff
+
+from serving.clients.redis import FOREIGN, translated
+
+FIELD = "entry"
+
+
+class RedisEvents:
+    """On a connection of its own, so that what is written here never stands before a read."""
+
+    def __init__(self, client: redis.Redis) -> None:
+        self._client = client
+
+    @classmethod
+    def from_url(cls, url: str) -> "RedisEvents":
+        """`unix:///path` or `redis[s]://host:port/db`; nothing is opened before the first entry."""
+        return cls(redis.Redis.from_url(url, max_connections=1, retry=Retry(NoBackoff(), 0)))
+
+    async def append(
+        self, stream: str, entries: Sequence[bytes], keep: int, timeout_s: float
+    ) -> None:
+        """Appends the entries in order, in one round trip; the stream keeps about `keep` of them.
+
+        Raises:
+            OutsideError: none, some or all of the entries were appended.
+        """
+        try:
+            async with asyncio.timeout(timeout_s), self._client.pipeline(transaction=False) as pipe:
+                for entry in entries:
+                    pipe.xadd(stream, {FIELD: entry}, maxlen=keep, approximate=True)
+                await pipe.execute()
+        except FOREIGN as error:
+            raise translated(error) from error
+
+    async def close(self) -> None:
+        await self._client.aclose()

@@ -1,0 +1,67 @@
+"""How long each stage may take, how wide it may be, and what is done when it fails."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from serving.errors import Failed, OutsideError, TimedOut, Unavailable
+from serving.types import Action, Degraded, Reason, Ticks
+
+LONGEST_BUDGET_S = 10.0  # whatever the caller's deadline: nobody waits longer for a slate
+LONGEST_DETAIL = 200  # characters of an error that an answer repeats
+RESERVE_S = 0.003  # for ordering, logging and sending the answer
+
+# The part of what is left, after the reserve, that a stage may take. What it saves stays for the
+# next, because the next takes its part of what is left by then.
+SHARES: Mapping[str, float] = {"hydrate": 0.3, "retrieve": 0.5, "rank": 1.0, "similar": 1.0}
+
+# With less than so many seconds left to rank, no more than so many candidates are ranked.
+WIDTHS: tuple[tuple[float, int], ...] = ((0.010, 64), (0.020, 128), (0.040, 256))
+
+# Failing open: what is done instead where a stage or source fails. What isn't here fails the call.
+INSTEAD: Mapping[str, Action] = {
+    "hydrate": Action.DEFAULT_FEATURES,
+    "two_tower": Action.DROPPED_SOURCE,
+    "rank": Action.UNRANKED,
+}
+REASONS: Mapping[type[OutsideError], Reason] = {
+    Unavailable: Reason.UNAVAILABLE,
+    TimedOut: Reason.TIMEOUT,
+    Failed: Reason.FAILED,
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Budget:
+    """The time until the caller stops waiting."""
+
+    deadline: float  # in the seconds of `ticks`
+    ticks: Ticks
+
+    @classmethod
+    def of(cls, seconds: float, ticks: Ticks) -> "Budget":
+        return cls(ticks() + min(seconds, LONGEST_BUDGET_S), ticks)
+
+    def left(self) -> float:
+        """Seconds until the deadline, 0 once it has passed."""
+        return max(0.0, self.deadline - self.ticks())
+
+    def share(self, stage: str) -> float:
+        """Seconds that `stage` may take, 0 if there is no time for it."""
+        return max(0.0, self.left() - RESERVE_S) * SHARES[stage]
+
+
+def width(seconds: float, candidates: int) -> int:
+    """How many of the candidates can be ranked in so many seconds."""
+    return min([candidates, *(allowed for limit, allowed in WIDTHS if seconds < limit)])
+
+
+def forgiven(stage: str, error: OutsideError) -> Degraded:
+    """What is done instead of `stage`.
+
+    Raises:
+        OutsideError: the given one; nothing can be done instead.
+    """
+    action = INSTEAD.get(stage)
+    if action is None:
+        raise error
+    return Degraded(stage, REASONS[type(error)], action, str(error)[:LONGEST_DETAIL])

@@ -1,0 +1,50 @@
+"""The gRPC server of a worker: the service, health and reflection on a port that workers share."""
+
+import grpc
+from grpc_health.v1 import health_pb2_grpc
+from grpc_reflection.v1alpha import reflection
+from recserve.v1 import recommendation_service_pb2_grpc as stubs
+
+from serving.admission import Admission
+from serving.health import SERVICE, Health
+from serving.settings import GatewaySettings
+from serving.telemetry import Metrics
+
+LARGEST_REQUEST = 1 << 20  # bytes; the contract's limits need a third of it
+LARGEST_ANSWER = 4 << 20
+PING_MS = 10_000  # callers may ask so often whether the connection lives
+HEALTH = "grpc.health.v1.Health"
+
+
+def make_server(
+    servicer: stubs.RecommendationServiceServicer,
+    health: Health,
+    settings: GatewaySettings,
+    metrics: Metrics,
+) -> grpc.aio.Server:
+    """Bound to its port, not yet started.
+
+    Connections end after their maximum age, give or take a tenth, so that callers find new workers;
+    calls under way then have the drain's time to finish.
+    """
+    server = grpc.aio.server(
+        interceptors=(Admission(settings.max_concurrent, metrics),),
+        options=(
+            ("grpc.so_reuseport", 1),
+            ("grpc.max_connection_age_ms", round(settings.max_connection_age_s * 1000)),
+            ("grpc.max_connection_age_grace_ms", round(settings.drain_s * 1000)),
+            ("grpc.max_receive_message_length", LARGEST_REQUEST),
+            ("grpc.max_send_message_length", LARGEST_ANSWER),
+            ("grpc.http2.min_ping_interval_without_data_ms", PING_MS),
+            ("grpc.keepalive_permit_without_calls", 1),
+        ),
+    )
+    stubs.add_RecommendationServiceServicer_to_server(servicer, server)  # type: ignore[no-untyped-call]
+    health_pb2_grpc.add_HealthServicer_to_server(health, server)
+    reflection.enable_server_reflection((SERVICE, HEALTH, reflection.SERVICE_NAME), server)
+    server.add_insecure_port(_address(settings.host, settings.port))
+    return server
+
+
+def _address(host: str, port: int) -> str:
+    return f"[{host}]:{port}" if ":" in host else f"{host}:{port}"

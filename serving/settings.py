@@ -1,0 +1,110 @@
+"""Settings of the gateway: environment variables RECSERVE_GATEWAY_*, read once into a frozen object."""
+
+import os
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Annotated, Any, Literal
+
+from pydantic import AfterValidator, BeforeValidator, Field, ValidationError
+from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
+
+from serving.errors import SettingsError
+
+PREFIX = "RECSERVE_GATEWAY_"
+REDIS_SCHEMES = ("unix://", "redis://", "rediss://")
+SHORTEST_KEY = 16  # bytes
+SECRET = ("redis_url",)  # may hold a password: never shown in a message
+
+
+def _folder(path: Path) -> Path:
+    if not path.is_dir():
+        raise ValueError(f"{path} is no folder; `make start` makes it")
+    return path
+
+
+def _file(path: Path) -> Path:
+    if not path.is_file():
+        raise ValueError(f"{path} is no file")
+    return path
+
+
+def _key_file(path: Path) -> Path:
+    size = len(_file(path).read_bytes().strip())
+    if size < SHORTEST_KEY:
+        raise ValueError(f"{path} holds a key of {size} bytes, at least {SHORTEST_KEY} are needed")
+    return path
+
+
+def _redis_url(url: str) -> str:
+    if not url.startswith(REDIS_SCHEMES):
+        raise ValueError(f"must start with one of {', '.join(REDIS_SCHEMES)}")
+    return url
+
+
+def _endpoints(value: object) -> object:
+    return tuple(part.strip() for part in value.split(",")) if isinstance(value, str) else value
+
+
+def _endpoint(value: str) -> str:
+    host, colon, port = value.rpartition(":")
+    if not (host and colon and port.isdecimal() and 1 <= int(port) <= 65_535):
+        raise ValueError(f"{value!r} is not host:port with a port of 1 to 65535")
+    return value
+
+
+Endpoint = Annotated[str, AfterValidator(_endpoint)]
+
+
+class GatewaySettings(BaseSettings):
+    """What the supervisor and its workers are told; the README's table explains each."""
+
+    model_config = SettingsConfigDict(env_prefix=PREFIX, frozen=True, extra="forbid")
+
+    bundle: Annotated[Path, AfterValidator(_folder)]
+    snapshot: Annotated[Path, AfterValidator(_folder)]
+    redis_url: Annotated[str, AfterValidator(_redis_url)]
+    triton_endpoints: Annotated[tuple[Endpoint, ...], NoDecode, BeforeValidator(_endpoints)]
+    host: str = Field(default="127.0.0.1", min_length=1, max_length=255)
+    port: int = Field(default=50051, ge=1, le=65_535)
+    http_port: int = Field(default=9464, ge=1, le=65_535)
+    workers: int = Field(default=2, ge=1, le=256)
+    clock_file: Annotated[Path, AfterValidator(_file)] | None = None
+    user_hash_key_file: Annotated[Path, AfterValidator(_key_file)] | None = None
+    default_deadline_ms: int = Field(default=500, ge=1, le=60_000)  # of calls that bring none
+    drain_s: float = Field(default=10, ge=0, le=600)
+    max_connection_age_s: float = Field(default=300, ge=1, le=86_400)
+    max_concurrent: int = Field(default=256, ge=1, le=100_000)  # requests in flight in a worker
+    heartbeat_timeout_s: float = Field(default=10, ge=1, le=600)
+    run_dir: Path | None = None  # metrics files; without it a temporary folder
+    log_level: Literal["DEBUG", "INFO", "WARNING", "ERROR"] = "INFO"
+
+
+def read_settings() -> GatewaySettings:
+    """Reads the environment.
+
+    Raises:
+        SettingsError: names every variable that is unknown, missing or out of its limits.
+    """
+    given: dict[str, Any] = {
+        name.removeprefix(PREFIX).lower(): value
+        for name, value in os.environ.items()
+        if name.startswith(PREFIX)
+    }
+    try:
+        return GatewaySettings(**given)
+    except ValidationError as error:
+        problems = [_sentence(e) for e in error.errors()]
+        raise SettingsError("; ".join(problems)) from error
+
+
+def _sentence(problem: Mapping[str, Any]) -> str:
+    field = str(problem["loc"][0])
+    variable = f"{PREFIX}{field.upper()}"
+    if problem["type"] == "missing":
+        return f"{variable} is required and not set"
+    if problem["type"] == "extra_forbidden":
+        known = ", ".join(name.upper() for name in GatewaySettings.model_fields)
+        return f"{variable} is no setting; after {PREFIX} may stand {known}"
+    reason = str(problem["msg"]).removeprefix("Value error, ")
+    shown = "" if field in SECRET else f", got {problem['input']!r}"
+    return f"{variable}: {reason}{shown}"

@@ -1,0 +1,47 @@
+"""Removes what can't or mustn't be shown, and counts it."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+
+import numpy as np
+
+from serving.stages.merge import Proposal
+from serving.types import ItemSnapshot, Keys, Mask, Removal
+
+
+@dataclass(frozen=True, slots=True)
+class Filtered:
+    """What was kept, and how many different items each filter removed."""
+
+    kept: tuple[Proposal, ...]
+    removed: tuple[tuple[Removal, int], ...]  # filters that removed none aren't listed
+
+
+class Filter:
+    """An item that several filters would remove counts for the first."""
+
+    def __init__(self, snapshot: ItemSnapshot) -> None:
+        self._snapshot = snapshot
+
+    def __call__(
+        self, proposals: Sequence[Proposal], excluded: frozenset[int], purchased: Keys
+    ) -> Filtered:
+        keys = np.unique(np.concatenate([p.keys for p in proposals]))
+        filters: tuple[tuple[Removal, Mask], ...] = (
+            (Removal.NOT_IN_SNAPSHOT, self._snapshot.positions(keys) < 0),
+            (Removal.EXCLUDED, np.isin(keys, np.fromiter(excluded, dtype=np.int64))),
+            (Removal.PURCHASED, np.isin(keys, purchased)),
+        )
+        gone = np.zeros(len(keys), dtype=np.bool_)
+        removed: list[tuple[Removal, int]] = []
+        for reason, hit in filters:
+            if count := int((hit & ~gone).sum()):
+                removed.append((reason, count))
+            gone |= hit
+        return Filtered(tuple(_without(p, keys[gone]) for p in proposals), tuple(removed))
+
+
+def _without(proposal: Proposal, gone: Keys) -> Proposal:
+    if not len(gone):
+        return proposal
+    return replace(proposal, keys=proposal.keys[~np.isin(proposal.keys, gone)])

@@ -1,0 +1,38 @@
+"""Finds an item's neighbours with the model."""
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from serving.features.item_inputs import ItemFiller
+from serving.features.read_plan import ModelPlan
+from serving.types import ItemSnapshot, Keys, ModelDoor
+
+OUTPUTS = ("candidate_id", "candidate_score")
+
+
+@dataclass(frozen=True, slots=True)
+class Neighbours:
+    """Nearest first; none for an item that the model doesn't know."""
+
+    keys: Keys  # (n,)
+    cosine: NDArray[np.float32]  # (n,)
+
+
+class Similar:
+    """The same for everybody."""
+
+    def __init__(
+        self, door: ModelDoor, model: ModelPlan, snapshot: ItemSnapshot, items: ItemFiller
+    ) -> None:
+        self._door, self._model, self._snapshot, self._items = door, model, snapshot, items
+
+    async def __call__(self, key: int, now_us: int, timeout_s: float) -> Neighbours:
+        """Raises OutsideError if the model doesn't answer in time."""
+        keys = np.array([key], dtype=np.int64)
+        inputs = self._items(self._snapshot.positions(keys), keys, now_us).tensors
+        outputs = await self._door.infer(self._model.triton_model, inputs, OUTPUTS, timeout_s)
+        found = outputs["candidate_id"].ravel().astype(np.int64, copy=False)
+        cosine = outputs["candidate_score"].ravel().astype(np.float32, copy=False)
+        return Neighbours(found[found >= 0], cosine[found >= 0])

@@ -1,0 +1,84 @@
+"""Every metric of a gateway worker; the supervisor adds the workers' figures up for `/metrics`.
+
+A worker process must have PROMETHEUS_MULTIPROC_DIR set before this module is imported: the client
+library decides then whether figures live in this process or in files that the supervisor reads.
+"""
+
+from prometheus_client import REGISTRY, CollectorRegistry, Counter, Gauge, Histogram
+
+SECONDS = (
+    *(0.0005, 0.001, 0.002, 0.003, 0.005, 0.0075, 0.01, 0.015, 0.02, 0.03),
+    *(0.05, 0.075, 0.1, 0.15, 0.2, 0.3, 0.5, 1.0, 2.5, 5.0),
+)
+
+
+class Metrics:
+    """Counts and times; fulfils `Recorder` of serving/types.py. Labels take few, known values only."""
+
+    def __init__(self, registry: CollectorRegistry = REGISTRY) -> None:
+        def counter(name: str, text: str, *labels: str) -> Counter:
+            return Counter(f"recserve_{name}", text, labels, registry=registry)
+
+        def seconds(name: str, text: str, *labels: str) -> Histogram:
+            return Histogram(
+                f"recserve_{name}_seconds", text, labels, registry=registry, buckets=SECONDS
+            )
+
+        self._requests = counter("requests", "Calls answered, by status code.", "method", "code")
+        self._request_seconds = seconds("request", "From admission to answer.", "method")
+        self._stage_seconds = seconds("stage", "Time of one stage of a call.", "stage")
+        self._degradations = counter("degradations", "What was done less well.", "stage", "reason")
+        self._features = counter(
+            "features", "Feature rows looked up, by what was found.", "view", "state"
+        )
+        self._triton_calls = counter("triton_calls", "Calls to Triton.", "model", "outcome")
+        self._triton_seconds = seconds("triton_call", "Time of one call to Triton.", "model")
+        self._dropped = counter("request_log_dropped", "Entries that the log had no room for.")
+        self._in_flight = Gauge(
+            "recserve_in_flight",
+            "Calls being answered.",
+            registry=registry,
+            multiprocess_mode="livesum",
+        )
+        self._artefact = Gauge(
+            "recserve_artefact_info",
+            "1 for each bundle and item snapshot in use.",
+            ("kind", "version"),
+            registry=registry,
+            multiprocess_mode="livemax",
+        )
+        self._in_use: dict[str, str] = {}
+
+    def request(self, method: str, code: str, seconds: float) -> None:
+        self._requests.labels(method, code).inc()
+        self._request_seconds.labels(method).observe(seconds)
+
+    def refused(self, method: str, code: str) -> None:
+        """Turned away before it was a request: it counts, its time says nothing."""
+        self._requests.labels(method, code).inc()
+
+    def stage(self, stage: str, seconds: float) -> None:
+        self._stage_seconds.labels(stage).observe(seconds)
+
+    def degraded(self, stage: str, reason: str) -> None:
+        self._degradations.labels(stage, reason).inc()
+
+    def feature(self, view: str, state: str, count: int) -> None:
+        self._features.labels(view, state).inc(count)
+
+    def triton_call(self, endpoint: str, model: str, outcome: str, seconds: float) -> None:  # noqa: ARG002 - endpoints come and go: they would be labels without end
+        self._triton_calls.labels(model, outcome).inc()
+        self._triton_seconds.labels(model).observe(seconds)
+
+    def request_log_dropped(self, count: int) -> None:
+        self._dropped.inc(count)
+
+    def in_flight(self, change: int) -> None:
+        self._in_flight.inc(change)
+
+    def artefact(self, kind: str, version: str) -> None:
+        """Says that `version` is in use from now on, instead of the one before."""
+        if kind in self._in_use:
+            self._artefact.labels(kind, self._in_use[kind]).set(0)
+        self._in_use[kind] = version
+        self._artefact.labels(kind, version).set(1)

@@ -1,0 +1,223 @@
+"""The values that pass between the gateway's parts, and the doors and sinks that they need."""
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import TYPE_CHECKING, Literal, Protocol
+
+import numpy as np
+from numpy.typing import NDArray
+
+if TYPE_CHECKING:
+    from recserve.v1.request_log_pb2 import RequestLogEntry
+
+Keys = NDArray[np.int64]
+Mask = NDArray[np.bool_]
+Tensors = Mapping[str, NDArray[np.generic]]
+Ticks = Callable[[], float]  # monotonic seconds; only differences mean something
+FeatureState = Literal["present", "missing", "stale", "layout"]
+
+
+class Reason(StrEnum):
+    """Why something was done less well: recserve.v1.DegradationReason without its prefix."""
+
+    UNAVAILABLE = "UNAVAILABLE"
+    TIMEOUT = "TIMEOUT"
+    FAILED = "FAILED"
+    STALE = "STALE"
+    LAYOUT = "LAYOUT"
+    OUT_OF_VOCABULARY = "OUT_OF_VOCABULARY"
+
+
+class Action(StrEnum):
+    """What was done instead: recserve.v1.DegradationAction without its prefix."""
+
+    DROPPED_SOURCE = "DROPPED_SOURCE"
+    DEFAULT_FEATURES = "DEFAULT_FEATURES"
+    SERVED_MARKED = "SERVED_MARKED"
+    UNRANKED = "UNRANKED"
+
+
+class Removal(StrEnum):
+    """Why a candidate was removed: recserve.v1.RemovalReason without its prefix."""
+
+    EXCLUDED = "EXCLUDED"
+    PURCHASED = "PURCHASED"
+    NOT_IN_SNAPSHOT = "NOT_IN_SNAPSHOT"
+    OVER_CAPACITY = "OVER_CAPACITY"
+
+
+@dataclass(frozen=True, slots=True)
+class Consent:
+    """What the person allowed; nothing that isn't given."""
+
+    personalization: bool = False
+    logging: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Person:
+    """Who asks: `key` is None for an anonymous visitor."""
+
+    user_id: str
+    key: int | None
+    consent: Consent
+
+    @property
+    def readable_key(self) -> int | None:
+        """The key under which the person's rows may be read; None if they may not be."""
+        return self.key if self.consent.personalization else None
+
+
+@dataclass(frozen=True, slots=True)
+class Query:
+    """A valid RecommendRequest."""
+
+    person: Person
+    surface: str  # name of a recserve.v1.Surface
+    page_size: int
+    exclude_purchased: bool
+    excluded: frozenset[int]  # item keys
+
+
+@dataclass(frozen=True, slots=True)
+class RankQuery:
+    """A valid RankRequest."""
+
+    person: Person
+    surface: str
+    items: tuple[tuple[str, int | None], ...]  # id as asked and its key, None if it can't be one
+
+
+@dataclass(frozen=True, slots=True)
+class SimilarQuery:
+    """A valid SimilarItemsRequest."""
+
+    item_id: str
+    item_key: int | None
+    page_size: int
+    excluded: frozenset[int]
+
+
+@dataclass(frozen=True, slots=True)
+class ServedItem:
+    """One slot of a slate."""
+
+    item_id: str
+    score: float | None  # None: no model scored it
+    sources: tuple[str, ...]  # names of recserve.v1.CandidateSource, lower case, without prefix
+
+
+@dataclass(frozen=True, slots=True)
+class Timing:
+    stage: str
+    seconds: float
+
+
+@dataclass(frozen=True, slots=True)
+class Degraded:
+    """One thing that was done less well than asked."""
+
+    stage: str  # or candidate source
+    reason: Reason
+    action: Action
+    detail: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class RowVersion:
+    """Which row of a view was used; None: there was none."""
+
+    view: str
+    event_time_us: int | None
+
+
+@dataclass(frozen=True, slots=True)
+class Answered:
+    """An answer and how it came about."""
+
+    items: tuple[ServedItem, ...]
+    bundle_id: str
+    snapshot_version: str
+    timings: tuple[Timing, ...]
+    degradations: tuple[Degraded, ...] = ()
+    oldest_age_s: float | None = None
+    proposed: tuple[tuple[str, int], ...] = ()  # by source, before filters and merging
+    removed: tuple[tuple[Removal, int], ...] = ()
+    cold_start: bool = False
+    unknown_item_ids: tuple[str, ...] = ()
+    rows: tuple[RowVersion, ...] = ()
+    treatment: str = "default"
+
+
+class WallClock(Protocol):
+    """serving.clock.Clock, or a fake."""
+
+    def now_s(self) -> float: ...
+    def now_us(self) -> int: ...
+
+
+class RowsDoor(Protocol):
+    """Reads packed rows."""
+
+    async def read(self, keys: Sequence[bytes], timeout_s: float) -> list[bytes | None]:
+        """In the order of the keys, in one round trip; None where there is no row.
+
+        Raises:
+            OutsideError: the store can't be reached, is late or answers with an error.
+        """
+        ...
+
+
+class ModelDoor(Protocol):
+    """Runs models."""
+
+    async def infer(
+        self, model: str, inputs: Tensors, outputs: Sequence[str], timeout_s: float
+    ) -> dict[str, NDArray[np.generic]]:
+        """The named outputs of the model, read-only.
+
+        Raises:
+            OutsideError: no endpoint can be reached, answers in time or without an error.
+        """
+        ...
+
+
+class ItemSnapshot(Protocol):
+    """serving.features.snapshot.Snapshot, or a fake: item features of one version, read-only."""
+
+    @property
+    def version(self) -> str: ...
+    @property
+    def count(self) -> int: ...
+    @property
+    def item_key(self) -> Keys: ...  # (N,) ascending
+    @property
+    def int64(self) -> NDArray[np.int64]: ...  # (N, Gi)
+    @property
+    def float32(self) -> NDArray[np.float32]: ...  # (N, Gf)
+    @property
+    def event_time_us(self) -> NDArray[np.int64]: ...  # (N, V), views in the plan's order
+    @property
+    def popular(self) -> NDArray[np.int32]: ...  # (N,) rows, best selling first
+    def positions(self, keys: Keys) -> NDArray[np.int64]: ...  # rows, -1 if absent
+    def columns(
+        self, dtype: Literal["int64", "float32"], names: Sequence[str]
+    ) -> NDArray[np.int64]: ...
+    def item_ids(self, rows: NDArray[np.int64]) -> list[str]: ...
+
+
+class Recorder(Protocol):
+    """Counts and times; telemetry.Metrics, or a fake."""
+
+    def stage(self, stage: str, seconds: float) -> None: ...
+    def degraded(self, stage: str, reason: str) -> None: ...
+    def feature(self, view: str, state: FeatureState, count: int) -> None: ...
+    def request(self, method: str, code: str, seconds: float) -> None: ...
+    def triton_call(self, endpoint: str, model: str, outcome: str, seconds: float) -> None: ...
+
+
+class RequestLog(Protocol):
+    """Takes the record of an answer; never blocks and never fails the answer."""
+
+    def record(self, entry: "RequestLogEntry") -> None: ...

@@ -1,0 +1,146 @@
+"""Checks a request against the limits that its proto states; all violations are told at once."""
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field
+from typing import Literal
+
+from recserve.v1 import recommendation_service_pb2 as pb
+
+from serving.errors import FieldViolation, InvalidRequest
+from serving.features.keys import id_key
+from serving.types import Consent, Person, Query, RankQuery, SimilarQuery
+
+IdKind = Literal["integer", "string"]
+LONGEST_ID = 128  # bytes
+LONGEST_REQUEST_ID = 64
+LARGEST_PAGE = 100
+DEFAULT_PAGE = 10
+MOST_EXCLUDED = 1000
+MOST_RANKED = 1000
+LISTED = 8  # violations named of one repeated field: error details have to fit into gRPC's metadata
+
+
+@dataclass(slots=True)
+class Check:
+    """Collects the violations of one request."""
+
+    id_kind: IdKind
+    violations: list[FieldViolation] = field(default_factory=list)
+
+    def fail(self, name: str, description: str) -> None:
+        self.violations.append(FieldViolation(name, description))
+
+    def finish(self) -> None:
+        """Raises InvalidRequest if anything is wrong."""
+        if self.violations:
+            raise InvalidRequest(tuple(self.violations))
+
+    def person(self, user_id: str, consent: pb.Consent) -> Person:
+        key = id_key(user_id, self.id_kind) if user_id else None
+        if (size := len(user_id.encode())) > LONGEST_ID:
+            self.fail("user_id", f"has {size} bytes; at most {LONGEST_ID} are allowed")
+        elif user_id and key is None:
+            self.fail(
+                "user_id", "must be decimal digits, 0 to 2^63 - 1: this shop's ids are numbers"
+            )
+        return Person(user_id, key, Consent(consent.personalization, consent.logging))
+
+    def surface(self, number: int) -> str:
+        names = pb.Surface.DESCRIPTOR.values_by_number
+        if number == pb.SURFACE_UNSPECIFIED:
+            self.fail("surface", "is required; say where the answer will be shown")
+        elif number not in names:
+            known = ", ".join(str(n) for n in names if n != pb.SURFACE_UNSPECIFIED)
+            self.fail("surface", f"{number} is no surface; the surfaces are {known}")
+        return names[number].name if number in names else ""
+
+    def page_size(self, size: int) -> int:
+        if not 0 <= size <= LARGEST_PAGE:
+            self.fail("page_size", f"is {size}; give 1 to {LARGEST_PAGE}, or 0 for {DEFAULT_PAGE}")
+        return size or DEFAULT_PAGE
+
+    def request_id(self, request_id: str) -> None:
+        if not valid_request_id(request_id):
+            self.fail(
+                "request_id",
+                f"may have at most {LONGEST_REQUEST_ID} characters, all of them printable ASCII",
+            )
+
+    def excluded(self, item_ids: Sequence[str]) -> frozenset[int]:
+        """Keys; what can't be an id is ignored, as any id outside the catalogue is."""
+        name = "exclude_item_ids"
+        if len(item_ids) > MOST_EXCLUDED:
+            self.fail(name, f"has {len(item_ids)} ids; at most {MOST_EXCLUDED} are allowed")
+            return frozenset()
+        self._sizes(name, item_ids, shortest=0)
+        keys = (id_key(item_id, self.id_kind) for item_id in item_ids if item_id)
+        return frozenset(key for key in keys if key is not None)
+
+    def candidates(self, item_ids: Sequence[str]) -> tuple[tuple[str, int | None], ...]:
+        """Each id once, in order, with its key."""
+        if not 1 <= len(item_ids) <= MOST_RANKED:
+            self.fail("item_ids", f"has {len(item_ids)} ids; give 1 to {MOST_RANKED}")
+            return ()
+        self._sizes("item_ids", item_ids, shortest=1)
+        return tuple(
+            (item_id, id_key(item_id, self.id_kind)) for item_id in dict.fromkeys(item_ids)
+        )
+
+    def item(self, item_id: str) -> int | None:
+        if not 1 <= (size := len(item_id.encode())) <= LONGEST_ID:
+            self.fail("item_id", f"has {size} bytes; give 1 to {LONGEST_ID}")
+        return id_key(item_id, self.id_kind)
+
+    def _sizes(self, name: str, ids: Iterable[str], shortest: int) -> None:
+        sizes = [len(one.encode()) for one in ids]
+        wrong = [i for i, size in enumerate(sizes) if not shortest <= size <= LONGEST_ID]
+        for i in wrong[:LISTED]:
+            self.fail(
+                f"{name}[{i}]", f"has {sizes[i]} bytes; {shortest} to {LONGEST_ID} are allowed"
+            )
+        if len(wrong) > LISTED:
+            self.fail(name, f"{len(wrong) - LISTED} further ids are out of the limits likewise")
+
+
+def valid_request_id(request_id: str) -> bool:
+    return len(request_id) <= LONGEST_REQUEST_ID and all(" " <= c <= "~" for c in request_id)
+
+
+def recommend_query(request: pb.RecommendRequest, id_kind: IdKind) -> Query:
+    """Raises InvalidRequest, as the other two do."""
+    check = Check(id_kind)
+    query = Query(
+        check.person(request.user_id, request.consent),
+        check.surface(request.surface),
+        check.page_size(request.page_size),
+        request.exclude_purchased,
+        check.excluded(request.exclude_item_ids),
+    )
+    check.request_id(request.request_id)
+    check.finish()
+    return query
+
+
+def rank_query(request: pb.RankRequest, id_kind: IdKind) -> RankQuery:
+    check = Check(id_kind)
+    query = RankQuery(
+        check.person(request.user_id, request.consent),
+        check.surface(request.surface),
+        check.candidates(request.item_ids),
+    )
+    check.request_id(request.request_id)
+    check.finish()
+    return query
+
+
+def similar_query(request: pb.SimilarItemsRequest, id_kind: IdKind) -> SimilarQuery:
+    check = Check(id_kind)
+    query = SimilarQuery(
+        request.item_id,
+        check.item(request.item_id),
+        check.page_size(request.page_size),
+        check.excluded(request.exclude_item_ids),
+    )
+    check.request_id(request.request_id)
+    check.finish()
+    return query

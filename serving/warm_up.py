@@ -1,0 +1,48 @@
+"""A few queries before the first caller's: connections, code paths and pages of the snapshot."""
+
+import logging
+import time
+from collections.abc import Awaitable
+
+import numpy as np
+
+from serving.errors import RecserveError
+from serving.live import LivePipeline
+from serving.policy import Budget
+from serving.types import Answered, Consent, Person, Query, RankQuery, SimilarQuery
+
+ROUNDS = 3
+BUDGET_S = 2.0
+CANDIDATES = 64
+
+log = logging.getLogger(__name__)
+
+
+async def warm_up(pipeline: LivePipeline) -> None:
+    """Never fails: what is missing now degrades answers later just as well, and is logged."""
+    person = Person("0", 0, Consent(personalization=True))
+    rows = np.arange(min(CANDIDATES, pipeline.snapshot.count))
+    keys = pipeline.snapshot.item_key[rows].tolist()
+    items = tuple(zip(pipeline.snapshot.item_ids(rows), keys, strict=True))
+    problems: set[str] = set()
+    for _ in range(ROUNDS):
+        for surface in pipeline.bundle.policy.surfaces:
+            query = Query(person, surface, 10, exclude_purchased=False, excluded=frozenset())
+            problems |= await _tried(pipeline.recommend(query, _budget()))
+            problems |= await _tried(pipeline.rank(RankQuery(person, surface, items), _budget()))
+        similar = SimilarQuery(*items[0], page_size=10, excluded=frozenset())
+        problems |= await _tried(pipeline.similar(similar, _budget()))
+    for problem in sorted(problems):
+        log.warning("warm-up: %s", problem)
+
+
+def _budget() -> Budget:
+    return Budget.of(BUDGET_S, time.monotonic)
+
+
+async def _tried(call: Awaitable[Answered]) -> set[str]:
+    try:
+        answered = await call
+    except RecserveError as error:
+        return {str(error)}
+    return {f"{d.stage}: {d.reason}, {d.action} ({d.detail})" for d in answered.degradations}

@@ -1,0 +1,97 @@
+"""Answers as protos: what the caller gets, and what the request log keeps."""
+
+from collections.abc import Iterable
+
+from recserve.v1 import recommendation_service_pb2 as pb
+from recserve.v1 import request_log_pb2 as log_pb
+
+from serving.tokens import RequestTokens, TokenContent, derived_key, user_hash
+from serving.types import Answered, Consent, Person, ServedItem
+
+
+def items(served: Iterable[ServedItem]) -> list[pb.ScoredItem]:
+    return [
+        pb.ScoredItem(item_id=i.item_id, score=i.score, sources=sources(i.sources)) for i in served
+    ]
+
+
+def sources(names: Iterable[str]) -> list[str]:
+    return [f"CANDIDATE_SOURCE_{name.upper()}" for name in names]
+
+
+def answer(answered: Answered, request_id: str, request_token: str) -> pb.Answer:
+    return pb.Answer(
+        request_id=request_id,
+        request_token=request_token,
+        bundle_id=answered.bundle_id,
+        snapshot_version=answered.snapshot_version,
+        treatment=answered.treatment,
+        timings=[
+            pb.StageTiming(stage=t.stage, duration_ms=t.seconds * 1e3) for t in answered.timings
+        ],
+        degradations=[
+            pb.Degradation(
+                stage=d.stage,
+                reason=f"DEGRADATION_REASON_{d.reason}",
+                action=f"DEGRADATION_ACTION_{d.action}",
+                detail=d.detail,
+            )
+            for d in answered.degradations
+        ],
+        oldest_feature_age_s=answered.oldest_age_s,
+        candidate_counts=[
+            pb.SourceCount(source=sources([name])[0], count=count)
+            for name, count in answered.proposed
+        ],
+        removed=[
+            pb.RemovedCount(reason=f"REMOVAL_REASON_{reason}", count=count)
+            for reason, count in answered.removed
+        ],
+        cold_start=answered.cold_start,
+    )
+
+
+class Scribe:
+    """Writes tokens and log entries under the operator's key."""
+
+    def __init__(self, key: bytes) -> None:
+        self._tokens = RequestTokens(derived_key(key, "request token"))
+        self._key = key
+
+    def token(self, admitted_at_us: int, request_id: str, bundle_id: str) -> str:
+        return self._tokens.issue(TokenContent(admitted_at_us, request_id, bundle_id))
+
+    def entry(
+        self,
+        method: str,
+        admitted_at_us: int,
+        answered: Answered,
+        told: pb.Answer,
+        person: Person | None = None,
+        surface: str = "SURFACE_UNSPECIFIED",
+    ) -> log_pb.RequestLogEntry:
+        """The record of an answer; without consent to logging nothing in it names the person."""
+        consent = person.consent if person else Consent()
+        named = person is not None and consent.logging and person.user_id
+        return log_pb.RequestLogEntry(
+            admitted_at_us=admitted_at_us,
+            method=method,
+            user_hash=user_hash(self._key, person.user_id) if person and named else b"",
+            consent=pb.Consent(personalization=consent.personalization, logging=consent.logging),
+            surface=surface,
+            slate=[
+                log_pb.LoggedItem(
+                    item_id=item.item_id,
+                    slot=slot,
+                    score=item.score,
+                    propensity=1.0,
+                    sources=sources(item.sources),
+                )
+                for slot, item in enumerate(answered.items)
+            ],
+            answer=told,
+            rows=[
+                log_pb.LoggedRow(view=row.view, event_time_us=row.event_time_us)
+                for row in answered.rows
+            ],
+        )

@@ -1,0 +1,150 @@
+"""One worker of the gateway: opens everything, warms up, answers calls, drains. The supervisor starts it.
+
+`python -m serving.worker FD`, where FD is the worker's end of its link.
+"""
+
+import asyncio
+import gc
+import logging
+import signal
+import sys
+import time
+from collections.abc import AsyncIterator, Callable, Coroutine
+from contextlib import AsyncExitStack, asynccontextmanager
+from importlib.util import find_spec
+from pathlib import Path
+from random import Random
+
+from serving.api import ApiOptions, RecommendationServicer
+from serving.assembly import build_pipeline
+from serving.bundle import open_bundle
+from serving.clients.events import RedisEvents
+from serving.clients.redis import RedisRows
+from serving.clients.triton import TritonModels
+from serving.clock import read_clock
+from serving.errors import RecserveError, SettingsError
+from serving.features.snapshot import open_snapshot
+from serving.health import Health
+from serving.link import Link
+from serving.live import LivePipeline, follow_snapshot
+from serving.logs import log_to_stderr
+from serving.pipeline import Pipeline
+from serving.request_log import open_request_log
+from serving.server import make_server
+from serving.settings import PREFIX, GatewaySettings, read_settings
+from serving.supervisor import KILL_AFTER_S, UNUSABLE
+from serving.telemetry import Metrics
+from serving.warm_up import warm_up
+
+FLUSH_S = 2.0  # for the request log, after the last call has ended
+
+log = logging.getLogger("serving.worker")
+
+
+def main() -> int:
+    """The exit status; UNUSABLE tells the supervisor that another start won't help."""
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C reaches the supervisor, which tells us
+    link = Link(int(sys.argv[1]))
+    try:
+        settings = read_settings()
+        log_to_stderr(settings.log_level)
+        with asyncio.Runner(loop_factory=_fastest_loop()) as runner:
+            runner.run(work(settings, link))
+    except RecserveError as error:
+        log.critical("this worker can't start: %s", error)
+        return UNUSABLE
+    return 0
+
+
+async def work(settings: GatewaySettings, link: Link) -> None:
+    """Until SIGTERM, or until the supervisor is gone; then finishes the calls under way.
+
+    Raises:
+        ArtefactError: the bundle, snapshot or clock file can't be used.
+    """
+    stop = asyncio.Event()
+    asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, stop.set)
+    link.watch(stop.set, settings.drain_s + KILL_AFTER_S)
+    options = _options(settings)
+    clock = read_clock(settings.clock_file)
+    bundle = open_bundle(settings.bundle)
+    opened = settings.snapshot.resolve()
+    metrics = Metrics()
+    async with AsyncExitStack() as stack:
+        rows = RedisRows.from_url(settings.redis_url)
+        stack.push_async_callback(rows.close)
+        models = TritonModels(settings.triton_endpoints, Random(), time.monotonic, metrics)  # noqa: S311
+        stack.push_async_callback(models.close)
+        events = RedisEvents.from_url(settings.redis_url)
+        stack.push_async_callback(events.close)
+
+        def make(folder: Path) -> Pipeline:
+            snapshot = open_snapshot(folder, bundle.plan)
+            return build_pipeline(bundle, snapshot, rows, models, clock, metrics)
+
+        def replace(newer: Pipeline) -> None:
+            live.replace(newer)
+            metrics.artefact("snapshot", newer.snapshot.version)
+
+        live = LivePipeline(make(opened))
+        metrics.artefact("bundle", bundle.bundle_id)
+        metrics.artefact("snapshot", live.snapshot.version)
+        following = follow_snapshot(settings.snapshot, opened, make, replace)
+        await stack.enter_async_context(_beside(link.beat(), following))
+        request_log = await stack.enter_async_context(
+            open_request_log(events, bundle.plan.project, metrics.request_log_dropped, FLUSH_S)
+        )
+        await warm_up(live)
+        gc.freeze()  # what exists now stays: later collections need not look at it
+        servicer = RecommendationServicer(live, request_log, clock, metrics, options)
+        await _serve(servicer, settings, metrics, link, stop)
+
+
+def _options(settings: GatewaySettings) -> ApiOptions:
+    if settings.user_hash_key_file is None:
+        raise SettingsError(f"{PREFIX}USER_HASH_KEY_FILE is required; the supervisor makes one")
+    key = settings.user_hash_key_file.read_bytes().strip()
+    return ApiOptions(key, settings.default_deadline_ms / 1000)
+
+
+async def _serve(
+    servicer: RecommendationServicer,
+    settings: GatewaySettings,
+    metrics: Metrics,
+    link: Link,
+    stop: asyncio.Event,
+) -> None:
+    health = Health()
+    server = make_server(servicer, health, settings, metrics)
+    await server.start()
+    health.serve()
+    link.say("serving")
+    await stop.wait()
+    link.say("draining")
+    health.drain()
+    await server.stop(settings.drain_s)
+
+
+@asynccontextmanager
+async def _beside(*jobs: Coroutine[None, None, None]) -> AsyncIterator[None]:
+    """Runs the jobs until the body ends; if one fails, so does the body."""
+    async with asyncio.TaskGroup() as group:
+        tasks = [group.create_task(job) for job in jobs]
+        try:
+            yield
+        finally:
+            for task in tasks:
+                task.cancel()
+
+
+def _fastest_loop() -> Callable[[], asyncio.AbstractEventLoop] | None:
+    """That of uvloop where it is installed; None: asyncio's own."""
+    if find_spec("uvloop") is None:
+        return None
+    import uvloop  # noqa: PLC0415 - optional
+
+    return uvloop.new_event_loop
+
+
+if __name__ == "__main__":
+    sys.exit(main())

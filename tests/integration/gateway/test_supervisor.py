@@ -1,0 +1,79 @@
+"""The supervisor over workers of a few lines each."""
+
+import asyncio
+import os
+import sys
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from serving.supervisor import MOST_EARLY_DEATHS, UNUSABLE, GaveUp, Supervisor
+
+SERVES = """
+import signal, socket, sys, time
+link = socket.socket(fileno=int(sys.argv[1]))
+signal.signal(signal.SIGTERM, lambda *_: sys.exit(0))
+while True:
+    link.send(b"serving\\n")
+    time.sleep(0.05)
+"""
+
+
+def supervisor(code: str, count: int = 2, buried: list[int] | None = None) -> Supervisor:
+    graves = [] if buried is None else buried
+    command = (sys.executable, "-c", code)
+    return Supervisor(count, os.environ, 30, 0, graves.append, command)
+
+
+async def until(seen: Callable[[], bool]) -> None:
+    async with asyncio.timeout(60):
+        while not seen():  # noqa: ASYNC110 - the supervisor tells nobody
+            await asyncio.sleep(0.01)
+
+
+async def test_workers_that_die_early_again_and_again_make_it_give_up() -> None:
+    supervised = supervisor("raise SystemExit(3)")
+    with pytest.raises(GaveUp, match=f"{MOST_EARLY_DEATHS} workers in a row died early.* status 3"):
+        await supervised.run()
+
+
+async def test_an_unusable_worker_makes_it_give_up_at_once() -> None:
+    supervised = supervisor(f"raise SystemExit({UNUSABLE})")
+    with pytest.raises(GaveUp, match="can't start"):
+        await supervised.run()
+    assert supervised.restarts == 0
+
+
+async def test_it_goes_on_while_one_worker_serves(tmp_path: Path) -> None:
+    alone = f"import os\nos.mkdir({str(tmp_path / 'one')!r})\n"  # any other dies at once
+    buried: list[int] = []
+    supervised = supervisor(alone + SERVES, 2, buried)
+    running = asyncio.create_task(supervised.run())
+    await until(lambda: running.done() or len(buried) == MOST_EARLY_DEATHS)
+    assert not running.done()
+    assert supervised.serving == 1
+    supervised.stop()
+    await running
+
+
+async def test_a_stop_ends_every_worker() -> None:
+    supervised = supervisor(SERVES)
+    running = asyncio.create_task(supervised.run())
+    await until(lambda: supervised.serving == 2)
+    assert not supervised.draining
+    supervised.stop()
+    await running
+    assert supervised.draining
+    assert supervised.serving == 0
+    assert supervised.restarts == 0
+
+
+async def test_a_stop_between_two_lives_does_not_wait_for_the_next() -> None:
+    buried: list[int] = []
+    supervised = supervisor("raise SystemExit(3)", 1, buried)
+    running = asyncio.create_task(supervised.run())
+    await until(lambda: len(buried) == 2)
+    supervised.stop()
+    await running
+    assert len(buried) == 2

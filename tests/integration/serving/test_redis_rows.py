@@ -1,0 +1,86 @@
+"""The door to the online store, against a real Redis."""
+
+import asyncio
+from collections.abc import AsyncIterator, Iterator
+from pathlib import Path
+from random import Random
+
+import pytest
+from redis import Redis
+
+from serving.clients.redis import RedisRows
+from serving.errors import Failed, TimedOut, Unavailable
+
+KEYS = [f"row:{i}".encode() for i in range(50)]
+PAUSE_MS = 1_000  # of the whole server; the tests' last reads wait for its end
+
+
+@pytest.fixture
+def redis(redis_url: str) -> Iterator[Redis]:
+    with Redis.from_url(redis_url) as client:
+        yield client
+
+
+@pytest.fixture
+async def rows(redis_url: str) -> AsyncIterator[RedisRows]:
+    door = RedisRows.from_url(redis_url, connections=4)
+    yield door
+    await door.close()
+
+
+async def test_rows_come_back_as_stored_in_the_order_of_the_keys(redis: Redis, rows: RedisRows):
+    redis.mset({b"a": b"\x00\xff\r\n", b"c": b""})
+    assert await rows.read([b"c", b"b", b"a"], 10) == [b"", None, b"\x00\xff\r\n"]
+
+
+async def test_rows_are_read_in_one_round_trip(redis: Redis, rows: RedisRows):
+    await rows.read(KEYS[:1], 10)  # opens the connection
+    before = redis.info("commandstats").get("cmdstat_mget", {"calls": 0})["calls"]
+    await rows.read(KEYS, 10)
+    assert redis.info("commandstats")["cmdstat_mget"]["calls"] == before + 1
+
+
+async def test_many_readers_share_few_connections(redis: Redis, rows: RedisRows):
+    redis.mset({key: key for key in KEYS})
+    random = Random(7)
+    asked = [random.sample(KEYS, 3) for _ in range(200)]
+    assert await asyncio.gather(*(rows.read(keys, 30) for keys in asked)) == asked
+
+
+async def test_a_store_that_does_not_answer_in_time_is_late(redis: Redis, rows: RedisRows):
+    redis.execute_command("CLIENT", "PAUSE", PAUSE_MS)
+    with pytest.raises(TimedOut):
+        await rows.read(KEYS, 0.05)
+
+
+async def test_a_read_given_up_leaves_no_foreign_answer_behind(redis: Redis, rows: RedisRows):
+    redis.mset({key: key for key in KEYS})
+    redis.execute_command("CLIENT", "PAUSE", PAUSE_MS)
+    given_up = [asyncio.create_task(rows.read([key], 0.05)) for key in KEYS]
+    outcomes = await asyncio.gather(*given_up, return_exceptions=True)
+    assert {type(outcome) for outcome in outcomes} == {TimedOut}
+    for key in reversed(KEYS):
+        assert await rows.read([key], 10) == [key]
+
+
+async def test_a_connection_that_the_server_closed_costs_no_answer(redis: Redis, rows: RedisRows):
+    redis.set(b"a", b"1")
+    assert await rows.read([b"a"], 10) == [b"1"]
+    redis.execute_command("CLIENT", "KILL", "TYPE", "normal", "SKIPME", "yes")
+    assert await rows.read([b"a"], 10) == [b"1"]
+
+
+async def test_a_store_that_is_away_is_unavailable(tmp_path: Path):
+    rows = RedisRows.from_url(f"unix://{tmp_path}/redis.sock")
+    with pytest.raises(Unavailable):
+        await rows.read(KEYS, 10)
+    await rows.close()
+
+
+async def test_a_store_that_refuses_is_a_failure(redis: Redis, rows: RedisRows):
+    redis.execute_command("ACL", "SETUSER", "nobody", "on", ">secret", "+ping")
+    url = f"unix://nobody:secret@{redis.connection_pool.connection_kwargs['path']}"
+    refused = RedisRows.from_url(url)
+    with pytest.raises(Failed):
+        await refused.read(KEYS, 10)
+    await refused.close()

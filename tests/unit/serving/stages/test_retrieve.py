@@ -1,0 +1,66 @@
+import asyncio
+
+import numpy as np
+import pytest
+
+from serving.errors import TimedOut, Unavailable
+from serving.features.rows import NOTHING, UserRows
+from serving.stages.retrieve import Retrieve, Source
+from serving.trail import Trail
+from serving.types import Action, Degraded, Keys, Reason
+from tests.fakes.sinks import ListRecorder
+from tests.fakes.time import FakeTicks
+
+
+class Proposes:
+    def __init__(self, *keys: int, error: Exception | None = None) -> None:
+        self._keys, self._error = np.array(keys, dtype=np.int64), error
+
+    async def __call__(self, user: UserRows, now_us: int, timeout_s: float) -> Keys:
+        if self._error:
+            raise self._error
+        return self._keys
+
+
+def trail() -> Trail:
+    return Trail(FakeTicks(), ListRecorder())
+
+
+async def test_sources_answer_in_the_order_of_the_policy():
+    retrieve = Retrieve([Source("repeat", 2, Proposes(1, 2)), Source("popular", 1, Proposes(3))])
+    found = await retrieve(NOTHING, 0, 0.1, trail())
+    assert [(p.source, p.quota, p.keys.tolist()) for p in found] == [
+        ("repeat", 2, [1, 2]),
+        ("popular", 1, [3]),
+    ]
+
+
+async def test_a_source_that_fails_is_left_out_and_said():
+    failing = Proposes(error=TimedOut("two_tower is late"))
+    retrieve = Retrieve([Source("two_tower", 2, failing), Source("popular", 1, Proposes(3))])
+    marks = trail()
+    found = await retrieve(NOTHING, 0, 0.1, marks)
+    assert [p.keys.tolist() for p in found] == [[], [3]]
+    assert marks.degradations == (
+        Degraded("two_tower", Reason.TIMEOUT, Action.DROPPED_SOURCE, "two_tower is late"),
+    )
+
+
+@pytest.mark.parametrize("error", [Unavailable("away"), ZeroDivisionError("a bug")])
+async def test_what_policy_does_not_forgive_fails_the_request(error: Exception):
+    retrieve = Retrieve([Source("popular", 1, Proposes(error=error))])
+    with pytest.raises(type(error)):
+        await retrieve(NOTHING, 0, 0.1, trail())
+
+
+async def test_sources_are_asked_at_the_same_time():
+    barrier = asyncio.Barrier(2)
+
+    class Waits:
+        async def __call__(self, user: UserRows, now_us: int, timeout_s: float) -> Keys:
+            await barrier.wait()
+            return np.array([1])
+
+    retrieve = Retrieve([Source("two_tower", 1, Waits()), Source("popular", 1, Waits())])
+    found = await asyncio.wait_for(retrieve(NOTHING, 0, 0.1, trail()), 10)
+    assert len(found) == 2

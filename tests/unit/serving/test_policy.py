@@ -1,0 +1,94 @@
+import pytest
+
+from serving.errors import Failed, OutsideError, TimedOut, Unavailable
+from serving.policy import (
+    INSTEAD,
+    LONGEST_BUDGET_S,
+    LONGEST_DETAIL,
+    REASONS,
+    RESERVE_S,
+    SHARES,
+    Budget,
+    forgiven,
+    width,
+)
+from serving.types import Action, Reason
+from tests.fakes.time import FakeTicks
+
+
+def test_a_stage_gets_its_share_of_what_is_left_after_the_reserve():
+    budget = Budget.of(0.5, FakeTicks())
+    assert budget.share("hydrate") == pytest.approx((0.5 - RESERVE_S) * SHARES["hydrate"])
+    assert budget.share("rank") == pytest.approx(0.5 - RESERVE_S)
+
+
+def test_what_a_stage_saves_is_left_for_the_next():
+    ticks = FakeTicks()
+    budget = Budget.of(0.5, ticks)
+    ticks.seconds += 0.001  # hydrate took 1 ms of its 150
+    assert budget.share("retrieve") == pytest.approx((0.499 - RESERVE_S) * SHARES["retrieve"])
+
+
+def test_nothing_is_left_after_the_deadline():
+    ticks = FakeTicks()
+    budget = Budget.of(0.1, ticks)
+    ticks.seconds += 0.2
+    assert budget.left() == 0
+    assert budget.share("rank") == 0
+
+
+def test_nobody_waits_longer_than_the_longest_budget():
+    assert Budget.of(3600, FakeTicks()).left() == pytest.approx(LONGEST_BUDGET_S)
+
+
+@pytest.mark.parametrize(
+    ("seconds", "ranked"),
+    [(1.0, 500), (0.040, 500), (0.039, 256), (0.019, 128), (0.009, 64), (0, 64)],
+)
+def test_fewer_candidates_are_ranked_in_less_time(seconds: float, ranked: int):
+    assert width(seconds, 500) == ranked
+
+
+def test_few_candidates_are_never_made_more():
+    assert width(0.009, 10) == 10
+
+
+@pytest.mark.parametrize(
+    ("stage", "action"),
+    [
+        ("hydrate", Action.DEFAULT_FEATURES),
+        ("two_tower", Action.DROPPED_SOURCE),
+        ("rank", Action.UNRANKED),
+    ],
+)
+@pytest.mark.parametrize(
+    ("error", "reason"),
+    [
+        (Unavailable("away"), Reason.UNAVAILABLE),
+        (TimedOut("late"), Reason.TIMEOUT),
+        (Failed("broken"), Reason.FAILED),
+    ],
+)
+def test_outside_failures_degrade_what_the_table_names(
+    stage: str, action: Action, error: OutsideError, reason: Reason
+):
+    degraded = forgiven(stage, error)
+    assert (degraded.stage, degraded.reason, degraded.action) == (stage, reason, action)
+    assert degraded.detail == str(error)
+
+
+def test_an_answer_repeats_no_more_than_the_start_of_an_error():
+    assert forgiven("rank", Failed("x" * 5000)).detail == "x" * LONGEST_DETAIL
+
+
+@pytest.mark.parametrize("stage", ["similar", "repeat", "popular", "gather"])
+def test_what_the_table_does_not_name_fails_the_call(stage: str):
+    assert stage not in INSTEAD
+    error = Unavailable("away")
+    with pytest.raises(Unavailable) as caught:
+        forgiven(stage, error)
+    assert caught.value is error
+
+
+def test_every_outside_error_has_a_reason():
+    assert set(REASONS) == set(OutsideError.__subclasses__())

@@ -1,0 +1,83 @@
+import asyncio
+from collections.abc import Sequence
+
+from recserve.v1.request_log_pb2 import RequestLogEntry
+
+from serving.errors import Unavailable
+from serving.request_log import StreamedRequestLog, open_request_log, stream_of
+from serving.types import RequestLog
+
+
+class Stream:
+    """Fulfils Events; refuses while `away`, and tells by `asked` that it was tried."""
+
+    def __init__(self) -> None:
+        self.entries: list[bytes] = []
+        self.batches = 0
+        self.away = False
+        self.asked = asyncio.Event()
+
+    async def append(
+        self, stream: str, entries: Sequence[bytes], keep: int, timeout_s: float
+    ) -> None:
+        self.asked.set()
+        if self.away:
+            raise Unavailable("away")
+        self.entries += entries
+        self.batches += 1
+
+
+def entry(number: int) -> RequestLogEntry:
+    return RequestLogEntry(admitted_at_us=number)
+
+
+def record_all(log: RequestLog, count: int) -> None:
+    for number in range(count):
+        log.record(entry(number))
+
+
+def numbers(stream: Stream) -> list[int]:
+    return [RequestLogEntry.FromString(raw).admitted_at_us for raw in stream.entries]
+
+
+async def test_what_is_recorded_arrives_in_order_and_in_batches() -> None:
+    stream, dropped = Stream(), list[int]()
+    async with open_request_log(stream, "shop", dropped.append, grace_s=30) as log:
+        record_all(log, 600)
+    assert numbers(stream) == list(range(600))
+    assert stream.batches == 3
+    assert dropped == []
+
+
+async def test_entries_wait_while_the_store_is_away() -> None:
+    stream, dropped = Stream(), list[int]()
+    stream.away = True
+    async with open_request_log(stream, "shop", dropped.append, grace_s=30) as log:
+        log.record(entry(1))
+        await stream.asked.wait()
+        log.record(entry(2))
+        stream.away = False
+    assert numbers(stream) == [1, 2]
+    assert dropped == []
+
+
+async def test_what_has_no_room_is_dropped_and_counted() -> None:
+    stream, dropped = Stream(), list[int]()
+    log = StreamedRequestLog(stream, stream_of("shop"), dropped.append, capacity=3)
+    for number in range(5):
+        log.record(entry(number))
+    assert sum(dropped) == 2
+
+
+async def test_what_can_not_be_sent_by_the_end_is_dropped_and_counted() -> None:
+    stream, dropped = Stream(), list[int]()
+    stream.away = True
+    async with open_request_log(stream, "shop", dropped.append, grace_s=0) as log:
+        for number in range(5):
+            log.record(entry(number))
+    assert sum(dropped) == 5
+    assert stream.entries == []
+
+
+def test_the_stream_is_named_by_the_contract() -> None:
+    assert stream_of("complete_journey") == "recserve:{complete_journey}:request_log"
