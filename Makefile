@@ -1,7 +1,7 @@
 # Every command of Recserve. Files made live in $(STATE); a step is redone when what it reads changes.
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.SECONDARY:
+MAKEFLAGS += --no-builtin-rules
 SHELL := /bin/bash
 
 PROFILE ?= full
@@ -15,8 +15,19 @@ HTTP_PORT           ?= 9464
 TRITON_GRPC_PORT    ?= 8001
 TRITON_HTTP_PORT    ?= 8000
 TRITON_METRICS_PORT ?= 8002
+TRITON_ENVIRONMENT  ?= .venv/triton
 WORKERS             ?= 2
 TORCH               ?= torch==2.13.0
+
+ifneq ($(words $(CURDIR)),1)
+$(error The path of this folder, $(CURDIR), holds a space; move the repository where there is none)
+endif
+ifneq ($(words $(STATE)),1)
+$(error STATE is "$(STATE)"; give the path of one folder, without spaces)
+endif
+ifeq ($(filter $(PROFILE),full quick),)
+$(error PROFILE is "$(PROFILE)"; give full or quick)
+endif
 
 ifeq ($(PROFILE),quick)
 USERS   ?= 400
@@ -35,20 +46,28 @@ export RECSERVE_STACK_HTTP_PORT := $(HTTP_PORT)
 export RECSERVE_STACK_TRITON_GRPC_PORT := $(TRITON_GRPC_PORT)
 export RECSERVE_STACK_TRITON_HTTP_PORT := $(TRITON_HTTP_PORT)
 export RECSERVE_STACK_TRITON_METRICS_PORT := $(TRITON_METRICS_PORT)
+export RECSERVE_STACK_TRITON_ENVIRONMENT := $(abspath $(TRITON_ENVIRONMENT))
 export RECSERVE_STACK_WORKERS := $(WORKERS)
 
 PY      := .venv/project/bin/python
 STACK   := $(PY) -m serving.local.stack
 GATEWAY := 127.0.0.1:$(GATEWAY_PORT)
-STEP     = @printf '\n\033[1m%s\033[0m\n' "$(1)"
+PROTOS  := $(wildcard protos/recserve/v1/*.proto)
+ENVS    := .venv/project/.done .venv/triton/.done
+FINAL   := STATE=build/final NOW=2017-12-11T05:00:00Z
+# Tests and checks see none of the settings above.
+PLAIN   := env $(foreach name,$(filter RECSERVE_%,$(.VARIABLES)),-u $(name))
 
-PROTOS   := $(wildcard protos/recserve/v1/*.proto)
-FEATURES := $(wildcard serving/features/*.py)
-MODELS   := $(wildcard training/*.py training/models/*.py) $(FEATURES) serving/stages/merge.py
-ENVS     := .venv/project/.done .venv/triton/.done
+STEP = @printf '\n\033[1m%s\033[0m\n' "$(1)"
+# Runs a module for the target, and leaves in $(STATE)/deps what code it ran, see training/traced.py.
+RUN  = $(PY) -m training.traced $(patsubst $(STATE)/%,%,$@)
+# Writes its input to the target, unless that is there already.
+KEEP = mkdir -p $(@D) && cat > $@.new && if cmp -s $@.new $@; then rm $@.new; else mv $@.new $@; fi
 
 help: ## Print every target
-	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F':.*## ' '{split($$1, t, ":"); printf "  %-10s %s\n", t[1], $$2}'
+	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F':.*## ' '{printf "  %-8s %s\n", $$1, $$2}'
+	@echo 'Variables: PROFILE=quick, STATE=<folder>, DATA=<folder of a data set>, NOW=<time>, TRITON_URL=<host:port>,'
+	@echo 'GATEWAY_PORT, HTTP_PORT, TRITON_GRPC_PORT, TRITON_HTTP_PORT, TRITON_METRICS_PORT, WORKERS'
 
 ## environments
 
@@ -77,49 +96,51 @@ lock: .venv/project/.done ## Resolve requirements/*.in anew into the lock files
 ## the offline flow
 
 $(STATE)/settings: FORCE
-	@mkdir -p $(STATE)
-	@echo "users=$(USERS) cutoffs=$(CUTOFFS) now=$(NOW) data=$(DATA)" | cmp -s - $@ || \
-		echo "users=$(USERS) cutoffs=$(CUTOFFS) now=$(NOW) data=$(DATA)" > $@
+	@echo "users=$(USERS) cutoffs=$(CUTOFFS) now=$(NOW) data=$(DATA)" | { $(KEEP); }
 
-$(STATE)/dataset/dataset.yaml: $(wildcard training/datasets/*.py) $(STATE)/settings | env
+$(STATE)/training-settings: FORCE
+	@env | grep '^RECSERVE_TRAINING_' | grep -v '_STATE=' | sort | { $(KEEP); }
+
+$(STATE)/dataset/dataset.yaml: $(STATE)/settings $(if $(DATA),$(wildcard $(DATA)/*)) | env
 	$(call STEP,Data set)
-	@$(PY) -m training.datasets --out $(STATE)/dataset --users $(USERS)
+	@$(RUN) training.datasets --out $(STATE)/dataset $(if $(DATA),--data "$(DATA)",--users $(USERS))
 
-$(STATE)/prepared/features.yaml: $(STATE)/dataset/dataset.yaml $(wildcard training/prepare/*.py)
+$(STATE)/prepared/features.yaml: $(STATE)/dataset/dataset.yaml
 	$(call STEP,Preparation)
-	@$(PY) -m training.prepare --state $(STATE) --cutoffs $(CUTOFFS) $(if $(NOW),--now $(NOW))
+	@$(RUN) training.prepare --state $(STATE) --cutoffs $(CUTOFFS) $(if $(NOW),--now $(NOW))
 
-$(STATE)/feast/materialized.done: $(STATE)/prepared/features.yaml $(FEATURES) training/materialize.py \
-		$(wildcard feature_repo/*.py feature_repo/features/*.py feature_repo/*.yaml)
+$(STATE)/feast/materialized.done: $(STATE)/prepared/features.yaml feature_repo/feature_store.yaml
 	$(call STEP,Features: feast apply and materialize)
 	@$(STACK) up redis
-	@$(PY) -m training.materialize --state $(STATE)
+	@$(RUN) training.materialize --state $(STATE)
 	@touch $@
 
-$(STATE)/models/retriever.ckpt: $(STATE)/prepared/features.yaml $(MODELS)
+$(STATE)/models/retriever.ckpt: $(STATE)/prepared/features.yaml $(STATE)/training-settings
 	$(call STEP,Training: two-tower retriever)
-	@$(PY) -m training.train_retriever --state $(STATE)
+	@$(RUN) training.train_retriever --state $(STATE)
 
 $(STATE)/models/ranker.ckpt: $(STATE)/models/retriever.ckpt
 	$(call STEP,Training: ranker)
-	@$(PY) -m training.train_ranker --state $(STATE)
+	@$(RUN) training.train_ranker --state $(STATE)
 
 $(STATE)/bundles/exported.done: $(STATE)/models/ranker.ckpt
 	$(call STEP,Export: bundle with parity check)
-	@$(PY) -m training.export --state $(STATE)
+	@$(RUN) training.export --state $(STATE)
 	@touch $@
 
 $(STATE)/snapshots/built.done: $(STATE)/bundles/exported.done $(STATE)/feast/materialized.done
 	$(call STEP,Item snapshot)
 	@$(STACK) up redis
-	@$(PY) -m serving.features.snapshot build --bundle $(STATE)/bundles/current --state $(STATE)
+	@$(RUN) serving.features.snapshot build --bundle $(STATE)/bundles/current --state $(STATE)
 	@touch $@
 
-$(STATE)/evaluated.done: $(STATE)/bundles/exported.done
+$(STATE)/evaluated.done: $(STATE)/bundles/exported.done $(wildcard training/templates/*)
 	$(call STEP,Evaluation)
-	@$(PY) -m training.evaluate --state $(STATE)
-	@$(PY) -m training.report --state $(STATE)
+	@$(RUN) training.evaluate --state $(STATE)
+	@$(RUN) training.report --state $(STATE)
 	@touch $@
+
+-include $(wildcard $(STATE)/deps/*.d)
 
 ## the running system
 
@@ -127,19 +148,20 @@ start: $(STATE)/evaluated.done $(STATE)/snapshots/built.done ## All of up but th
 	@$(STACK) up
 
 up: start ## Set up, train, serve and show recommendations (PROFILE=quick: a subset)
-	@$(PY) -m training.demo --state $(STATE) --endpoint $(GATEWAY) $(if $(USER_ID),--user $(USER_ID))
+	@$(PY) -m training.demo --state $(STATE) --endpoint $(GATEWAY) $(if $(USER_ID),--user "$(USER_ID)")
 
 demo: ## Ask the running gateway again (USER_ID=... for one person)
-	@$(PY) -m training.demo --state $(STATE) --endpoint $(GATEWAY) $(if $(USER_ID),--user $(USER_ID))
+	@$(PY) -m training.demo --state $(STATE) --endpoint $(GATEWAY) $(if $(USER_ID),--user "$(USER_ID)")
 
 score: ## Score the running gateway on the held-out fortnight
 	@$(PY) -m training.score --state $(STATE) --endpoint $(GATEWAY)
 
 final: ## Refit at the end of week 50, score weeks 51-52 once, log the figures
-	@$(PY) -m training.final check
-	@$(MAKE) --no-print-directory start score STATE=build/final NOW=2017-12-11T05:00:00Z
-	@$(PY) -m training.final log --state build/final
-	@$(MAKE) --no-print-directory down STATE=build/final
+	@$(PY) -m training.final check --state build/final
+	@$(MAKE) --no-print-directory start $(FINAL)
+	@$(MAKE) --no-print-directory score $(FINAL) || refused=1; \
+		$(PY) -m training.final log --state build/final || refused=1; \
+		$(MAKE) --no-print-directory down $(FINAL); exit $${refused:-0}
 
 status: ## Show the processes, ports, bundle and snapshot
 	@$(STACK) status
@@ -151,23 +173,25 @@ down: ## Stop the local processes; data stays
 	@if [ -x $(PY) ]; then $(STACK) down; fi
 
 clean: down ## Stop, and remove everything made for this profile
+	@if [ -e $(STATE) ] && [ ! -e $(STATE)/settings ]; then \
+		echo "$(STATE) was not made by this Makefile; remove it by hand."; exit 1; fi
 	@rm -rf $(STATE)
 
 ## checks
 
 test: env ## Unit, integration and end-to-end tests, with the real servers
-	@$(PY) -m pytest
+	@$(PLAIN) $(PY) -m pytest
 
 accept: env ## One PASS or FAIL a point: make accept TOPIC=slice
-	@$(PY) -m pytest tests/acceptance/$(TOPIC) -c tests/acceptance/pytest.ini
+	@$(PLAIN) $(PY) -m pytest tests/acceptance/$(TOPIC) -c tests/acceptance/pytest.ini
 
 check: env ## Lint, types, protos, import direction; writes nothing
-	@.venv/project/bin/ruff check .
-	@.venv/project/bin/ruff format --check .
+	@.venv/project/bin/ruff check --no-cache .
+	@.venv/project/bin/ruff format --no-cache --check .
 	@.venv/project/bin/mypy
 	@.venv/project/bin/buf lint
 	@.venv/project/bin/buf breaking --against protos/baseline/recserve.binpb
-	@$(PY) -m pytest -q tests/meta
+	@$(PLAIN) $(PY) -m pytest -q -p no:cacheprovider tests/meta
 
 fix: env ## Format and mend what can be mended
 	@.venv/project/bin/ruff check --fix .

@@ -15,6 +15,19 @@ PORTS = (
     "TRITON_METRICS_PORT",
 )
 
+OURS = (
+    "RECSERVE_",
+    "MAKE",
+    "STATE",
+    "PROFILE",
+    "DATA",
+    "NOW",
+    "USERS",
+    "CUTOFFS",
+    "TRITON_",
+    *PORTS,
+)
+
 
 @dataclass(frozen=True, slots=True)
 class System:
@@ -33,7 +46,7 @@ class System:
 
 def run_make(*arguments: str, check: bool = True) -> subprocess.CompletedProcess[str]:
     """Runs make with a clean set of Recserve's own variables; returns its output as text."""
-    environment = {k: v for k, v in os.environ.items() if not k.startswith(("RECSERVE_", "MAKE"))}
+    environment = {k: v for k, v in os.environ.items() if not k.startswith(OURS)}
     done = subprocess.run(
         ["make", "--no-print-directory", *arguments],
         cwd=ROOT,

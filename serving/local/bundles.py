@@ -1,0 +1,56 @@
+"""What a state folder has to serve: its current bundle, its current snapshot, its own "now"."""
+
+import json
+import time
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+
+import yaml
+
+from serving.errors import ArtefactError
+
+
+@dataclass(frozen=True, slots=True)
+class Deployed:
+    """Folders with their links followed, and the data's own "now"."""
+
+    bundle: Path
+    snapshot: Path
+    now: datetime
+
+
+def deployed(state: Path) -> Deployed:
+    """What the links of the state folder lead to.
+
+    Raises:
+        ArtefactError: it has not been made yet.
+    """
+    return Deployed(
+        current(state / "bundles"), current(state / "snapshots"), now_of(state / "prepared")
+    )
+
+
+def current(folder: Path) -> Path:
+    link = folder / "current"
+    if not link.is_dir():
+        raise ArtefactError(f"{link} is not there yet; make start makes it")
+    return link.resolve()
+
+
+def now_of(prepared: Path) -> datetime:
+    """`now` of features.yaml."""
+    path = prepared / "features.yaml"
+    if not path.is_file():
+        raise ArtefactError(f"{path} is not there yet; make start makes it")
+    now = datetime.fromisoformat(str(yaml.safe_load(path.read_text())["now"]))
+    return now if now.tzinfo else now.replace(tzinfo=UTC)
+
+
+def write_clock(path: Path, now: datetime) -> None:
+    """Sets the system's clock: it shows `now` at this moment and runs on from there."""
+    text = now.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
+    clock = {"now": text, "offset_s": now.timestamp() - time.time()}
+    new = path.with_suffix(".new")
+    new.write_text(json.dumps(clock) + "\n")
+    new.replace(path)

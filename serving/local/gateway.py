@@ -1,0 +1,88 @@
+"""The gateway of a state folder, started as in production: `python -m serving.app`."""
+
+import os
+import subprocess
+import sys
+import urllib.request
+from http.client import HTTPException
+from pathlib import Path
+
+from serving.local.addresses import redis_url
+from serving.local.bundles import Deployed, write_clock
+from serving.local.fingerprints import ROOT, fingerprint
+from serving.local.ports import LOOPBACK, Port
+from serving.local.settings import StackSettings
+
+PREFIX = "RECSERVE_GATEWAY_"
+ANSWER_S = 2
+NOT_ITS_CODE = (
+    "local",
+    "client",
+    "ingest",
+    "triton",
+)  # folders of serving/ that the gateway doesn't run
+
+
+class Gateway:
+    """Supervisor and workers; settings go to it by its own environment variables."""
+
+    name = "gateway"
+    label = "The gateway"
+    grace_s = 25.0  # its drain and a margin
+
+    def __init__(self, settings: StackSettings, deployed: Deployed) -> None:
+        self.ports: tuple[Port, ...] = (
+            Port(settings.gateway_port, "GATEWAY_PORT"),
+            Port(settings.http_port, "HTTP_PORT"),
+        )
+        self.where = ", ".join(str(port.number) for port in self.ports)
+        self._clock, self._now = settings.run / "clock.json", deployed.now
+        self._run = settings.run / "gateway"
+        given = {k: v for k, v in os.environ.items() if k.startswith(PREFIX)}
+        self._variables = given | {
+            f"{PREFIX}BUNDLE": str(deployed.bundle),
+            f"{PREFIX}SNAPSHOT": str(deployed.snapshot),
+            f"{PREFIX}REDIS_URL": redis_url(settings.state),
+            f"{PREFIX}TRITON_ENDPOINTS": settings.triton_url
+            or f"{LOOPBACK}:{settings.triton_grpc_port}",
+            f"{PREFIX}HOST": LOOPBACK,
+            f"{PREFIX}PORT": str(settings.gateway_port),
+            f"{PREFIX}HTTP_PORT": str(settings.http_port),
+            f"{PREFIX}WORKERS": str(settings.workers),
+            f"{PREFIX}CLOCK_FILE": str(self._clock),
+            f"{PREFIX}RUN_DIR": str(self._run),
+        }
+        self.fingerprint = fingerprint(
+            [self._variables, self._now.isoformat()],
+            [*gateway_sources(), ROOT / "requirements/project.lock"],
+        )
+
+    def start(self, log: Path) -> subprocess.Popen[bytes]:
+        self._run.mkdir(parents=True, exist_ok=True)
+        write_clock(self._clock, self._now)
+        kept = {k: v for k, v in os.environ.items() if not k.startswith("RECSERVE_STACK_")}
+        with log.open("wb") as output:
+            return subprocess.Popen(
+                [sys.executable, "-m", "serving.app"],
+                cwd=ROOT,
+                env=kept | self._variables,
+                stdin=subprocess.DEVNULL,
+                stdout=output,
+                stderr=subprocess.STDOUT,
+                start_new_session=True,
+            )
+
+    def healthy(self) -> bool:
+        """Whether the supervisor calls itself ready: started, warmed, not draining."""
+        url = f"http://{LOOPBACK}:{self.ports[1].number}/readyz"
+        try:
+            with urllib.request.urlopen(url, timeout=ANSWER_S) as answer:
+                return bool(answer.status == 200)
+        except (OSError, HTTPException):
+            return False
+
+
+def gateway_sources() -> list[Path]:
+    serving = ROOT / "serving"
+    parts = [path for path in sorted(serving.iterdir()) if path.name not in NOT_ITS_CODE]
+    return [p for p in parts if p.is_dir() or p.suffix == ".py"] + [ROOT / "protos/recserve"]

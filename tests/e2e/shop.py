@@ -1,0 +1,80 @@
+"""What the running system stores: its rows, its log, its bundle, read without the gateway's code paths."""
+
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+
+import numpy as np
+import polars as pl
+import redis
+from numpy.typing import NDArray
+from recserve.v1 import request_log_pb2
+
+from serving.bundle import Bundle, open_bundle
+from serving.features.layout import row_key
+from serving.features.snapshot import Snapshot, open_snapshot
+from serving.local.addresses import redis_url
+from tests.e2e.patience import eventually
+
+
+@dataclass(frozen=True)
+class Shop:
+    """A state folder's data."""
+
+    state: Path
+
+    @cached_property
+    def bundle(self) -> Bundle:
+        return open_bundle(self.state / "bundles/current")
+
+    @cached_property
+    def snapshot(self) -> Snapshot:
+        return open_snapshot(self.state / "snapshots/current", self.bundle.plan)
+
+    @cached_property
+    def redis(self) -> "redis.Redis[bytes]":
+        return redis.Redis.from_url(redis_url(self.state))
+
+    @cached_property
+    def history(self) -> pl.DataFrame:
+        """Users as known at now, the longest purchase list first."""
+        return (
+            pl.read_parquet(self.state / "prepared/views/user_history.parquet")
+            .filter(pl.col("event_timestamp") == pl.col("event_timestamp").max())
+            .sort(pl.col("owned_item").list.len(), "user_id", descending=[True, False])
+        )
+
+    def users(self, count: int) -> list[str]:
+        """Ids spread over all lengths of history."""
+        ids = self.history["user_id"].to_list()
+        return [str(ids[i]) for i in np.linspace(0, len(ids) - 1, count).astype(int)]
+
+    @property
+    def regular(self) -> str:
+        """The user who bought most."""
+        return str(self.history["user_id"][0])
+
+    @property
+    def catalogue(self) -> NDArray[np.int64]:
+        keys: NDArray[np.int64] = self.snapshot.item_key
+        return keys
+
+    def row_key(self, user: str, view: str) -> bytes:
+        return row_key(self.bundle.plan.project, "user_id", int(user), view)
+
+    def row(self, user: str, view: str) -> np.void | None:
+        packed = self.redis.get(self.row_key(user, view))
+        return None if packed is None else self.bundle.plan.views[view].layout.read(packed)
+
+    def logged(self, request_id: str) -> request_log_pb2.RequestLogEntry:
+        """The entry of an answer, once it is in the stream."""
+        stream = f"recserve:{{{self.bundle.plan.project}}}:request_log"
+
+        def look() -> request_log_pb2.RequestLogEntry | None:
+            for _, fields in self.redis.xrevrange(stream, count=200):
+                entry = request_log_pb2.RequestLogEntry.FromString(fields[b"entry"])
+                if entry.answer.request_id == request_id:
+                    return entry
+            return None
+
+        return eventually(look, f"the log entry of {request_id}")

@@ -1,0 +1,63 @@
+import grpc
+import pytest
+from google.rpc import error_details_pb2
+from grpc_status import rpc_status
+from recserve.v1 import recommendation_service_pb2 as pb
+from recserve.v1.recommendation_service_pb2_grpc import RecommendationServiceStub
+
+from tests.e2e.asking import SECONDS, recommend
+
+
+def refusal(call: grpc.UnaryUnaryMultiCallable, request: object, seconds: float = SECONDS):
+    with pytest.raises(grpc.RpcError) as caught:
+        call(request, timeout=seconds)
+    return caught.value
+
+
+def violations(error: grpc.RpcError) -> set[str]:
+    """The fields that a google.rpc.BadRequest names."""
+    status = rpc_status.from_call(error)
+    assert status is not None
+    found = error_details_pb2.BadRequest()
+    for detail in status.details:
+        if detail.Is(found.DESCRIPTOR):
+            detail.Unpack(found)
+    return {violation.field for violation in found.field_violations}
+
+
+def test_a_surface_that_is_not_served_is_unimplemented_and_named(stub: RecommendationServiceStub):
+    error = refusal(stub.Recommend, pb.RecommendRequest(surface=pb.SURFACE_AD))
+    assert error.code() == grpc.StatusCode.UNIMPLEMENTED
+    assert "SURFACE_AD" in error.details()
+
+
+def test_every_wrong_field_is_named_at_once(stub: RecommendationServiceStub):
+    wrong = pb.RecommendRequest(user_id="x" * 200, page_size=1_000)
+    error = refusal(stub.Recommend, wrong)
+    assert error.code() == grpc.StatusCode.INVALID_ARGUMENT
+    assert violations(error) == {"user_id", "surface", "page_size"}
+
+
+def test_rank_without_items_names_the_field(stub: RecommendationServiceStub):
+    error = refusal(stub.Rank, pb.RankRequest(surface=pb.SURFACE_PRODUCT))
+    assert error.code() == grpc.StatusCode.INVALID_ARGUMENT
+    assert violations(error) == {"item_ids"}
+
+
+def test_similar_items_of_an_unknown_item_are_not_found(stub: RecommendationServiceStub):
+    error = refusal(stub.SimilarItems, pb.SimilarItemsRequest(item_id="999999999"))
+    assert error.code() == grpc.StatusCode.NOT_FOUND
+    assert "999999999" in error.details()
+
+
+def test_a_deadline_that_has_passed_ends_the_call_and_not_the_service(
+    stub: RecommendationServiceStub,
+):
+    error = refusal(stub.Recommend, recommend(), seconds=0.001)
+    assert error.code() == grpc.StatusCode.DEADLINE_EXCEEDED
+    assert stub.Recommend(recommend(), timeout=SECONDS).items
+
+
+def test_a_caller_without_a_deadline_is_answered(stub: RecommendationServiceStub):
+    answer = stub.Recommend(recommend())
+    assert answer.items
