@@ -1,6 +1,5 @@
 """Files that are either whole or absent, whatever is killed."""
 
-import os
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -14,7 +13,7 @@ def replacing_file(path: Path) -> Iterator[Path]:
     fresh = path.parent / f".{path.name}.{uuid4().hex[:8]}"
     try:
         yield fresh
-        os.replace(fresh, path)
+        fresh.replace(path)
     finally:
         fresh.unlink(missing_ok=True)
 
@@ -28,4 +27,4 @@ def replace_link(link: Path, target: str) -> None:
     """Points a symbolic link elsewhere; readers see the old target or the new one."""
     fresh = link.parent / f".{link.name}.{uuid4().hex[:8]}"
     fresh.symlink_to(target)
-    os.replace(fresh, link)
+    fresh.replace(link)

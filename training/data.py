@@ -20,7 +20,6 @@ from training.errors import PreparedError
 from training.ragged import Ragged, ragged
 from training.schema import Input
 
-ITEM = "item"  # the vocabulary of item ids
 FILES = ("features.yaml", "statistics.json", "catalogue.parquet", "targets.parquet")
 
 

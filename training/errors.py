@@ -3,8 +3,12 @@
 TrainingError
 ├── SettingsError    a setting is unknown or out of its range
 ├── PreparedError    the prepared data is missing, incomplete or of another version
+├── StoreError       the online store does not hold what was materialised
+├── CheckpointError  a trained model is missing, of another version or of other prepared data
 ├── ExportError      the exported graph is not what the model says
-└── GateRefused      the bundle must not be served
+├── GateRefused      the bundle must not be served
+├── GatewayError     the running gateway can't be asked, or answers with an error
+└── ScoreRefused     the answers must not be scored, or scored again
 """
 
 
@@ -20,9 +24,25 @@ class PreparedError(TrainingError):
     """All problems of the prepared data at once."""
 
 
+class StoreError(TrainingError):
+    """The message names each view with the rows expected and found."""
+
+
+class CheckpointError(TrainingError):
+    """The message names the file."""
+
+
 class ExportError(TrainingError):
     """The graph can't be made, or isn't the one that was asked for."""
 
 
 class GateRefused(TrainingError):
     """The bundle stays where it is; what was served before is served on."""
+
+
+class GatewayError(TrainingError):
+    """The message names the address and, for an answer, its status."""
+
+
+class ScoreRefused(TrainingError):
+    """A figure from these answers would mislead."""

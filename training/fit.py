@@ -3,7 +3,6 @@
 import logging
 import tempfile
 import warnings
-from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -18,6 +17,12 @@ EXPECTED = (
     ".*does not have many workers.*",
     # The logs are kept by the lessons themselves, once an epoch.
     ".*is smaller than the logging interval.*",
+    # With few cut-offs there is none to spare for the early tower's validation.
+    ".*defined a `validation_step` but have no `val_dataloader`.*",
+    # The frozen tower inside the ranker.
+    r".*Found \d+ module\(s\) in eval mode.*",
+    # Lightning asks torch in a way that torch has replaced.
+    r".*isinstance\(treespec, LeafSpec\).*",
 )
 
 
@@ -36,6 +41,7 @@ def fit(
     validation: DataLoader[Any] | None,
     epochs: int,
     watch: Watch | None,
+    *,
     progress: bool,
 ) -> None:
     """Trains in place; with a `watch` the weights are those of the best epoch afterwards."""
@@ -48,13 +54,14 @@ def fit(
             accelerator="cpu",
             max_epochs=epochs,
             logger=False,
-            callbacks=_callbacks(watch, best, progress),
+            callbacks=_callbacks(watch, best, progress=progress),
             enable_checkpointing=best is not None,
             enable_model_summary=False,
             enable_progress_bar=progress,
             num_sanity_val_steps=0,
             default_root_dir=scratch,
         )
+        lesson.train()  # Lightning leaves the modes as it finds them
         trainer.fit(lesson, train, validation)
         if best is not None and best.best_model_path:
             saved = torch.load(best.best_model_path, weights_only=True)
@@ -75,8 +82,8 @@ def _checkpoint(watch: Watch, scratch: Path) -> ModelCheckpoint:
 
 
 def _callbacks(
-    watch: Watch | None, best: ModelCheckpoint | None, progress: bool
-) -> Sequence[Callback]:
+    watch: Watch | None, best: ModelCheckpoint | None, *, progress: bool
+) -> list[Callback]:
     found: list[Callback] = []
     if progress:
         found.append(RichProgressBar(refresh_rate=5))

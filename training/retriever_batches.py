@@ -11,7 +11,6 @@ from torch import Tensor
 from torch.utils.data import Dataset, Sampler
 
 from training.data import (
-    ITEM,
     Prepared,
     Users,
     known_users,
@@ -22,7 +21,7 @@ from training.data import (
 )
 from training.models.inputs import NULL_ROW
 from training.ragged import Ragged
-from training.schema import Schema
+from training.schema import ITEM, Schema, list_vocabulary
 
 FIRST_ROW = 2  # of the catalogue in the item vocabulary
 SMOOTHING = 0.75  # negatives are drawn from popularity to this power
@@ -59,6 +58,15 @@ def read_moment(prepared: Prepared, schema: Schema, cutoff: datetime) -> Moment:
     )
 
 
+def catalogue_tensors(moment: Moment) -> dict[str, Tensor]:
+    """The item tower's inputs for the whole catalogue."""
+    return {
+        "pool_row": torch.from_numpy(moment.item_rows),
+        "pool_key__row": torch.from_numpy(moment.item_key_rows),
+        "pool_float": torch.from_numpy(moment.item_float),
+    }
+
+
 def item_category_rows(
     prepared: Prepared, schema: Schema, items: dict[str, NDArray[np.generic]]
 ) -> NDArray[np.int64]:
@@ -88,13 +96,6 @@ def as_rows(prepared: Prepared, schema: Schema, raw: Users) -> Users:
             rows = prepared.vocabularies[vocabulary].look_up(values.values.astype(np.int64))
             lists[f"{name}__row"] = values.mapped(rows, NULL_ROW)
     return Users(raw.ids, scalars, lists)
-
-
-def list_vocabulary(name: str) -> str | None:
-    """The vocabulary that a user list's keys belong to; none for lists of numbers."""
-    if name in ("owned_item", "recent_item"):
-        return ITEM
-    return name.removesuffix("_key") if name.endswith("_key") else None
 
 
 def user_tensors(
@@ -158,6 +159,29 @@ class RetrieverBatches(Dataset[dict[str, Tensor]]):
             tensors[name][torch.from_numpy(strange) & (tensors[name] != NULL_ROW)] = 0
 
 
+class RetrieverValidation(Dataset[dict[str, Tensor]]):
+    """Users with purchases against the whole catalogue, in fixed batches; nothing is drawn."""
+
+    def __init__(self, moment: Moment, widths: dict[str, int], size: int) -> None:
+        buyers = np.flatnonzero(moment.bought.lengths)
+        self.moment, self.widths = moment, widths
+        self.parts = [buyers[i : i + size] for i in range(0, len(buyers), size)]
+
+    def __len__(self) -> int:
+        return len(self.parts)
+
+    def __getitem__(self, position: int) -> dict[str, Tensor]:
+        which = self.parts[position]
+        tensors = user_tensors(self.moment.users, which, self.widths)
+        owned = _dense(self.moment, tensors["owned_item__row"].numpy() - FIRST_ROW)
+        buyers, bought = _purchases(self.moment.bought, which)
+        return tensors | {
+            "barred": torch.from_numpy(owned),
+            "bought_user": torch.from_numpy(buyers),
+            "bought_item": torch.from_numpy(bought),
+        }
+
+
 class ShuffledUsers(Sampler[Chosen]):
     """Batches of users with purchases, one cut-off a batch, in a new order every epoch."""
 
@@ -199,9 +223,9 @@ def _purchases(
 ) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
     """(position in `which`, item) of every purchase."""
     width = max(1, int(bought.lengths[which].max(initial=0)))
-    padded = bought.pad(which, width)
+    padded = bought.pad(which, width).astype(np.int64, copy=False)
     users, places = np.nonzero(padded >= 0)
-    return users, padded[users, places].astype(np.int64)
+    return users, padded[users, places]
 
 
 def _dense(moment: Moment, items: NDArray[np.int64]) -> NDArray[np.bool_]:

@@ -8,6 +8,7 @@ served one goes on to the validation cut-off, and proposes candidates there and 
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from itertools import pairwise
 
 from training.errors import PreparedError
 
@@ -39,9 +40,10 @@ def schedule(cutoffs: Sequence[datetime], ranker_cutoffs: int, horizon: timedelt
     """
     if len(cutoffs) < FEWEST_CUTOFFS:
         raise PreparedError(
-            f"{len(cutoffs)} cut-offs are too few to train on without a leak; prepare {FEWEST_CUTOFFS} or more"
+            f"{len(cutoffs)} cut-offs are too few to train on without a leak; "
+            f"prepare {FEWEST_CUTOFFS} or more"
         )
-    close = [a for a, b in zip(cutoffs, cutoffs[1:], strict=False) if a + horizon > b]
+    close = [a for a, b in pairwise(cutoffs) if a + horizon > b]
     if close:
         raise PreparedError(
             f"the cut-off after {close[0].isoformat()} is nearer than the horizon of {horizon.days} days; "

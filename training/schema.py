@@ -9,6 +9,7 @@ from training.errors import PreparedError
 Kind = Literal["user", "user_list", "request_time", "item_id", "item", "mask"]
 OWNED = ("owned_item", "owned_score", "owned_count", "owned_last_s", "owned_interval_days")
 RECENT = "recent_item"
+ITEM = "item"  # the vocabulary of item ids
 SCALARS = {"float32": "float", "string": "key"}
 
 
@@ -142,3 +143,27 @@ def _affinities(fields: Sequence[Field]) -> tuple[str, ...]:
         for f in fields
         if f.entity == "item" and {f"{f.name}_key", f"{f.name}_share"} <= lists
     )
+
+
+def row_vocabularies(of: Schema) -> dict[str, tuple[str, ...]]:
+    """For each input that has a `<name>__row` twin, the vocabulary of each of its columns.
+
+    Scalars (`user_key`, `item_key`) have one a column; lists and `item_id` have one.
+    """
+    found: dict[str, tuple[str, ...]] = {}
+    for wanted in of.inputs:
+        listed = list_vocabulary(wanted.name) if wanted.kind == "user_list" else None
+        if listed is not None:
+            found[wanted.name] = (listed,)
+        elif wanted.kind == "item_id":
+            found[wanted.name] = (ITEM,)
+        elif wanted.kind in ("user", "item") and wanted.dtype == "int64":
+            found[wanted.name] = tuple(column.split(".")[1] for column in wanted.columns)
+    return found
+
+
+def list_vocabulary(name: str) -> str | None:
+    """The vocabulary that a user list's keys belong to; none for lists of numbers."""
+    if name in (OWNED[0], RECENT):
+        return ITEM
+    return name.removesuffix("_key") if name.endswith("_key") else None

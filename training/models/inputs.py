@@ -6,14 +6,29 @@ graph looks up itself (training/graph.py).
 """
 
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 
 import torch
 from torch import Tensor, nn
 
 DAY_S = 86_400.0
 CLIP = 5.0  # standard deviations
+LARGEST = 1e6  # of any number in a user's list
 NULL_ROW = 1
 OWNED_CROSSES = 9
+
+
+@dataclass(frozen=True, slots=True)
+class FeatureConfig:
+    """The features that a model is built over, as plain values: it is stored in checkpoints."""
+
+    items: int  # rows of the item vocabulary
+    user_statistics: list[dict[str, float]]  # of user_float, by column
+    item_statistics: list[dict[str, float]]
+    user_categories: list[int]  # rows of each vocabulary of user_key, by column
+    item_categories: list[int]
+    affinities: list[int]  # columns of item_key that users have shares of
+    affinity_names: list[str]
 
 
 class Floats(nn.Module):
@@ -56,6 +71,8 @@ class Categories(nn.Module):
 
     def forward(self, rows: Tensor) -> Tensor:
         """(..., F) int64 rows to (..., F * dimension)."""
+        if not self.tables:
+            return rows[..., :0].to(torch.float32)
         return torch.cat([table(rows[..., j]) for j, table in enumerate(self.tables)], dim=-1)
 
 
@@ -64,7 +81,7 @@ class Pooled(nn.Module):
 
     def forward(self, table: nn.Embedding, rows: Tensor, weights: Tensor) -> Tensor:
         """(B, L) rows and weights (0 where padded, NaN allowed there) to (B, dimension)."""
-        usable = torch.where(torch.isnan(weights) | (rows == NULL_ROW), 0.0, weights)
+        usable = torch.where(rows == NULL_ROW, 0.0, _bounded(weights))
         total = usable.sum(dim=-1, keepdim=True).clamp(min=1e-6)
         summed = torch.matmul(usable.unsqueeze(-2), table(rows)).squeeze(-2)
         return summed / total
@@ -140,4 +157,9 @@ def matches(candidates: Tensor, listed: Tensor) -> Tensor:
 
 
 def _filled(values: Tensor, real: Tensor) -> Tensor:
-    return torch.where(real & ~torch.isnan(values), values, 0.0)
+    return torch.where(real, _bounded(values), 0.0)
+
+
+def _bounded(values: Tensor) -> Tensor:
+    """Scores, counts, shares and days of lists: 0 for null, and nothing absurd from a broken row."""
+    return torch.where(torch.isnan(values), 0.0, values).clamp(0.0, LARGEST)

@@ -7,51 +7,58 @@ answer "similar items" by cosine; an item's popularity is a bias of its own in t
 
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
+from typing import Any
 
 import pytorch_lightning as lightning
 import torch
+from pytorch_lightning.utilities.types import OptimizerLRSchedulerConfig
 from torch import Tensor, nn
 from torch.nn import functional
 
-from training.models.inputs import Categories, Floats, Pooled, embedding
+from training.models.inputs import Categories, FeatureConfig, Floats, Pooled, embedding
+from training.models.optimizer import falling
 
 
 @dataclass(frozen=True, slots=True)
 class TwoTowerConfig:
     """Everything that the shapes depend on, as plain values: it is stored in the checkpoint."""
 
-    items: int  # rows of the item vocabulary
-    user_statistics: list[dict[str, float]]
-    item_statistics: list[dict[str, float]]
-    user_categories: list[int]  # vocabulary sizes, by column
-    item_categories: list[int]
-    affinities: list[int]  # columns of item_key that users have shares of
-    affinity_names: list[str]
+    features: FeatureConfig
     dimension: int = 64
     category_dimension: int = 16
     dropout: float = 0.2
     temperature: float = 0.07
 
-    def plain(self) -> dict[str, object]:
+    def plain(self) -> dict[str, Any]:
         return asdict(self)
 
 
+def two_tower_config(plain: Mapping[str, Any]) -> TwoTowerConfig:
+    """The inverse of `plain`."""
+    return TwoTowerConfig(**{**plain, "features": FeatureConfig(**plain["features"])})
+
+
 class TwoTower(nn.Module):
-    """Towers into one space of `dimension + 1`: a unit vector, and a bias's coordinate."""
+    """Towers into one space of `dimension + 1`: a unit vector, and a bias's coordinate.
+
+    Takes user inputs alone. As vocabulary rows: `owned_item__row`, `recent_item__row`,
+    `<affinity>_key__row` and, if users have categories, `user_key__row`; as they are: `owned_score`,
+    `<affinity>_share` and `user_float`.
+    """
 
     def __init__(self, config: TwoTowerConfig) -> None:
         super().__init__()
         self.config = config
-        wide = config.dimension
-        self.item_table = embedding(config.items, wide)
-        self.history_table = embedding(config.items, wide)
-        self.item_categories = Categories(config.item_categories, config.category_dimension)
-        self.user_categories = Categories(config.user_categories, 4)
-        self.user_floats = Floats(config.user_statistics)
-        self.item_floats = Floats(config.item_statistics)
+        features, wide, narrow = config.features, config.dimension, config.category_dimension
+        self.item_table = embedding(features.items, wide)
+        self.history_table = embedding(features.items, wide)
+        self.item_categories = Categories(features.item_categories, narrow)
+        self.user_categories = Categories(features.user_categories, 4)
+        self.user_floats = Floats(features.user_statistics)
+        self.item_floats = Floats(features.item_statistics)
         self.pooled = Pooled()
         self.dropout = nn.Dropout(config.dropout)
-        affinity = config.category_dimension * len(config.affinities)
+        affinity = narrow * len(features.affinities)
         user_width = 2 * wide + affinity + self.user_categories.width + self.user_floats.width
         self.user_mlp = _mlp(user_width, 2 * wide, wide, config.dropout)
         item_width = self.item_categories.width + self.item_floats.width
@@ -67,14 +74,14 @@ class TwoTower(nn.Module):
         newest = torch.arange(recent.shape[-1], device=recent.device).to(torch.float32)
         fading = torch.exp(newest * -0.05).expand(recent.shape[0], -1)
         parts.append(self.pooled(self.history_table, recent, fading))
-        for name, column in zip(self.config.affinity_names, self.config.affinities, strict=True):
+        features = self.config.features
+        for name, column in zip(features.affinity_names, features.affinities, strict=True):
             table = self.item_categories.tables[column]
             rows, shares = inputs[f"{name}_key__row"], inputs[f"{name}_share"]
             parts.append(self.pooled(table, rows, shares))
-        if self.config.user_categories:
+        if features.user_categories:
             parts.append(self.user_categories(inputs["user_key__row"]))
-        if self.config.user_statistics:
-            parts.append(self.user_floats(inputs["user_float"]))
+        parts.append(self.user_floats(inputs["user_float"]))
         vector = self.user_mlp(self.dropout(torch.cat(parts, dim=-1)))
         unit = functional.normalize(vector, dim=-1) * torch.exp(-self.log_temperature)
         return torch.cat([unit, torch.ones_like(unit[..., :1])], dim=-1)
@@ -88,25 +95,63 @@ class TwoTower(nn.Module):
 
 
 class TwoTowerLesson(lightning.LightningModule):
-    """Teaches the towers: a batch is users of one cut-off, and the items that they share."""
+    """Teaches the towers: a batch is users of one cut-off, and the items that they share.
 
-    def __init__(self, model: TwoTower, learning_rate: float, weight_decay: float) -> None:
+    Validation logs `recall`: of what users bought first in the horizon, the share among their `top`
+    best items of the whole catalogue.
+    """
+
+    def __init__(
+        self,
+        model: TwoTower,
+        learning_rate: float,
+        weight_decay: float,
+        catalogue: Mapping[str, Tensor],
+        top: int,
+    ) -> None:
+        """`catalogue` has the validation cut-off's items: `pool_row`, `pool_key__row`, `pool_float`."""
         super().__init__()
         self.model = model
         self.learning_rate, self.weight_decay = learning_rate, weight_decay
+        self.catalogue, self.top = catalogue, top
         self.losses: list[float] = []
+        self.curves: list[dict[str, float]] = []
 
     def training_step(self, batch: Mapping[str, Tensor], _: int) -> Tensor:
-        users = self.model.user(batch)  # (B, D)
-        items = self.model.item(batch["pool_row"], batch["pool_key__row"], batch["pool_float"])
-        loss = sampled_softmax(users @ items.T, batch)
+        loss = sampled_softmax(self.model.user(batch) @ self._items(batch).T, batch)
         self.losses.append(float(loss.detach()))
         return loss
 
-    def configure_optimizers(self) -> torch.optim.Optimizer:
-        return torch.optim.AdamW(
-            self.parameters(), lr=self.learning_rate, weight_decay=self.weight_decay
-        )
+    def on_validation_epoch_start(self) -> None:
+        self.vectors = self._items(self.catalogue)  # (I, D)
+
+    def validation_step(self, batch: Mapping[str, Tensor], _: int) -> None:
+        scores = self.model.user(batch) @ self.vectors.T
+        found = recall(scores.masked_fill(batch["barred"], float("-inf")), batch, self.top)
+        self.log("recall", found.mean(), batch_size=len(found), prog_bar=True)
+
+    def on_train_epoch_end(self) -> None:
+        measures = {name: float(v) for name, v in self.trainer.callback_metrics.items()}
+        loss = sum(self.losses) / len(self.losses)
+        self.curves.append({"epoch": self.current_epoch + 1, "train_loss": loss, **measures})
+        self.losses.clear()
+
+    def configure_optimizers(self) -> OptimizerLRSchedulerConfig:
+        steps = int(self.trainer.estimated_stepping_batches)
+        return falling(self.parameters(), self.learning_rate, self.weight_decay, steps)
+
+    def _items(self, batch: Mapping[str, Tensor]) -> Tensor:
+        return self.model.item(batch["pool_row"], batch["pool_key__row"], batch["pool_float"])
+
+
+def recall(scores: Tensor, batch: Mapping[str, Tensor], top: int) -> Tensor:
+    """(B, I) scores to (B,): the share of each user's purchases among its best `top` items."""
+    best = scores.topk(min(top, scores.shape[-1]), dim=-1).indices
+    chosen = torch.zeros_like(scores).scatter(1, best, 1.0)
+    hits = chosen[batch["bought_user"], batch["bought_item"]]
+    nothing = torch.zeros(len(scores))
+    found = nothing.index_add(0, batch["bought_user"], hits)
+    return found / nothing.index_add(0, batch["bought_user"], torch.ones_like(hits))
 
 
 def sampled_softmax(logits: Tensor, batch: Mapping[str, Tensor]) -> Tensor:

@@ -1,0 +1,105 @@
+"""The bundle: self-contained, in agreement with what was trained, and refused when it isn't."""
+
+import json
+import shutil
+from collections.abc import Callable
+from pathlib import Path
+
+import onnx
+import pytest
+
+from serving.bundle import open_bundle
+from serving.errors import ArtefactError
+from tests.acceptance.made import PYTHON, Made, run
+
+MODELS = ("ranker", "two_tower", "similar")
+
+
+@pytest.fixture
+def bundle(quick: Made) -> Path:
+    return (quick.state / "bundles" / "current").resolve()
+
+
+def test_point_6a_pre_processing_is_in_the_graph(
+    bundle: Path, measured: Callable[[str], None]
+) -> None:
+    plan = json.loads((bundle / "read_plan.json").read_text())
+    look_ups = 0
+    for name in MODELS:
+        assert (bundle / "models" / name / "config.pbtxt").is_file()
+        assert (bundle / "golden" / f"{name}.npz").is_file()
+        model = onnx.load(bundle / "models" / name / "1" / "model.onnx")
+        assert {v.name for v in model.graph.input} == {
+            i["name"] for i in plan["models"][name]["inputs"]
+        }
+        assert model.ir_version <= 10
+        assert max(o.version for o in model.opset_import if o.domain in ("", "ai.onnx")) <= 20
+        look_ups += sum(node.op_type == "LabelEncoder" for node in model.graph.node)
+    assert look_ups > 0
+    measured(f"{look_ups} vocabularies in the graphs")
+
+
+def test_point_6b_the_served_triton_agrees_with_the_framework(
+    quick: Made, bundle: Path, measured: Callable[[str], None]
+) -> None:
+    manifest = json.loads((bundle / "manifest.json").read_text())
+    assert set(manifest["parity"]) == set(MODELS)
+    command = (PYTHON, "-m", "training.replay", "--bundle", bundle, "--triton", quick.system.triton)
+    measured("; ".join(run(*command).stdout.strip().splitlines()))
+
+
+def test_point_6c_a_changed_bundle_is_refused(
+    bundle: Path, measured: Callable[[str], None], tmp_path: Path
+) -> None:
+    copy = tmp_path / "bundle"
+    shutil.copytree(bundle, copy)
+    assert open_bundle(copy).bundle_id == bundle.name
+    graph = copy / "models" / "ranker" / "1" / "model.onnx"
+    content = bytearray(graph.read_bytes())
+    content[len(content) // 2] ^= 1
+    graph.write_bytes(content)
+    with pytest.raises(ArtefactError, match="was changed after export") as caught:
+        open_bundle(copy)
+    measured(str(caught.value).replace(str(tmp_path), "..."))
+
+
+def test_point_6d_a_bundle_of_another_feature_order_is_refused(
+    quick: Made, bundle: Path, measured: Callable[[str], None], tmp_path: Path
+) -> None:
+    """Two columns change places in the read plan; the content's name is made to fit."""
+    copy = tmp_path / "bundle"
+    shutil.copytree(bundle, copy)
+    plan = json.loads((copy / "read_plan.json").read_text())
+    columns = next(i for i in plan["models"]["ranker"]["inputs"] if i["name"] == "item_float")[
+        "columns"
+    ]
+    columns[0], columns[1] = columns[1], columns[0]
+    (copy / "read_plan.json").write_text(json.dumps(plan))
+    said = run(PYTHON, "-c", GATE, copy, quick.state / "prepared" / "features.yaml").stdout
+    assert "refused" in said
+    measured(said.strip().splitlines()[-1][:200])
+
+
+GATE = """
+import json, pathlib, sys, yaml
+from serving.bundle import content_id
+from training.errors import GateRefused
+from training.gate import check
+folder = pathlib.Path(sys.argv[1])
+path = folder / "manifest.json"
+manifest = json.loads(path.read_text())
+path.write_text(json.dumps(manifest | {"bundle_id": content_id(folder)}))
+try:
+    check(folder, yaml.safe_load(pathlib.Path(sys.argv[2]).read_text()))
+    print("accepted")
+except GateRefused as refusal:
+    print("refused:", refusal)
+"""
+
+
+def test_point_6e_an_existing_triton_is_used_by_its_url(
+    quick: Made, measured: Callable[[str], None]
+) -> None:
+    status = quick.system.make("status", f"TRITON_URL={quick.system.triton}", check=False)
+    assert quick.system.triton.rsplit(":", 1)[1] in status.stdout
+    measured("status names the given Triton")

@@ -1,0 +1,39 @@
+import numpy as np
+import polars as pl
+
+from training.answers import COUNT, alone, best, pairs
+from training.held_out import Targets
+from training.offline import CandidateLists
+from training.ragged import Ragged
+
+LISTS = CandidateLists(
+    pl.Series([11, 12, 13]),
+    Ragged(np.array([9, 4, 6, 2, 8], np.int64), np.array([0, 3, 3, 5]), -1),
+    np.array([0.1, 0.3, 0.3, 0.2, 0.9], np.float32),
+    np.array([0b001, 0b010, 0b110, 0b100, 0b001], np.uint8),
+    None,
+)
+
+
+def padded(*rows: list[int]) -> list[list[int]]:
+    return [row + [-1] * (COUNT - len(row)) for row in rows]
+
+
+def test_the_best_come_first_and_equals_by_key() -> None:
+    assert best(LISTS).tolist() == padded([4, 6, 9], [], [8, 2])
+
+
+def test_a_source_alone_keeps_its_own_order() -> None:
+    assert alone(LISTS, "repeat").tolist() == padded([9], [], [8])
+    assert alone(LISTS, "two_tower").tolist() == padded([4, 6], [], [])
+
+
+def test_a_pair_is_bought_if_that_user_bought_the_item() -> None:
+    targets = Targets(
+        "any",
+        LISTS.user_ids,
+        Ragged(np.array([4, 8, 5, 2, 6], np.int64), np.array([0, 2, 3, 5]), -1),
+    )
+    found = pairs(LISTS, targets)
+    assert found.user.tolist() == [0, 0, 0, 2, 2]
+    assert found.bought.tolist() == [False, True, False, True, False]

@@ -1,0 +1,58 @@
+import copy
+
+import pytest
+
+from training.data import Prepared
+from training.errors import PreparedError
+from training.feature_config import check_same_inputs, feature_config
+from training.schema import Schema, row_vocabularies, schema
+
+
+def test_inputs_have_the_contracts_kinds_and_names(of: Schema) -> None:
+    kinds = {i.name: (i.kind, i.dtype) for i in of.inputs}
+    assert kinds["user_float"] == ("user", "float32")
+    assert kinds["user_key"] == ("user", "int64")
+    assert kinds["item_key"] == ("item", "int64")
+    assert kinds["owned_last_s"] == ("user_list", "int64")
+    assert kinds["category_share"] == ("user_list", "float32")
+    assert kinds["request_time"] == ("request_time", "int64")
+    assert kinds["mask"] == ("mask", "bool")
+
+
+def test_every_embedded_key_names_its_vocabularies(of: Schema) -> None:
+    found = row_vocabularies(of)
+    assert found["owned_item"] == found["recent_item"] == found["item_id"] == ("item",)
+    assert found["category_key"] == ("category",)
+    assert found["user_key"] == ("age",)
+    assert found["item_key"] == tuple(c.split(".")[1] for c in of.columns("item_key"))
+    assert not {"owned_last_s", "user_float", "request_time", "mask"} & set(found)
+
+
+def test_the_user_tower_takes_no_purchase_times(of: Schema) -> None:
+    names = {i.name for i in of.for_users()}
+    assert {"owned_item", "owned_score", "recent_item", "user_float"} <= names
+    assert not {"owned_last_s", "owned_interval_days", "item_id", "mask"} & names
+
+
+def test_a_field_that_no_view_has_is_named(prepared: Prepared) -> None:
+    features = copy.deepcopy(prepared.features)
+    features["services"]["ranker"]["user_activity"].append("shoe_size")
+    with pytest.raises(PreparedError, match=r"user_activity\.shoe_size"):
+        schema(features, "ranker")
+
+
+def test_services_that_differ_are_refused(prepared: Prepared, of: Schema) -> None:
+    features = copy.deepcopy(prepared.features)
+    features["services"]["retriever"]["user_activity"].reverse()
+    with pytest.raises(PreparedError, match="user_float"):
+        check_same_inputs(schema(features, "retriever"), of)
+
+
+def test_embeddings_have_a_row_for_every_text_and_for_unknown_and_null(
+    prepared: Prepared, of: Schema
+) -> None:
+    config = feature_config(prepared, of)
+    assert config.items == len(prepared.item_keys) + 2
+    assert len(config.item_statistics) == len(of.columns("item_float"))
+    names = [path.split(".")[1] for path in of.columns("item_key")]
+    assert [names[column] for column in config.affinities] == config.affinity_names

@@ -1,0 +1,142 @@
+"""Shows what the running gateway recommends: `python -m training.demo --state FOLDER --endpoint HOST:PORT`.
+
+Without --user, a household with a lively history is taken, always the same one.
+"""
+
+import argparse
+import asyncio
+import json
+import sys
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from pathlib import Path
+
+import polars as pl
+from recserve.v1 import recommendation_service_pb2 as pb
+from rich.console import Console
+
+from training import demo_tables as tables
+from training.data import open_prepared
+from training.datasets.errors import DataSetError
+from training.errors import TrainingError
+from training.gateway_client import DEADLINE_S, gateway
+from training.held_out import histories, read_purchases
+
+ITEMS = 10
+LIVELY = timedelta(days=28)
+RANK = 0.1  # the demo's household is livelier than nine in ten
+CONSENT = pb.Consent(personalization=True)
+
+
+@dataclass(frozen=True, slots=True)
+class Answers:
+    """Everything that the demo asks for."""
+
+    person: pb.RecommendResponse
+    new: pb.RecommendResponse  # without what the person bought before
+    stranger: pb.RecommendResponse
+    similar_to: str  # item id
+    similar: pb.SimilarItemsResponse
+
+
+def main() -> int:
+    parser = argparse.ArgumentParser(prog="python -m training.demo")
+    parser.add_argument("--state", type=Path, required=True)
+    parser.add_argument("--endpoint", required=True, help="host:port of the gateway")
+    parser.add_argument("--user", help="a user id; default: a household with a lively history")
+    given = parser.parse_args()
+    console = Console()
+    try:
+        show(given.state, given.endpoint, given.user, console)
+    except (TrainingError, DataSetError) as error:
+        console.print(f"[red]demo:[/red] {error}")
+        return 1
+    return 0
+
+
+def show(state: Path, endpoint: str, user: str | None, console: Console) -> None:
+    """Asks and prints.
+
+    Raises:
+        GatewayError: the gateway isn't running or refuses the request.
+        TrainingError, DataSetError: the state folder is incomplete.
+    """
+    prepared = open_prepared(state / "prepared")
+    history = histories(read_purchases(state), prepared.now)
+    catalogue = pl.read_parquet(prepared.folder / "catalogue.parquet")
+    titles = tables.Titles(catalogue)
+    user = lively_user(history, prepared.now) if user is None else user
+    recent = recent_purchases(history, user)
+    answers = asyncio.run(_ask(endpoint, user, stranger(history), recent, titles))
+    tables.print_person(user, prepared.now, recent, answers.person, titles, console)
+    tables.print_answer(
+        answers.person.answer, _services(state, answers.person.answer.bundle_id), console
+    )
+    tables.print_new(answers.new, titles, console)
+    tables.print_stranger(answers.stranger, titles, console)
+    tables.print_similar(answers.similar_to, answers.similar, titles, console)
+
+
+def lively_user(history: pl.DataFrame, now: datetime) -> str:
+    """The id of a user with more purchases in the last four weeks than nine in ten have."""
+    ranked = (
+        history.filter(pl.col("time") >= now - LIVELY)
+        .group_by("user_id")
+        .len()
+        .sort("len", "user_id", descending=[True, False])["user_id"]
+    )
+    if ranked.is_empty():
+        ranked = history["user_id"].unique().sort()
+    return str(ranked[int(len(ranked) * RANK)])
+
+
+def recent_purchases(history: pl.DataFrame, user: str) -> pl.DataFrame:
+    """`item_key` and `time` of what the user bought last, each item once, newest first."""
+    return (
+        history.filter(pl.col("user_id").cast(pl.String) == user)
+        .group_by("item_key")
+        .agg(pl.col("time").max())
+        .sort("time", "item_key", descending=[True, False])
+        .head(ITEMS)
+    )
+
+
+def stranger(history: pl.DataFrame) -> str:
+    """An id that nobody has: it comes after the last of all, read as texts."""
+    ids = history["user_id"].cast(pl.String).unique().sort()
+    return str(ids.to_list()[-1]) + "0"
+
+
+async def _ask(
+    endpoint: str, user: str, unknown: str, recent: pl.DataFrame, titles: tables.Titles
+) -> Answers:
+    async with gateway(endpoint) as service:
+        person = await service.Recommend(_request(user, ITEMS), timeout=DEADLINE_S)
+        few = _request(user, tables.FEW, new=True)
+        new = await service.Recommend(few, timeout=DEADLINE_S)
+        nobody = await service.Recommend(_request(unknown, tables.FEW), timeout=DEADLINE_S)
+        keys = recent["item_key"].to_list()
+        item_id = titles.item_id(keys[0]) if keys else nobody.items[0].item_id
+        request = pb.SimilarItemsRequest(item_id=item_id, page_size=tables.FEW)
+        similar = await service.SimilarItems(request, timeout=DEADLINE_S)
+    return Answers(person, new, nobody, item_id, similar)
+
+
+def _request(user: str, count: int, *, new: bool = False) -> pb.RecommendRequest:
+    return pb.RecommendRequest(
+        user_id=user,
+        surface=pb.SURFACE_PRODUCT,
+        page_size=count,
+        exclude_purchased=new,
+        consent=CONSENT,
+    )
+
+
+def _services(state: Path, bundle_id: str) -> dict[str, str]:
+    """Feature services and fingerprints of the bundle that answered; none if it isn't in the state."""
+    path = state / "bundles" / bundle_id / "manifest.json"
+    return dict(json.loads(path.read_text())["feature_services"]) if path.is_file() else {}
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,113 @@
+"""Makes the bundle that is served: `python -m training.export --state FOLDER`.
+
+Reads `prepared/` and `models/*.ckpt`, writes `bundles/<id>/`, asks a real Triton to serve it, and makes
+it `bundles/current` if the gate lets it pass. A refused bundle leaves everything as it was.
+"""
+
+import argparse
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+
+from rich.console import Console
+
+from serving.bundle import content_id
+from serving.errors import RecserveError
+from serving.triton.launcher import running
+from training import gate
+from training.bundle_documents import policy, read_plan, triton_config
+from training.bundle_folder import prune, publish, staging, write_document
+from training.data import Prepared, open_prepared
+from training.errors import TrainingError
+from training.fit import set_threads
+from training.golden import golden_inputs
+from training.golden_files import Golden, write_golden
+from training.graph import export_graph
+from training.manifest import manifest, step_figures
+from training.parity import Parity, check_parity, graph_of
+from training.settings import TrainingSettings, read_settings
+from training.shipped import ShippedModel, load_shipped
+
+
+def main() -> int:
+    parser = argparse.ArgumentParser(prog="python -m training.export")
+    parser.add_argument("--state", type=Path)
+    given = parser.parse_args()
+    console = Console()
+    try:
+        settings = read_settings(given.state)
+        set_threads(settings.threads)
+        prepared = open_prepared(settings.prepared)
+        export(settings, prepared, load_shipped(settings, prepared), console)
+    except (TrainingError, RecserveError) as error:
+        console.print(f"[red]export:[/red] {error}", highlight=False, soft_wrap=True)
+        return 1
+    return 0
+
+
+def export(
+    settings: TrainingSettings,
+    prepared: Prepared,
+    models: Sequence[ShippedModel],
+    console: Console,
+) -> Path:
+    """The folder of the new bundle, which is the current one.
+
+    Raises:
+        GateRefused: the bundle must not be served.
+        TrainingError: it can't be made.
+        RecserveError: Triton didn't start or answer.
+    """
+    figures = step_figures(settings.models)
+    with staging(settings.bundles) as folder:
+        threshold = float(figures["ranker"].get("threshold", "nan"))
+        write_models(folder, prepared, models, threshold)
+        parity = _parity(settings, folder, models, console)
+        document = manifest(settings, prepared, figures, parity)
+        write_document(folder / "manifest.json", document)
+        bundle_id = content_id(folder)
+        write_document(folder / "manifest.json", {"bundle_id": bundle_id, **document})
+        gate.check(folder, prepared.features)
+        published = publish(folder, bundle_id)
+    for old in prune(settings.bundles):
+        console.print(f"{old} removed: not among the newest", soft_wrap=True)
+    current = settings.bundles / "current"
+    console.print(f"{published} passed the gate and is {current}", soft_wrap=True)
+    return published
+
+
+def write_models(
+    folder: Path, prepared: Prepared, models: Sequence[ShippedModel], threshold: float
+) -> None:
+    """All of a bundle but its manifest."""
+    write_document(folder / "read_plan.json", read_plan(prepared.features, models))
+    write_document(folder / "policy.json", policy(threshold))
+    for model in models:
+        path = graph_of(folder / "models", model.name)
+        path.parent.mkdir(parents=True)
+        names = [o.name for o in model.outputs]
+        graph = export_graph(
+            model.module, model.inputs, names, model.vocabularies, model.candidates
+        )
+        path.write_bytes(graph.SerializeToString(deterministic=True))
+        (path.parents[1] / "config.pbtxt").write_text(triton_config(model))
+        inputs = golden_inputs(prepared, model)
+        write_golden(folder / "golden" / f"{model.name}.npz", Golden(inputs, model.run(inputs)))
+
+
+def _parity(
+    settings: TrainingSettings, folder: Path, models: Sequence[ShippedModel], console: Console
+) -> list[Parity]:
+    with running(folder / "models", settings.state / "triton" / "parity") as endpoint:
+        found = check_parity(models, folder / "models", endpoint)
+    for parity in found:
+        console.print(
+            f"{parity.model}: onnxruntime differs from the framework by {parity.onnxruntime:.1e} at "
+            f"most, Triton by {parity.served:.1e}",
+            soft_wrap=True,
+        )
+    return found
+
+
+if __name__ == "__main__":
+    sys.exit(main())

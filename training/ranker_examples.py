@@ -1,0 +1,171 @@
+"""Examples for the ranker: candidates as they are proposed, with whether they were then bought.
+
+What has no parameters to be taught (the crosses, the frozen tower's score) is computed here once, by the
+module that ships, so that an epoch costs only what is learned.
+"""
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field
+
+import numpy as np
+import polars as pl
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+from torch.utils.data import Dataset, Sampler
+
+from training.candidates import Sources, gather
+from training.data import read_targets
+from training.known import Known, forget, with_rows
+from training.models.ranker import Ranker
+
+BATCH = 64  # users whose lists are padded together
+
+
+@dataclass(frozen=True, slots=True)
+class Sampling:
+    """How training examples are thinned; validation takes all."""
+
+    negative_share: float = 1.0  # of candidates not bought
+    unknown_share: float = 0.0  # of users, made strangers
+    seed: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Examples:
+    """N users with R candidates; user i has the candidates `offsets[i]:offsets[i + 1]`."""
+
+    users: dict[str, Tensor]  # (N, F)
+    items: dict[str, Tensor]  # (I, G), of every cut-off side by side
+    offsets: NDArray[np.int64]  # (N + 1,)
+    item: Tensor  # (R,) place in `items`
+    crosses: Tensor  # (R, X) float32
+    bought: Tensor  # (R,) float32, 1 if the user buys the item within the horizon
+
+
+@dataclass(slots=True)
+class _Parts:
+    users: list[dict[str, Tensor]] = field(default_factory=list)
+    counts: list[Tensor] = field(default_factory=list)
+    item: list[Tensor] = field(default_factory=list)
+    crosses: list[Tensor] = field(default_factory=list)
+    bought: list[Tensor] = field(default_factory=list)
+
+
+def examples(known: Known, sources: Sources, ranker: Ranker, sampling: Sampling) -> Examples:
+    """The candidates of all users of a cut-off."""
+    random = np.random.default_rng(sampling.seed)
+    labels = Labels(known)
+    parts = _Parts()
+    for start in range(0, len(known.users.ids), BATCH):
+        which = np.arange(start, min(start + BATCH, len(known.users.ids)))
+        users = known.user_inputs(which)
+        forget(users, random.random(len(which)) < sampling.unknown_share)
+        positions = gather(known, users, sources, exclude_purchased=False).positions
+        bought = labels.of(which, positions)
+        kept = bought | (random.random(positions.shape) < sampling.negative_share)
+        positions = np.where(kept, positions, -1)
+        tensors = with_rows(known.prepared, known.schema, users | known.item_inputs(positions))
+        with torch.no_grad():
+            crosses = ranker.crosses(tensors)
+        taken = torch.from_numpy(positions >= 0)
+        parts.users.append({n: tensors[n] for n in ("user_float", "user_key__row") if n in tensors})
+        parts.counts.append(taken.sum(dim=1))
+        parts.item.append(torch.from_numpy(positions)[taken])
+        parts.crosses.append(crosses[taken])
+        parts.bought.append(torch.from_numpy(bought)[taken].to(torch.float32))
+    return _whole(parts, _item_tensors(known))
+
+
+def together(several: Sequence[Examples]) -> Examples:
+    """Examples of several cut-offs as one."""
+    item_counts = [len(e.items["item_float"]) for e in several]
+    shifts = np.cumsum([0, *item_counts[:-1]])
+    row_shifts = np.cumsum([0, *(len(e.item) for e in several[:-1])])
+    offsets = [e.offsets[1:] + shift for e, shift in zip(several, row_shifts, strict=True)]
+    return Examples(
+        {n: torch.cat([e.users[n] for e in several]) for n in several[0].users},
+        {n: torch.cat([e.items[n] for e in several]) for n in several[0].items},
+        np.concatenate([np.zeros(1, dtype=np.int64), *offsets]),
+        torch.cat([e.item + int(shift) for e, shift in zip(several, shifts, strict=True)]),
+        torch.cat([e.crosses for e in several]),
+        torch.cat([e.bought for e in several]),
+    )
+
+
+class Labels:
+    """Who bought what within the horizon of a cut-off."""
+
+    def __init__(self, known: Known) -> None:
+        targets = read_targets(known.prepared, known.cutoff)
+        ids = known.users.ids
+        places = pl.DataFrame({"user_id": ids, "user": np.arange(len(ids))})
+        rows = targets.join(places, on="user_id", how="inner")
+        self.catalogue = len(known.prepared.item_keys)
+        self.pairs = np.sort(rows["user"].to_numpy() * self.catalogue + rows["item"].to_numpy())
+
+    def of(self, which: NDArray[np.int64], positions: NDArray[np.int64]) -> NDArray[np.bool_]:
+        """(B,) users and (B, C) positions in the catalogue, -1 for none: (B, C) bought."""
+        if not len(self.pairs):
+            return np.zeros(positions.shape, dtype=np.bool_)
+        pairs = which[:, None] * self.catalogue + positions
+        places = np.searchsorted(self.pairs, pairs).clip(max=len(self.pairs) - 1)
+        bought: NDArray[np.bool_] = (self.pairs[places] == pairs) & (positions >= 0)
+        return bought
+
+
+class ExampleBatches(Dataset[dict[str, Tensor]]):
+    """All candidates of the users that the sampler chose."""
+
+    def __init__(self, of: Examples) -> None:
+        self.of = of
+        self.counts = np.diff(of.offsets)
+
+    def __getitem__(self, which: NDArray[np.int64]) -> dict[str, Tensor]:
+        counts = self.counts[which]
+        starts = self.of.offsets[which] - np.concatenate([[0], np.cumsum(counts)[:-1]])
+        rows = torch.from_numpy(np.repeat(starts, counts) + np.arange(counts.sum()))
+        item = self.of.item[rows]
+        chosen = torch.from_numpy(which)
+        return {
+            **{name: values[chosen] for name, values in self.of.users.items()},
+            **{name: values[item] for name, values in self.of.items.items()},
+            "user": torch.from_numpy(np.repeat(np.arange(len(which)), counts)),
+            "crosses": self.of.crosses[rows],
+            "bought": self.of.bought[rows],
+        }
+
+
+class UserOrder(Sampler[NDArray[np.int64]]):
+    """Batches of users with candidates: in a new order every epoch, or as they come."""
+
+    def __init__(self, of: Examples, size: int, seed: int | None) -> None:
+        self.users = np.flatnonzero(np.diff(of.offsets))
+        self.size = size
+        self.random = None if seed is None else np.random.default_rng(seed)
+
+    def __len__(self) -> int:
+        return (len(self.users) + self.size - 1) // self.size
+
+    def __iter__(self) -> Iterator[NDArray[np.int64]]:
+        mixed = self.users if self.random is None else self.random.permutation(self.users)
+        for start in range(0, len(mixed), self.size):
+            yield mixed[start : start + self.size]
+
+
+def _item_tensors(known: Known) -> dict[str, Tensor]:
+    everything = np.arange(len(known.prepared.item_keys))[None]
+    inputs = with_rows(known.prepared, known.schema, known.item_inputs(everything))
+    return {n: inputs[n][0] for n in ("item_float", "item_key__row") if n in inputs}
+
+
+def _whole(parts: _Parts, items: dict[str, Tensor]) -> Examples:
+    counts = torch.cat(parts.counts).numpy()
+    return Examples(
+        {n: torch.cat([u[n] for u in parts.users]) for n in parts.users[0]},
+        items,
+        np.concatenate([np.zeros(1, dtype=np.int64), np.cumsum(counts)]),
+        torch.cat(parts.item),
+        torch.cat(parts.crosses),
+        torch.cat(parts.bought),
+    )

@@ -1,0 +1,144 @@
+"""Scores the running gateway: `python -m training.score --state FOLDER --endpoint HOST:PORT`.
+
+Every household with purchases in the fortnight after now is asked for, and its answers are held
+against what it then bought, beside the baselines and the same pipeline computed offline.
+"""
+
+import argparse
+import json
+import sys
+from collections.abc import Mapping
+from dataclasses import asdict
+from datetime import datetime, timedelta
+from pathlib import Path
+
+import numpy as np
+from rich.console import Console
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+
+from serving.bundle import open_bundle
+from serving.clock import Clock
+from serving.errors import RecserveError
+from training import offline
+from training.answers import baseline_slates, offline_answers
+from training.atomic import replace_text
+from training.data import open_prepared
+from training.datasets.errors import DataSetError
+from training.errors import TrainingError
+from training.final import require_permit
+from training.held_out import Targets, counts, held_out, read_purchases
+from training.measurements import Subject
+from training.prepare.contract import open_data_set
+from training.report import write_page
+from training.score_checks import checks, require_whole
+from training.score_run import MODELS, Run, measure
+from training.score_table import print_answers, print_checks, print_scores
+from training.served import Served, ask, requests
+from training.settings import TrainingSettings, read_settings
+
+
+def main() -> int:
+    parser = argparse.ArgumentParser(prog="python -m training.score")
+    parser.add_argument("--state", type=Path, required=True)
+    parser.add_argument("--endpoint", required=True, help="host:port of the gateway")
+    given = parser.parse_args()
+    console = Console()
+    try:
+        passed = score(read_settings(given.state), given.endpoint, console)
+    except (TrainingError, DataSetError, RecserveError) as error:
+        console.print(f"[red]score:[/red] {error}")
+        return 1
+    return 0 if passed else 1
+
+
+def score(settings: TrainingSettings, endpoint: str, console: Console) -> bool:
+    """Asks, scores, prints, and writes `<state>/report/score.json`; true if all that is judged holds.
+
+    Raises:
+        GatewayError: the gateway isn't running, or a request failed.
+        ScoreRefused: the fortnight is kept for `make final`, or the answers are not to be scored.
+        TrainingError, DataSetError, RecserveError: the state folder is incomplete.
+    """
+    prepared = open_prepared(settings.prepared)
+    data = open_data_set(settings.state / "dataset")
+    require_permit(settings.state, prepared.now, data.default_now)
+    bundle = open_bundle(settings.bundles / "current")
+    purchases = read_purchases(settings.state)
+    targets = held_out(purchases, prepared.now, timedelta(days=settings.horizon_days))
+    served = _ask(endpoint, targets, data.id_kind, console)
+    require_whole(served, bundle.bundle_id)
+    slates = baseline_slates(purchases, prepared.now, targets)
+    with console.status("The same pipeline, offline"):
+        models = offline.open_models(settings)
+        judged = offline_answers(models, prepared.now, targets)
+    subject = Subject(data.name, settings.seed, len(prepared.item_keys))
+    threshold = bundle.policy.classification_threshold
+    run = measure(subject, targets, served, judged, slates, threshold)
+    found = checks(run.measurements, full=settings.profile == "full")
+    print_scores(run.measurements, run.differences, MODELS, counts(targets), console)
+    print_answers(served, run.identical, _hours_past(settings.state, prepared.now), console)
+    print_checks(found, console)
+    document = {
+        "dataset": data.name,
+        "now": prepared.now.isoformat(),
+        "horizon_days": settings.horizon_days,
+        "profile": settings.profile,
+        "bundle_id": bundle.bundle_id,
+        "users": counts(targets),
+        "threshold": threshold,
+        "answers": _about(served, run),
+        "checks": [asdict(check) for check in found],
+        "differences": [
+            {"task": task, "metric": metric, **asdict(interval)}
+            for (task, metric), interval in run.differences.items()
+        ],
+        "measurements": [asdict(m) for m in run.measurements],
+    }
+    replace_text(settings.state / "report" / "score.json", json.dumps(document, indent=1) + "\n")
+    write_page(settings.state)
+    return all(check.passed for check in found if check.judged)
+
+
+def _ask(endpoint: str, targets: Mapping[str, Targets], id_kind: str, console: Console) -> Served:
+    columns = (
+        TextColumn("{task.description}"),
+        BarColumn(),
+        MofNCompleteColumn(),
+        TextColumn("{task.fields[rate]}"),
+        TimeRemainingColumn(),
+    )
+    total = sum(map(len, requests(targets).values()))
+    with Progress(*columns, console=console) as progress:
+        task = progress.add_task(f"Asking {endpoint}", total=total, rate="")
+
+        def answered() -> None:
+            speed = progress.tasks[0].speed
+            progress.update(task, advance=1, rate=f"{speed:.0f}/s" if speed else "")
+
+        return ask(endpoint, targets, id_kind, answered)
+
+
+def _about(served: Served, run: Run) -> dict[str, object]:
+    middle, slow = np.percentile(served.milliseconds, (50, 99))
+    return {
+        "count": served.answers,
+        "degraded": served.degraded,
+        "degradations": dict(served.degradations),
+        "cold_starts": served.cold_starts,
+        "identical_to_offline": run.identical,
+        "snapshots": served.snapshots,
+        "caller_ms": {"p50": float(middle), "p99": float(slow)},
+    }
+
+
+def _hours_past(state: Path, now: datetime) -> float:
+    """How far the running system's clock is past its now; features age with it."""
+    path = state / "run" / "clock.json"
+    if not path.is_file():
+        return 0.0
+    offset = float(json.loads(path.read_text())["offset_s"])
+    return (Clock(offset).now_s() - now.timestamp()) / 3600
+
+
+if __name__ == "__main__":
+    sys.exit(main())
