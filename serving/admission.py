@@ -44,7 +44,8 @@ class Admission(grpc.aio.ServerInterceptor):  # type: ignore[type-arg] # generic
         )
 
     def _admitted(self, method: str, handler: Handler) -> Callable[..., Any]:
-        parse, answer = handler.request_deserializer, handler.unary_unary
+        parse: Any = handler.request_deserializer  # the stubs know the synchronous server alone
+        answer: Any = handler.unary_unary
 
         async def admitted(raw: bytes, context: Context) -> Any:
             try:

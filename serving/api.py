@@ -33,6 +33,7 @@ from serving.types import (
 )
 
 log = logging.getLogger(__name__)
+ROUNDING = 0.01  # gRPC rounds the deadline that it sends up by as much
 Context = aio.ServicerContext[Any, Any]
 Request = TypeVar("Request", pb.RecommendRequest, pb.RankRequest, pb.SimilarItemsRequest)
 Response = TypeVar("Response", pb.RecommendResponse, pb.RankResponse, pb.SimilarItemsResponse)
@@ -156,13 +157,12 @@ class RecommendationServicer(RecommendationServiceServicer):
         began, code = self._options.ticks(), grpc.StatusCode.CANCELLED
         try:
             outcome = await self._outcome(admitted, answer)
-            code = grpc.StatusCode.OK
-            if isinstance(outcome, Status):
-                refusal = rpc_status.to_status(outcome)
-                code = refusal.code
-                await context.abort(code, refusal.details, tuple(refusal.trailing_metadata))
+            refused = rpc_status.to_status(outcome) if isinstance(outcome, Status) else None
+            code = refused.code if refused else grpc.StatusCode.OK
         finally:
             self._metrics.request(method, code.name, self._options.ticks() - began)
+        if refused:
+            await context.abort(code, refused.details, tuple(refused.trailing_metadata))
         return outcome
 
     async def _outcome(
@@ -188,7 +188,9 @@ class RecommendationServicer(RecommendationServiceServicer):
     def _seconds(self, context: Context) -> float:
         """Until the caller's deadline; the default for a caller without one."""
         left: float | None = context.time_remaining()
-        return self._options.default_deadline_s if left is None or math.isinf(left) else left
+        if left is None or math.isinf(left):
+            return self._options.default_deadline_s
+        return left * (1 - ROUNDING)
 
 
 async def _in_time(

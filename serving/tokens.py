@@ -41,8 +41,7 @@ class RequestTokens:
             + request_id
             + content.bundle_id.encode()
         )
-        encoded = base64.urlsafe_b64encode(payload + self._mac(payload)).rstrip(b"=").decode()
-        return f"{VERSION}.{encoded}"
+        return f"{VERSION}.{_encoded(payload + self._mac(payload))}"
 
     def read(self, token: str) -> TokenContent:
         """Raises InvalidRequest for anything that this key didn't issue."""
@@ -62,11 +61,17 @@ class RequestTokens:
             content = base64.b64decode(encoded + "=" * (-len(encoded) % 4), b"-_", validate=True)
         except (binascii.Error, ValueError) as error:
             raise _refused() from error
+        if _encoded(content) != encoded:  # one content has one token
+            raise _refused()
         return content[:-MAC_BYTES], content[-MAC_BYTES:]
 
     def _mac(self, payload: bytes) -> bytes:
         message = VERSION.encode() + payload
         return hmac.digest(self._key, message, hashlib.sha256)[:MAC_BYTES]
+
+
+def _encoded(content: bytes) -> str:
+    return base64.urlsafe_b64encode(content).rstrip(b"=").decode()
 
 
 def derived_key(key: bytes, purpose: str) -> bytes:

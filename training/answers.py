@@ -1,18 +1,20 @@
 """What each way of recommending answers offline, for the users of a horizon's tasks."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 
 import numpy as np
 import polars as pl
 from numpy.typing import NDArray
+from rich.console import Console
 
 from training import baselines, offline
 from training.classification import Pairs
 from training.held_out import SAME_PAGE, Targets, histories, rows_of
 from training.metrics import candidate_recall
 from training.offline import CandidateLists, Models
+from training.progress_bar import progress_bar
 
 COUNT = 20
 ALONE = ("two_tower", "repeat")  # sources that are also judged by their own order
@@ -47,35 +49,40 @@ def baseline_slates(
 
 
 def offline_answers(
-    models: Models, cutoff: datetime, targets: Mapping[str, Targets]
+    models: Models, cutoff: datetime, targets: Mapping[str, Targets], console: Console
 ) -> OfflineAnswers:
     """The pipeline, and each of its sources alone, at a cut-off.
 
     Repeat alone has nothing to say of what is new.
     """
+    total = sum(len(one.user_ids) for task, one in targets.items() if task not in SAME_PAGE)
+    with progress_bar(console, f"Offline, {cutoff:%d %B %Y}", total) as advance:
+        return _offline_answers(models, cutoff, targets, advance)
+
+
+def _offline_answers(
+    models: Models,
+    cutoff: datetime,
+    targets: Mapping[str, Targets],
+    advance: Callable[[int], None],
+) -> OfflineAnswers:
     slates: dict[str, Slates] = {}
     lists: dict[str, CandidateLists] = {}
     for task, one in targets.items():
         if task in SAME_PAGE or not len(one.user_ids):
             continue
         new = task == "new"
-        lists[task] = offline.candidates(models, cutoff, one.user_ids, exclude_purchased=new)
+        lists[task] = offline.candidates(
+            models, cutoff, one.user_ids, exclude_purchased=new, advance=advance
+        )
         sources = ALONE[:1] if new else ALONE
-        slates[task] = {"pipeline": best(lists[task])} | {
+        slates[task] = {"pipeline": offline.best(lists[task], COUNT).item_key} | {
             name: alone(lists[task], name) for name in sources
         }
     for task, page_of in SAME_PAGE.items():
         rows = rows_of(targets[task].user_ids, targets[page_of].user_ids)
         slates[task] = {name: keys[rows] for name, keys in slates[page_of].items()}
     return OfflineAnswers(slates, lists)
-
-
-def best(lists: CandidateLists) -> NDArray[np.int64]:
-    """(U, COUNT) the most probable candidates, equals by item key: what `offline.recommend` returns."""
-    users = _users(lists)
-    keys = lists.item_key.values.astype(np.int64, copy=False)
-    order = np.lexsort((keys, -lists.probability, users))
-    return _first(users[order], keys[order], len(lists.user_ids))
 
 
 def alone(lists: CandidateLists, source: str) -> NDArray[np.int64]:

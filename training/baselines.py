@@ -30,12 +30,12 @@ def known(history: pl.DataFrame, cutoff: datetime) -> Known:
     """Ranks the purchases of `history`, all of which lie before the cut-off."""
     popular = (
         history.group_by("item_key")
-        .agg(score=_decay(cutoff, POPULAR_HALF_LIFE_DAYS).sum())
+        .agg(score=_count(cutoff, POPULAR_HALF_LIFE_DAYS))
         .sort("score", "item_key", descending=[True, False])
     )
     owned = (
         history.group_by("user_id", "item_key")
-        .agg(score=_decay(cutoff, PERSONAL_HALF_LIFE_DAYS).sum())
+        .agg(score=_count(cutoff, PERSONAL_HALF_LIFE_DAYS))
         .sort("user_id", "score", "item_key", descending=[False, True, False])
         .group_by("user_id", maintain_order=True)
         .agg("item_key")
@@ -66,9 +66,10 @@ def personal_decay(
     return _first(both, both >= 0, count)
 
 
-def _decay(cutoff: datetime, half_life_days: float) -> pl.Expr:
+def _count(cutoff: datetime, half_life_days: float) -> pl.Expr:
+    """Rounded, as sums in another order differ in their last digits and ties must not."""
     days = (pl.lit(cutoff) - pl.col("time")).dt.total_microseconds() / 86_400e6
-    return pl.lit(0.5).pow(days / half_life_days)
+    return pl.lit(0.5).pow(days / half_life_days).sum().round(9)
 
 
 def _owned(known: Known, user_ids: pl.Series) -> NDArray[np.int64]:

@@ -14,6 +14,7 @@ from pathlib import Path
 import polars as pl
 from recserve.v1 import recommendation_service_pb2 as pb
 from rich.console import Console
+from rich.markup import escape
 
 from training import demo_tables as tables
 from training.data import open_prepared
@@ -49,7 +50,7 @@ def main() -> int:
     try:
         show(given.state, given.endpoint, given.user, console)
     except (TrainingError, DataSetError) as error:
-        console.print(f"[red]demo:[/red] {error}")
+        console.print(f"[red]demo:[/red] {escape(str(error))}")
         return 1
     return 0
 

@@ -14,6 +14,7 @@ from pathlib import Path
 
 import polars as pl
 from rich.console import Console
+from rich.markup import escape
 
 from training import curves, offline
 from training.answers import baseline_slates, offline_answers, pairs
@@ -40,7 +41,7 @@ def main() -> int:
     try:
         evaluate(read_settings(given.state), console)
     except (TrainingError, DataSetError) as error:
-        console.print(f"[red]evaluate:[/red] {error}")
+        console.print(f"[red]evaluate:[/red] {escape(str(error))}")
         return 1
     return 0
 
@@ -59,8 +60,7 @@ def evaluate(settings: TrainingSettings, console: Console) -> None:
         purchases = read_purchases(settings.state).filter(pl.col("time") < prepared.now)
         targets = held_out(purchases, cutoff, horizon)
         baselines = baseline_slates(purchases, cutoff, targets)
-        with console.status(f"The pipeline at {cutoff:%Y-%m-%d}"):
-            answers = offline_answers(offline.open_models(settings), cutoff, targets)
+        answers = offline_answers(offline.open_models(settings), cutoff, targets, console)
         subject = Subject(name, settings.seed, len(prepared.item_keys))
         measured = [
             m

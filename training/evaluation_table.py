@@ -30,9 +30,10 @@ def print_evaluation(
     figures = {(m.task, m.model, m.metric): m.value for m in measurements}
     table = Table(
         box=box.SIMPLE_HEAD,
+        padding=(0, 1, 0, 0),
         title=f"Offline, {users['any']:,} users in the fortnight from {cutoff:%d %B %Y}",
     )
-    table.add_column("")
+    table.add_column("", no_wrap=True)
     for model in MODELS:
         table.add_column(model.replace("_", " "), justify="right")
     for task, metric in SHOWN:

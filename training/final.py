@@ -15,6 +15,7 @@ from typing import Any
 
 import yaml
 from rich.console import Console
+from rich.markup import escape
 
 from training.atomic import replace_text
 from training.errors import ScoreRefused, TrainingError
@@ -40,7 +41,7 @@ def main() -> int:
             count = log(given.state, given.log, ROOT)
             console.print(f"{given.log}: run {count} is logged; commit it with its figures.")
     except TrainingError as error:
-        console.print(f"[red]final:[/red] {error}")
+        console.print(f"[red]final:[/red] {escape(str(error))}")
         return 1
     return 0
 

@@ -84,8 +84,3 @@ def value(measurements: Iterable[Measurement], task: str, model: str, metric: st
 
 def write(path: Path, measurements: Iterable[Measurement]) -> None:
     replace_text(path, json.dumps([asdict(m) for m in measurements], indent=1) + "\n")
-
-
-def parse(documents: Iterable[Mapping[str, object]]) -> list[Measurement]:
-    """Measurements from parsed JSON."""
-    return [Measurement(**(dict(d) | {"seeds": tuple(d["seeds"])})) for d in documents]  # type: ignore[arg-type]

@@ -4,6 +4,7 @@ The same sources, filters, quotas, order and ties as the gateway's, over the pre
 online store; the served system is compared with it.
 """
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime
 from typing import NamedTuple
@@ -115,9 +116,14 @@ def recommend(
 
 
 def candidates(
-    models: Models, cutoff: datetime, user_ids: pl.Series, *, exclude_purchased: bool
+    models: Models,
+    cutoff: datetime,
+    user_ids: pl.Series,
+    *,
+    exclude_purchased: bool,
+    advance: Callable[[int], object] = lambda _: None,
 ) -> CandidateLists:
-    """Everything that is ranked for each user.
+    """Everything that is ranked for each user; `advance` is told how many users each batch answered.
 
     Raises:
         PreparedError: the cut-off isn't one of the prepared.
@@ -140,6 +146,7 @@ def candidates(
                 np.empty(0, np.bool_) if labels is None else labels.of(which, positions)[real],
             )
         )
+        advance(len(which))
     return _joined(user_ids, parts, labelled=labels is not None)
 
 

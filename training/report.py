@@ -12,6 +12,7 @@ from typing import Any
 
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from rich.console import Console
+from rich.markup import escape
 
 from training import report_figures as figures
 from training.atomic import replace_text
@@ -37,7 +38,7 @@ def main() -> int:
     try:
         path = write_page(read_settings(given.state).state)
     except TrainingError as error:
-        console.print(f"[red]report:[/red] {error}")
+        console.print(f"[red]report:[/red] {escape(str(error))}")
         return 1
     console.print(f"Report: {path}")
     return 0

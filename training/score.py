@@ -7,14 +7,14 @@ against what it then bought, beside the baselines and the same pipeline computed
 import argparse
 import json
 import sys
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict
 from datetime import datetime, timedelta
 from pathlib import Path
 
 import numpy as np
 from rich.console import Console
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+from rich.markup import escape
 
 from serving.bundle import open_bundle
 from serving.clock import Clock
@@ -29,8 +29,9 @@ from training.final import require_permit
 from training.held_out import Targets, counts, held_out, read_purchases
 from training.measurements import Subject
 from training.prepare.contract import open_data_set
+from training.progress_bar import progress_bar
 from training.report import write_page
-from training.score_checks import checks, require_whole
+from training.score_checks import Check, checks, require_whole
 from training.score_run import MODELS, Run, measure
 from training.score_table import print_answers, print_checks, print_scores
 from training.served import Served, ask, requests
@@ -46,7 +47,7 @@ def main() -> int:
     try:
         passed = score(read_settings(given.state), given.endpoint, console)
     except (TrainingError, DataSetError, RecserveError) as error:
-        console.print(f"[red]score:[/red] {error}")
+        console.print(f"[red]score:[/red] {escape(str(error))}")
         return 1
     return 0 if passed else 1
 
@@ -68,17 +69,13 @@ def score(settings: TrainingSettings, endpoint: str, console: Console) -> bool:
     served = _ask(endpoint, targets, data.id_kind, console)
     require_whole(served, bundle.bundle_id)
     slates = baseline_slates(purchases, prepared.now, targets)
-    with console.status("The same pipeline, offline"):
-        models = offline.open_models(settings)
-        judged = offline_answers(models, prepared.now, targets)
+    models = offline.open_models(settings)
+    judged = offline_answers(models, prepared.now, targets, console)
     subject = Subject(data.name, settings.seed, len(prepared.item_keys))
     threshold = bundle.policy.classification_threshold
     run = measure(subject, targets, served, judged, slates, threshold)
     found = checks(run.measurements, full=settings.profile == "full")
-    print_scores(run.measurements, run.differences, MODELS, counts(targets), console)
-    print_answers(served, run.identical, _hours_past(settings.state, prepared.now), console)
-    print_checks(found, console)
-    document = {
+    about = {
         "dataset": data.name,
         "now": prepared.now.isoformat(),
         "horizon_days": settings.horizon_days,
@@ -86,6 +83,28 @@ def score(settings: TrainingSettings, endpoint: str, console: Console) -> bool:
         "bundle_id": bundle.bundle_id,
         "users": counts(targets),
         "threshold": threshold,
+    }
+    # Written before it is shown: what was seen once is on record.
+    _write(settings.state, about | _results(served, run, found))
+    print_scores(run.measurements, run.differences, MODELS, counts(targets), console)
+    print_answers(served, run.identical, _hours_past(settings.state, prepared.now), console)
+    print_checks(found, console)
+    write_page(settings.state)
+    return all(check.passed for check in found if check.judged)
+
+
+def _ask(endpoint: str, targets: Mapping[str, Targets], id_kind: str, console: Console) -> Served:
+    total = sum(map(len, requests(targets).values()))
+    with progress_bar(console, f"Asking {endpoint}", total) as advance:
+        return ask(endpoint, targets, id_kind, lambda: advance(1))
+
+
+def _write(state: Path, document: Mapping[str, object]) -> None:
+    replace_text(state / "report" / "score.json", json.dumps(document, indent=1) + "\n")
+
+
+def _results(served: Served, run: Run, found: Sequence[Check]) -> dict[str, object]:
+    return {
         "answers": _about(served, run),
         "checks": [asdict(check) for check in found],
         "differences": [
@@ -94,28 +113,6 @@ def score(settings: TrainingSettings, endpoint: str, console: Console) -> bool:
         ],
         "measurements": [asdict(m) for m in run.measurements],
     }
-    replace_text(settings.state / "report" / "score.json", json.dumps(document, indent=1) + "\n")
-    write_page(settings.state)
-    return all(check.passed for check in found if check.judged)
-
-
-def _ask(endpoint: str, targets: Mapping[str, Targets], id_kind: str, console: Console) -> Served:
-    columns = (
-        TextColumn("{task.description}"),
-        BarColumn(),
-        MofNCompleteColumn(),
-        TextColumn("{task.fields[rate]}"),
-        TimeRemainingColumn(),
-    )
-    total = sum(map(len, requests(targets).values()))
-    with Progress(*columns, console=console) as progress:
-        task = progress.add_task(f"Asking {endpoint}", total=total, rate="")
-
-        def answered() -> None:
-            speed = progress.tasks[0].speed
-            progress.update(task, advance=1, rate=f"{speed:.0f}/s" if speed else "")
-
-        return ask(endpoint, targets, id_kind, answered)
 
 
 def _about(served: Served, run: Run) -> dict[str, object]:

@@ -8,6 +8,7 @@ import os
 import runpy
 import sys
 from collections.abc import Iterable
+from importlib.util import find_spec
 from pathlib import Path
 
 from training.atomic import replace_text
@@ -37,7 +38,13 @@ def imported() -> set[str]:
 
 
 def file_of(module: str) -> str:
-    return module.replace(".", "/") + ".py"
+    """Its source, a package's `__main__`, relative to the root."""
+    spec = find_spec(module)
+    if spec is not None and spec.submodule_search_locations is not None:
+        spec = find_spec(f"{module}.__main__")
+    if spec is None or spec.origin is None:
+        raise ModuleNotFoundError(f"No module named {module}")
+    return Path(spec.origin).relative_to(ROOT).as_posix()
 
 
 def rule(target: str, files: Iterable[str]) -> str:

@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import Sequence
+from typing import Any
 
 from redis import asyncio as redis
 from redis.asyncio.retry import Retry
@@ -15,13 +16,15 @@ FIELD = "entry"
 class RedisEvents:
     """On a connection of its own, so that what is written here never stands before a read."""
 
-    def __init__(self, client: redis.Redis) -> None:
-        self._client = client
+    def __init__(self, pool: "redis.ConnectionPool[Any]") -> None:
+        self._pool = pool
+        self._client: redis.Redis[bytes] = redis.Redis(connection_pool=pool)
 
     @classmethod
     def from_url(cls, url: str) -> "RedisEvents":
         """`unix:///path` or `redis[s]://host:port/db`; nothing is opened before the first entry."""
-        return cls(redis.Redis.from_url(url, max_connections=1, retry=Retry(NoBackoff(), 0)))
+        retry = Retry(NoBackoff(), 0)
+        return cls(redis.ConnectionPool.from_url(url, max_connections=1, retry=retry))
 
     async def append(
         self, stream: str, entries: Sequence[bytes], keep: int, timeout_s: float
@@ -40,4 +43,4 @@ class RedisEvents:
             raise translated(error) from error
 
     async def close(self) -> None:
-        await self._client.aclose()
+        await self._pool.disconnect()

@@ -6,6 +6,7 @@ numpy copies a tensor.
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -86,8 +87,9 @@ def _copies(wanted: InputPlan, plan: ReadPlan) -> list[Copy]:
     places: dict[str, list[tuple[int, int]]] = {}
     for target, column in enumerate(wanted.columns):
         view, found = column_of(plan, wanted, column, "user", listed=False)
-        offset: int = (view.layout.dtype.fields or {})[found.name][1]
-        places.setdefault(view.name, []).append((offset // TYPES[wanted.dtype].itemsize, target))
+        fields: Mapping[str, Any] = view.layout.dtype.fields or {}
+        source = fields[found.name][1] // TYPES[wanted.dtype].itemsize
+        places.setdefault(view.name, []).append((source, target))
     return [Copy(view, *np.array(pairs, dtype=np.int64).T) for view, pairs in places.items()]
 
 

@@ -33,12 +33,19 @@ def up(settings: StackSettings) -> int:
     found = deployed(settings.state)
     with locked(settings.run):
         if settings.triton_url:
-            require_models(settings.triton_url, models_of(found.bundle / "models"))
-            end("triton", settings.run, Triton.grace_s)
+            use_existing_triton(settings, found)
         for service in services(settings, found):
             ensure(service, settings.run, settings.start_timeout_s, say)
     say(f"Redis, Triton and the gateway are up; gRPC at 127.0.0.1:{settings.gateway_port}")
     return 0
+
+
+def use_existing_triton(settings: StackSettings, found: Deployed) -> None:
+    """Raises Unavailable unless it has the bundle's models; only then the embedded one is stopped."""
+    models = models_of(found.bundle / "models")
+    require_models(settings.triton_url, models)
+    if end("triton", settings.run, Triton.grace_s) != "not running":
+        require_models(settings.triton_url, models)  # the embedded one may have been meant
 
 
 def up_redis(settings: StackSettings) -> int:

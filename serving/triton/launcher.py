@@ -36,17 +36,22 @@ def launch(
     It leads a process group of its own; its backends are assembled beside `log`.
 
     Raises:
-        ArtefactError: no environment, or a model isn't in the repository.
+        ArtefactError: no environment, no model in the repository, or a space in a path.
     """
     environment = environment or TritonEnvironment()
     environment.check()
     wanted = models_of(repository) if models is None else list(models)
-    backends = log.parent / "triton-backends"
+    backends = log.parent.absolute() / "triton-backends"
+    if " " in f"{backends}{repository.resolve()}":
+        raise ArtefactError(
+            f"{backends} or {repository} holds a space in its path, where Triton can't start its Python "
+            "stub; choose folders without"
+        )
     environment.assemble_backends(backends)
     command = [
         str(environment.binary.absolute()),
         f"--model-repository={repository.resolve()}",
-        f"--backend-directory={backends.absolute()}",
+        f"--backend-directory={backends}",
         "--model-control-mode=explicit",
         *(f"--load-model={name}" for name in wanted),
         "--disable-auto-complete-config",  # the bundle's config.pbtxt is complete, or refused

@@ -13,7 +13,7 @@ import pytest
 from tests.acceptance.made import Made, make_timed
 from tests.e2e.system import ROOT, new_system
 
-FOLDER = ROOT / "build" / "accept"
+FOLDER = (ROOT / "build" / "accept").resolve()
 Note = Callable[[str], None]
 
 
@@ -60,8 +60,9 @@ class Lines:
         self.config = config
         self.points: dict[str, set[str]] = {}  # point: outcomes of its tests
 
-    def pytest_report_teststatus(self, report: pytest.TestReport) -> tuple[str, str, str] | None:
-        return (report.outcome, "", "") if report.when else None
+    def pytest_report_teststatus(self, report: pytest.TestReport) -> tuple[str, str, str]:
+        counted = report.when == "call" or report.outcome != "passed"
+        return (report.outcome if counted else "", "", "")
 
     def pytest_runtest_logreport(self, report: pytest.TestReport) -> None:
         if report.when == "setup" and report.passed:

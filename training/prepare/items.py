@@ -4,7 +4,7 @@ from datetime import datetime, timedelta
 
 import polars as pl
 
-from training.prepare.users import age_days, decay, mean_gap_days
+from training.prepare.users import DIGITS, age_days, decay, mean_gap_days
 
 POPULARITY_HALF_LIFE_DAYS = 28.0
 
@@ -31,7 +31,7 @@ def activity(events: pl.LazyFrame, cutoff: datetime) -> pl.LazyFrame:
                 pl.col("user_id").filter(pl.col("age") <= days).n_unique().alias(f"buyers_{days}d")
                 for days in (28, 91)
             ],
-            popularity=decay(cutoff, POPULARITY_HALF_LIFE_DAYS).sum(),
+            popularity=decay(cutoff, POPULARITY_HALF_LIFE_DAYS).sum().round(DIGITS),
             trend=(pl.col("age") <= 28).sum() / (pl.col("age") <= 91).sum(),
             price_91d=_unit_price(91),
             price_ratio=_unit_price(14) / _unit_price(91),

@@ -14,6 +14,7 @@ OWNED_LENGTH = 512
 RECENT_LENGTH = 64
 AFFINITY_LENGTH = 128
 HALF_LIFE_DAYS = 91.0
+DIGITS = 9  # of a decayed sum: what depends on the order of its terms must not decide a tie
 WINDOWS_DAYS = (7, 28, 91, 364)
 
 
@@ -75,7 +76,7 @@ def history(events: pl.LazyFrame, cutoff: datetime) -> pl.LazyFrame:
     owned = (
         known.group_by("user_id", "item_key")
         .agg(
-            score=decay(cutoff, HALF_LIFE_DAYS).sum(),
+            score=decay(cutoff, HALF_LIFE_DAYS).sum().round(DIGITS),
             count=pl.len().cast(pl.Float32),
             last_s=pl.col("time").max().dt.epoch("s"),
             interval=mean_gap_days().fill_null(float("nan")),
@@ -120,7 +121,7 @@ def _shares(known: pl.LazyFrame, column: str) -> pl.LazyFrame:
     return (
         known.group_by("user_id", pl.col(column).alias(key))
         .agg(pl.col("weight").sum().alias(share))
-        .with_columns(pl.col(share) / pl.col(share).sum().over("user_id"))
+        .with_columns((pl.col(share) / pl.col(share).sum().over("user_id")).round(DIGITS))
         .filter(pl.col(key) >= 0)
         .sort("user_id", share, key, descending=[False, True, False])
         .group_by("user_id", maintain_order=True)

@@ -115,3 +115,12 @@ def test_a_useless_now_or_cutoff_count_is_refused_and_the_old_result_stays(
     with pytest.raises(DataSetError, match=said):
         prepare(state, now, cutoffs, QUIET)
     assert (state / "prepared/features.yaml").read_bytes() == before
+
+
+def test_preparing_the_same_data_twice_gives_the_same_rows(state: Path, tmp_path: Path) -> None:
+    (tmp_path / "dataset").symlink_to(state / "dataset")
+    prepare(tmp_path, None, 4, QUIET)
+    for path in sorted((state / "prepared").rglob("*.parquet")):
+        again = pl.read_parquet(tmp_path / path.relative_to(state))
+        stamps = [c for c in again.columns if c == "created_timestamp"]
+        assert again.drop(stamps).equals(pl.read_parquet(path).drop(stamps)), path.name

@@ -6,6 +6,7 @@ import tritonclient.grpc as triton
 
 from serving.errors import ArtefactError, Unavailable
 from serving.triton.environment import DEFAULT, ROOT, TritonEnvironment
+from serving.triton.existing import require_models
 from serving.triton.launcher import free_ports, launch, running, stop, wait_ready
 from tests.integration.triton.tiny_models import add_sums
 
@@ -73,6 +74,14 @@ def test_a_repository_without_models_is_refused(tmp_path: Path):
         pass
 
 
+def test_a_path_with_a_space_is_refused_at_once(repository: Path, tmp_path: Path):
+    with (
+        pytest.raises(ArtefactError, match="holds a space in its path"),
+        running(repository, tmp_path / "a server"),
+    ):
+        pass
+
+
 def test_an_environment_without_a_server_says_how_to_make_one(repository: Path, tmp_path: Path):
     environment = TritonEnvironment(tmp_path / "nothing")
     with (
@@ -101,3 +110,16 @@ def test_numpy_2_in_the_servers_environment_is_refused(repository: Path, tmp_pat
         running(repository, tmp_path / "server", environment=TritonEnvironment(mixed)),
     ):
         pass
+
+
+def test_an_existing_server_is_taken_if_it_has_the_models(repository: Path, tmp_path: Path):
+    with running(repository, tmp_path / "server") as endpoint:
+        require_models(endpoint, ["sums"])
+        with pytest.raises(Unavailable, match=rf"at {endpoint} \(TRITON_URL\) lacks .* ranker"):
+            require_models(endpoint, ["sums", "ranker"])
+
+
+def test_an_existing_server_that_does_not_answer_is_named():
+    endpoint = f"127.0.0.1:{free_ports(1)[0]}"
+    with pytest.raises(Unavailable, match=f"No Triton answers gRPC at {endpoint} .*TRITON_URL"):
+        require_models(endpoint, ["ranker"])

@@ -81,7 +81,7 @@ import asyncio, sys
 from serving.clients.redis import RedisRows
 from serving.clients.triton import TritonModels
 from serving.policy import Budget
-from tests.unit.serving.test_pipeline import QUERY, Shop
+from tests.fakes.shop_pipeline import QUERY, Shop
 
 async def main():
     shop = Shop()

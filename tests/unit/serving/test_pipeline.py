@@ -1,4 +1,4 @@
-from dataclasses import dataclass, field, replace
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -10,21 +10,16 @@ from serving.errors import (
     SurfaceNotServed,
     TimedOut,
     Unavailable,
-    UnknownItem,
 )
-from serving.pipeline import Pipeline
-from serving.policy import Budget
 from serving.types import (
     Action,
     Consent,
     Degraded,
     Person,
-    Query,
     RankQuery,
     Reason,
     Removal,
     RowVersion,
-    SimilarQuery,
 )
 from tests.fakes.doors import FakeRows, FakeTriton
 from tests.fakes.shop import (
@@ -37,41 +32,11 @@ from tests.fakes.shop import (
     shop_plan,
     shop_snapshot,
 )
-from tests.fakes.sinks import ListRecorder
-from tests.fakes.time import FakeClock, FakeTicks
+from tests.fakes.shop_pipeline import PERSON, PRODUCT, QUERY, Shop
+from tests.fakes.time import FakeClock
 
-PRODUCT = "SURFACE_PRODUCT"
-PERSON = Person("5", 5, Consent(personalization=True))
-QUERY = Query(PERSON, PRODUCT, 10, exclude_purchased=False, excluded=frozenset())
 OUTSIDE = [Unavailable("away"), TimedOut("late"), Failed("broken")]
 REASONS = {Unavailable: Reason.UNAVAILABLE, TimedOut: Reason.TIMEOUT, Failed: Reason.FAILED}
-
-
-@dataclass
-class Shop:
-    """A pipeline and everything around it."""
-
-    rows: FakeRows = field(
-        default_factory=lambda: FakeRows(person_rows(shop_plan(), 5, owned=[200, 150]))
-    )
-    triton: FakeTriton = field(default_factory=lambda: FakeTriton(MODELS))
-    ticks: FakeTicks = field(default_factory=FakeTicks)
-    recorder: ListRecorder = field(default_factory=ListRecorder)
-
-    @property
-    def pipeline(self) -> Pipeline:
-        return build_pipeline(
-            shop_bundle(),
-            shop_snapshot(),
-            self.rows,
-            self.triton,
-            FakeClock(),
-            self.recorder,
-            self.ticks,
-        )
-
-    def budget(self, seconds: float = 0.5) -> Budget:
-        return Budget.of(seconds, self.ticks)
 
 
 async def test_a_person_gets_the_most_probable_items_first():
@@ -268,53 +233,3 @@ async def test_rank_without_the_ranker_keeps_the_callers_order():
     answered = await shop.pipeline.rank(RankQuery(PERSON, PRODUCT, items), shop.budget())
     assert [i.item_id for i in answered.items] == ["100", "200", "150"]
     assert [d.action for d in answered.degradations] == [Action.UNRANKED]
-
-
-def similar(key: int, **fields: object) -> SimilarQuery:
-    return replace(SimilarQuery(str(key), key, 10, frozenset()), **fields)
-
-
-async def test_similar_items_come_nearest_first_with_their_cosine():
-    shop = Shop()
-    answered = await shop.pipeline.similar(similar(200), shop.budget())
-    assert [i.item_id for i in answered.items] == ["210", "220", "230", "240", "250"]
-    assert answered.items[0].score == pytest.approx(0.9)
-    assert answered.items[0].sources == ("similar",)
-    assert not answered.cold_start
-    assert shop.rows.reads == []
-
-
-async def test_similar_items_leave_out_what_is_excluded_or_gone():
-    shop = Shop()
-    query = similar(470, excluded=frozenset({480}), page_size=3)
-    answered = await shop.pipeline.similar(query, shop.budget())
-    assert [i.item_id for i in answered.items] == ["490"]
-    assert answered.items[0].score == pytest.approx(0.7)
-    assert answered.removed == ((Removal.NOT_IN_SNAPSHOT, 3), (Removal.EXCLUDED, 1))
-
-
-async def test_similar_items_are_cut_to_the_page():
-    shop = Shop()
-    answered = await shop.pipeline.similar(similar(200, page_size=2), shop.budget())
-    assert [i.item_id for i in answered.items] == ["210", "220"]
-
-
-@pytest.mark.parametrize("key", [7, None])
-async def test_an_item_outside_the_catalogue_has_no_similar_items(key: int | None):
-    shop = Shop()
-    with pytest.raises(UnknownItem):
-        await shop.pipeline.similar(SimilarQuery("x", key, 10, frozenset()), shop.budget())
-
-
-async def test_an_item_that_the_model_does_not_know_gives_a_marked_empty_answer():
-    shop = Shop()
-    answered = await shop.pipeline.similar(similar(int(KEYS[-1])), shop.budget())
-    assert answered.items == ()
-    assert [d.reason for d in answered.degradations] == [Reason.OUT_OF_VOCABULARY]
-
-
-@pytest.mark.parametrize("error", OUTSIDE)
-async def test_similar_items_have_no_fallback(error: OutsideError):
-    shop = Shop(triton=FakeTriton(MODELS, {"similar": error}))
-    with pytest.raises(type(error)):
-        await shop.pipeline.similar(similar(200), shop.budget())

@@ -74,6 +74,17 @@ def test_failing_again_after_the_return_ejects_for_longer():
     assert chosen(among) == set(TARGETS)
 
 
+def test_a_success_after_the_return_forgets_earlier_ejections():
+    ticks = FakeTicks()
+    among = endpoints(ticks)
+    ejected(among, "a:1")
+    ticks.seconds += EJECT_S
+    next(e for e in iter(among.choose, None) if e.target == "a:1").succeeded()
+    ejected(among, "a:1")
+    ticks.seconds += EJECT_S
+    assert chosen(among) == set(TARGETS)
+
+
 def test_no_ejection_is_longer_than_the_longest():
     ticks = FakeTicks()
     among = endpoints(ticks)

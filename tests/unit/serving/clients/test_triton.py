@@ -1,7 +1,7 @@
 import asyncio
 import time
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 from random import Random
 
 import grpc
@@ -9,9 +9,12 @@ import numpy as np
 import pytest
 from tritonclient.grpc import service_pb2 as pb
 
+from serving.clients.endpoints import EJECT_AFTER
 from serving.clients.triton import RETRIED, STATUSES, TritonModels, read, request_of
 from serving.errors import Failed, OutsideError, TimedOut, Unavailable
+from serving.types import Ticks
 from tests.fakes.sinks import ListRecorder
+from tests.fakes.time import FakeTicks
 from tests.fakes.triton_server import TritonServer, listening
 
 Code = grpc.StatusCode
@@ -21,9 +24,9 @@ NOBODY = "127.0.0.1:1"
 
 @asynccontextmanager
 async def models(
-    *targets: str, recorder: ListRecorder | None = None
+    *targets: str, recorder: ListRecorder | None = None, ticks: Ticks = time.monotonic
 ) -> AsyncIterator[TritonModels]:
-    made = TritonModels(targets, Random(7), time.monotonic, recorder or ListRecorder())
+    made = TritonModels(targets, Random(7), ticks, recorder or ListRecorder())
     try:
         yield made
     finally:
@@ -69,6 +72,37 @@ async def test_an_address_where_nobody_listens_costs_no_answer():
         for _ in range(8):
             assert "y" in await door.infer("any", X, ["y"], 10)
     assert len(triton.requests) == 8
+
+
+async def test_an_endpoint_that_keeps_failing_is_left_alone():
+    async with (
+        listening(TritonServer([Code.INTERNAL] * 99)) as broken,
+        listening(TritonServer()) as healthy,
+        models(broken.target, healthy.target, ticks=FakeTicks()) as door,
+    ):
+        for _ in range(60):
+            with suppress(Failed):
+                await door.infer("any", X, ["y"], 10)
+    assert len(broken.requests) == EJECT_AFTER
+    assert len(healthy.requests) == 60 - EJECT_AFTER
+
+
+async def test_a_request_that_is_itself_wrong_is_not_held_against_the_endpoint():
+    wrong = [Code.INVALID_ARGUMENT] * (EJECT_AFTER + 1)
+    async with (
+        listening(TritonServer(wrong)) as one,
+        listening(TritonServer(list(wrong))) as two,
+        models(one.target, two.target) as door,
+    ):
+        while one.codes or two.codes:
+            with suppress(Failed):
+                await door.infer("any", X, ["y"], 10)
+        # With either of them ejected, the other would have to answer all of these.
+        before = len(one.requests), len(two.requests)
+        for _ in range(40):
+            await door.infer("any", X, ["y"], 10)
+    assert len(one.requests) > before[0]
+    assert len(two.requests) > before[1]
 
 
 async def test_a_call_is_repeated_no_more_than_once():

@@ -106,6 +106,18 @@ async def test_a_list_gives_each_key_once_without_padding():
     assert user.items("user_history.owned_item").tolist() == [130, 100]
 
 
+async def test_what_lies_behind_the_end_of_a_list_is_not_read():
+    plan = shop_plan()
+    view = plan.views["user_history"]
+    row = np.frombuffer(
+        bytearray(packed(plan, "user_history", owned_item=[130, -1, 100])), dtype=view.layout.dtype
+    )
+    row["owned_item__length"] = 2
+    user = await reader(FakeRows({key_of("user_history"): row.tobytes()}))(5, NOW_US, 0.1)
+    assert user.rows["user_history"].list_of("owned_item").tolist() == [130, -1]
+    assert user.items("user_history.owned_item").tolist() == [130]  # a null is no item
+
+
 def test_of_nobody_nothing_is_known():
     assert NOTHING.items("user_history.owned_item").dtype == np.int64
     assert not len(NOTHING.items("user_history.owned_item"))

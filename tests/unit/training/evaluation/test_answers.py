@@ -1,7 +1,7 @@
 import numpy as np
 import polars as pl
 
-from training.answers import COUNT, alone, best, pairs
+from training.answers import COUNT, alone, pairs
 from training.held_out import Targets
 from training.offline import CandidateLists
 from training.ragged import Ragged
@@ -17,10 +17,6 @@ LISTS = CandidateLists(
 
 def padded(*rows: list[int]) -> list[list[int]]:
     return [row + [-1] * (COUNT - len(row)) for row in rows]
-
-
-def test_the_best_come_first_and_equals_by_key() -> None:
-    assert best(LISTS).tolist() == padded([4, 6, 9], [], [8, 2])
 
 
 def test_a_source_alone_keeps_its_own_order() -> None:
