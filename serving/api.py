@@ -16,10 +16,11 @@ from grpc_status import rpc_status
 from recserve.v1 import recommendation_service_pb2 as pb
 from recserve.v1.recommendation_service_pb2_grpc import RecommendationServiceServicer
 
-from serving import logs, statuses, validation, wire
 from serving.bundle import Bundle
 from serving.errors import RecserveError, RequestError, TimedOut
 from serving.policy import Budget
+from serving.process import logs
+from serving.rpc import statuses, validation, wire
 from serving.types import (
     Answered,
     Person,

@@ -1,6 +1,6 @@
 """`python -m serving.app`: the gateway's supervisor; settings in, workers, `/livez`, `/readyz`, `/metrics`.
 
-The calls themselves are answered by the workers (serving/worker.py), which share the gRPC port.
+The calls themselves are answered by the workers (serving/process/worker.py), which share the gRPC port.
 """
 
 import asyncio
@@ -18,12 +18,12 @@ from pathlib import Path
 
 from prometheus_client.multiprocess import mark_process_dead
 
-from serving.admin import http_server
 from serving.errors import RecserveError, SettingsError
-from serving.logs import log_to_stderr
-from serving.pages import gateway_pages
+from serving.process.admin import http_server
+from serving.process.logs import log_to_stderr
+from serving.process.pages import gateway_pages
+from serving.process.supervisor import Supervisor
 from serving.settings import PREFIX, GatewaySettings, read_settings
-from serving.supervisor import Supervisor
 
 KEY_BYTES = 32
 

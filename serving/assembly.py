@@ -9,6 +9,7 @@ from serving.features.inputs import UserFiller
 from serving.features.item_inputs import ItemFiller
 from serving.features.rows import UserRowsReader
 from serving.pipeline import Pipeline, Stages
+from serving.rpc.validation import MOST_RANKED
 from serving.stages.filter import Filter
 from serving.stages.gather import Gather
 from serving.stages.hydrate import Hydrate
@@ -17,7 +18,6 @@ from serving.stages.retrieve import Retrieve, Source
 from serving.stages.similar import Similar
 from serving.stages.sources import Popular, Propose, Repeat, TwoTower
 from serving.types import ItemSnapshot, ModelDoor, Recorder, RowsDoor, Ticks, WallClock
-from serving.validation import MOST_RANKED
 
 
 def build_pipeline(

@@ -8,7 +8,7 @@ import pytest
 from prometheus_client import CollectorRegistry
 from pydantic_core import PydanticUndefined
 
-from serving.pages import OfSupervisor
+from serving.process.pages import OfSupervisor
 from serving.telemetry import Metrics
 from tests.meta.imports import ROOT
 from tests.meta.k8s.facts import SETTINGS

@@ -6,7 +6,7 @@ import inspect
 from serving import errors
 from serving.errors import OutsideError, RecserveError
 from serving.policy import INSTEAD, REASONS
-from serving.statuses import STATUSES
+from serving.rpc.statuses import STATUSES
 from tests.meta.imports import closure
 
 

@@ -9,7 +9,7 @@ from tests.meta.imports import OURS, ROOT, closure, imported_names, imports, mod
 
 # From the outside inwards; a module may import its own layer and those below it.
 LAYERS = (
-    ("serving.app", "serving.supervisor", "serving.worker"),
+    ("serving.app", "serving.process.supervisor", "serving.process.worker"),
     ("serving.api",),
     ("serving.assembly",),
     ("serving.pipeline",),
@@ -19,7 +19,7 @@ LAYERS = (
     ("serving.types",),
     ("serving.errors",),
 )
-GATEWAY = ("serving.app", "serving.worker", "serving.api", "serving.assembly")
+GATEWAY = ("serving.app", "serving.process.worker", "serving.api", "serving.assembly")
 TOO_HEAVY = {"feast", "torch", "polars", "pandas", "pytorch_lightning", "onnx", "onnxruntime"}
 DOORS = {
     "tritonclient": ("serving.clients.triton", "serving.triton."),
@@ -65,7 +65,7 @@ def test_a_gateway_process_imports_nothing_heavy() -> None:
 
 def test_a_started_worker_has_loaded_nothing_heavy() -> None:
     code = (
-        "import sys, serving.worker, serving.api, serving.assembly;"
+        "import sys, serving.process.worker, serving.api, serving.assembly;"
         f"print(*({TOO_HEAVY!r} & {{m.split('.')[0] for m in sys.modules}}))"
     )
     done = subprocess.run(

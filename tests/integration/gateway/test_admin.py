@@ -4,7 +4,7 @@ from http import HTTPStatus
 
 import pytest
 
-from serving.admin import Reply, http_server
+from serving.process.admin import Reply, http_server
 from tests.integration.gateway.running import free_port
 
 GET = b"GET %s HTTP/1.1\r\nHost: here\r\nUser-Agent: test\r\n\r\n"

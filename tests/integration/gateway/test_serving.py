@@ -12,8 +12,8 @@ from prometheus_client.multiprocess import MultiProcessCollector
 from recserve.v1 import recommendation_service_pb2 as pb
 from recserve.v1.request_log_pb2 import RequestLogEntry
 
-from serving.health import SERVICES
-from serving.request_log import stream_of
+from serving.process.health import SERVICES
+from serving.process.request_log import stream_of
 from tests.integration.gateway import tiny
 from tests.integration.gateway.running import (
     PERSONAL,
@@ -131,7 +131,7 @@ def test_a_worker_holds_none_of_the_offline_libraries(gateway: Gateway) -> None:
     mapped = "".join(Path(f"/proc/{pid}/maps").read_text() for pid in gateway.workers())
     assert "grpc" in mapped
     assert [name for name in HEAVY if f"/{name}/" in mapped] == []
-    printing = "import sys, serving.worker, serving.app; print(*sys.modules)"
+    printing = "import sys, serving.process.worker, serving.app; print(*sys.modules)"
     imported = subprocess.run(
         [sys.executable, "-c", printing], cwd=ROOT, capture_output=True, text=True, check=True
     ).stdout.split()

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from serving.supervisor import MOST_EARLY_DEATHS, UNUSABLE, GaveUp, Supervisor
+from serving.process.supervisor import MOST_EARLY_DEATHS, UNUSABLE, GaveUp, Supervisor
 
 SERVES = """
 import signal, socket, sys, time

@@ -1,8 +1,8 @@
 """What the programs themselves say, for the rules to compare the manifests with."""
 
 from serving.clients.triton import OPTIONS
-from serving.health import SERVICES
 from serving.local.settings import StackSettings
+from serving.process.health import SERVICES
 from serving.settings import GatewaySettings
 from training.settings import TrainingSettings
 

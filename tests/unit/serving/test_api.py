@@ -16,7 +16,7 @@ from serving.assembly import build_pipeline
 from serving.bundle import Bundle
 from serving.errors import RecserveError, TimedOut, Unavailable
 from serving.policy import LONGEST_BUDGET_S, Budget
-from serving.tokens import RequestTokens, derived_key, user_hash
+from serving.rpc.tokens import RequestTokens, derived_key, user_hash
 from serving.types import Answered, Query, RankQuery, SimilarQuery
 from tests.fakes.doors import FakeRows, FakeTriton
 from tests.fakes.shop import MODELS, NOW_US, person_rows, shop_bundle, shop_plan, shop_snapshot

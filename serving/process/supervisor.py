@@ -20,7 +20,11 @@ KILL_AFTER_S = 5.0  # after the end of a drain, or of the link
 EARLY_S = 10.0  # the death of a worker that has served less than that is an early one
 MOST_EARLY_DEATHS = 5
 FIRST_PAUSE_S, LONGEST_PAUSE_S = 0.2, 30.0
-WORKER = (sys.executable, "-m", "serving.worker")  # and the descriptor of its end of the link
+WORKER = (
+    sys.executable,
+    "-m",
+    "serving.process.worker",
+)  # and the descriptor of its end of the link
 UNUSABLE = 78  # a worker's exit status: settings or artefacts that another start won't mend
 
 log = logging.getLogger(__name__)
@@ -37,7 +41,7 @@ class Worker:
     process: asyncio.subprocess.Process
     beats: asyncio.StreamReader
     link: asyncio.StreamWriter
-    state: str = ""  # see serving/link.py; empty: not a word yet
+    state: str = ""  # see serving/process/link.py; empty: not a word yet
     serving_since: float | None = None  # monotonic seconds
 
     @property

@@ -5,8 +5,8 @@ from grpc_health.v1 import health_pb2_grpc
 from grpc_reflection.v1alpha import reflection
 from recserve.v1 import recommendation_service_pb2_grpc as stubs
 
-from serving.admission import Admission
-from serving.health import SERVICE, Health
+from serving.process.admission import Admission
+from serving.process.health import SERVICE, Health
 from serving.settings import GatewaySettings
 from serving.telemetry import Metrics
 

@@ -1,7 +1,7 @@
 import json
 import logging
 
-from serving.logs import JsonLines, request_id
+from serving.process.logs import JsonLines, request_id
 
 
 def test_a_log_line_is_json_with_the_request_id_and_the_extras() -> None:

@@ -1,6 +1,6 @@
 """One worker of the gateway: opens everything, warms up, answers calls, drains. The supervisor starts it.
 
-`python -m serving.worker FD`, where FD is the worker's end of its link.
+`python -m serving.process.worker FD`, where FD is the worker's end of its link.
 """
 
 import asyncio
@@ -24,21 +24,21 @@ from serving.clients.triton import TritonModels
 from serving.clock import read_clock
 from serving.errors import RecserveError, SettingsError
 from serving.features.snapshot import open_snapshot
-from serving.health import Health
-from serving.link import Link
-from serving.live import LivePipeline, follow_snapshot
-from serving.logs import log_to_stderr
 from serving.pipeline import Pipeline
-from serving.request_log import open_request_log
-from serving.server import make_server
+from serving.process.health import Health
+from serving.process.link import Link
+from serving.process.live import LivePipeline, follow_snapshot
+from serving.process.logs import log_to_stderr
+from serving.process.request_log import open_request_log
+from serving.process.server import make_server
+from serving.process.supervisor import KILL_AFTER_S, UNUSABLE
+from serving.process.warm_up import warm_up
 from serving.settings import PREFIX, GatewaySettings, read_settings
-from serving.supervisor import KILL_AFTER_S, UNUSABLE
 from serving.telemetry import Metrics
-from serving.warm_up import warm_up
 
 FLUSH_S = 2.0  # for the request log, after the last call has ended
 
-log = logging.getLogger("serving.worker")
+log = logging.getLogger("serving.process.worker")
 
 
 def main() -> int:

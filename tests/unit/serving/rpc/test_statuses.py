@@ -14,8 +14,8 @@ from serving.errors import (
     Unavailable,
     UnknownItem,
 )
-from serving.statuses import STATUSES, internal, resource_exhausted, status_of
-from serving.validation import LISTED, LONGEST_ID
+from serving.rpc.statuses import STATUSES, internal, resource_exhausted, status_of
+from serving.rpc.validation import LISTED, LONGEST_ID
 
 GRPC_METADATA_LIMIT = 8 * 1024
 

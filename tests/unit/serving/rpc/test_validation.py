@@ -5,8 +5,8 @@ from recserve.v1 import recommendation_service_pb2 as pb
 
 from serving.errors import InvalidRequest
 from serving.features.keys import string_key
+from serving.rpc.validation import LISTED, rank_query, recommend_query, similar_query
 from serving.types import Consent, Person
-from serving.validation import LISTED, rank_query, recommend_query, similar_query
 
 LONG = "9" * 129
 PRODUCT = pb.SURFACE_PRODUCT

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from recserve.v1.request_log_pb2 import RequestLogEntry
 
 from serving.errors import Unavailable
-from serving.request_log import StreamedRequestLog, open_request_log, stream_of
+from serving.process.request_log import StreamedRequestLog, open_request_log, stream_of
 from serving.types import RequestLog
 
 

@@ -5,7 +5,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from serving.errors import InvalidRequest
-from serving.tokens import RequestTokens, TokenContent, derived_key, user_hash
+from serving.rpc.tokens import RequestTokens, TokenContent, derived_key, user_hash
 
 TOKENS = RequestTokens(b"k" * 32)
 CONTENT = TokenContent(1_511_758_800_000_000, "request-1", "0123456789abcdef")

@@ -5,7 +5,7 @@ from collections.abc import Iterable
 from recserve.v1 import recommendation_service_pb2 as pb
 from recserve.v1 import request_log_pb2 as log_pb
 
-from serving.tokens import RequestTokens, TokenContent, derived_key, user_hash
+from serving.rpc.tokens import RequestTokens, TokenContent, derived_key, user_hash
 from serving.types import Answered, Consent, Person, ServedItem
 
 

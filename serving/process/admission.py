@@ -12,9 +12,9 @@ from google.protobuf.message import DecodeError
 from google.rpc.status_pb2 import Status
 from grpc_status import rpc_status
 
-from serving import statuses
 from serving.errors import FieldViolation, InvalidRequest
-from serving.health import SERVICE
+from serving.process.health import SERVICE
+from serving.rpc import statuses
 from serving.telemetry import Metrics
 
 RETRY_AFTER_S = 0.05

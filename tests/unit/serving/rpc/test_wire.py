@@ -4,6 +4,7 @@ import pytest
 from google.protobuf.internal.enum_type_wrapper import EnumTypeWrapper
 from recserve.v1 import recommendation_service_pb2 as pb
 
+from serving.rpc.wire import Scribe, answer, items
 from serving.types import (
     Action,
     Answered,
@@ -16,7 +17,6 @@ from serving.types import (
     ServedItem,
     Timing,
 )
-from serving.wire import Scribe, answer, items
 
 KEY = b"k" * 32
 ANSWERED = Answered(

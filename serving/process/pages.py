@@ -10,8 +10,8 @@ from prometheus_client.metrics_core import CounterMetricFamily, GaugeMetricFamil
 from prometheus_client.multiprocess import MultiProcessCollector
 from prometheus_client.registry import Collector
 
-from serving.admin import Page, Reply
-from serving.supervisor import Supervisor
+from serving.process.admin import Page, Reply
+from serving.process.supervisor import Supervisor
 
 
 class OfSupervisor(Collector):

@@ -7,8 +7,8 @@ from collections.abc import Awaitable
 import numpy as np
 
 from serving.errors import RecserveError
-from serving.live import LivePipeline
 from serving.policy import Budget
+from serving.process.live import LivePipeline
 from serving.types import Answered, Consent, Person, Query, RankQuery, SimilarQuery
 
 ROUNDS = 3
