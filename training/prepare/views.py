@@ -33,7 +33,7 @@ def views(data: DataSet, events: pl.LazyFrame, known_items: pl.DataFrame) -> lis
         known_items: the catalogue, one row an item, with item_id.
     """
     found = [
-        View("user_profile", "user", 3650 * DAY_S, lambda _: _user_profile(data, events)),
+        View("user_profile", "user", 3650 * DAY_S, lambda t: _user_profile(data, events, t)),
         View("user_activity", "user", 15 * DAY_S, lambda t: users.activity(events, t)),
         View("user_history", "user", 15 * DAY_S, lambda t: users.history(events, t)),
         View("item_profile", "item", 3650 * DAY_S, lambda _: _item_profile(data, known_items)),
@@ -61,9 +61,11 @@ def views(data: DataSet, events: pl.LazyFrame, known_items: pl.DataFrame) -> lis
     return found
 
 
-def _user_profile(data: DataSet, events: pl.LazyFrame) -> pl.LazyFrame:
+def _user_profile(data: DataSet, events: pl.LazyFrame, cutoff: datetime) -> pl.LazyFrame:
+    """Listed users, and those that bought before the cut-off without being listed."""
     listed = data.users.select("user_id", *data.user_categoricals).unique("user_id")
-    bought = events.select("user_id").unique().join(listed, on="user_id", how="anti")
+    known = events.filter(pl.col("time") < cutoff).select("user_id").unique()
+    bought = known.join(listed, on="user_id", how="anti")
     return pl.concat([listed, bought], how="diagonal_relaxed")
 
 
