@@ -45,5 +45,5 @@ def _newton(
     probability = np.exp(-np.logaddexp(0.0, -inputs @ at))
     weight = probability * (1.0 - probability)
     hessian = (inputs * weight[:, None]).T @ inputs + 1e-9 * np.eye(2)
-    step: NDArray[np.float64] = np.linalg.solve(hessian, inputs.T @ (probability - happened))
-    return step
+    gradient = inputs.T @ (probability - happened)
+    return np.asarray(np.linalg.solve(hessian, gradient), dtype=np.float64)

@@ -128,15 +128,15 @@ def candidates(
     Raises:
         PreparedError: the cut-off isn't one of the prepared.
     """
-    known, sources = _known(models, cutoff, user_ids), sources_of(models, cutoff)
-    labels = Labels(known) if cutoff < models.prepared.now else None
+    people, sources = known(models, cutoff, user_ids), sources_of(models, cutoff)
+    labels = Labels(people) if cutoff < models.prepared.now else None
     parts = [NOBODY]
     for start in range(0, len(user_ids), BATCH):
         which = np.arange(start, min(start + BATCH, len(user_ids)))
-        users = known.user_inputs(which)
-        gathered = gather(known, users, sources, exclude_purchased=exclude_purchased)
+        users = people.user_inputs(which)
+        gathered = gather(people, users, sources, exclude_purchased=exclude_purchased)
         positions, real = gathered.positions, gathered.positions >= 0
-        probability = score_raw(models, users | known.item_inputs(positions))
+        probability = score_raw(models, users | people.item_inputs(positions))
         parts.append(
             _Part(
                 real.sum(axis=1),
@@ -189,7 +189,12 @@ def sources_of(models: Models, cutoff: datetime) -> Sources:
     )
 
 
-def _known(models: Models, cutoff: datetime, user_ids: pl.Series) -> Known:
+def known(models: Models, cutoff: datetime, user_ids: pl.Series) -> Known:
+    """The raw contract tensors of users and items at a prepared cut-off.
+
+    Raises:
+        PreparedError: the cut-off isn't one of the prepared.
+    """
     if cutoff not in models.prepared.cutoffs:
         raise PreparedError(
             f"{cutoff.isoformat()} is not a prepared cut-off; take one of features.yaml"

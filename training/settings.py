@@ -15,10 +15,13 @@ from training.errors import SettingsError
 
 PREFIX = "RECSERVE_TRAINING_"
 QUICK = {
-    "retriever_epochs": 2,
+    "retriever_epochs": 4,
     "retriever_cutoffs": 5,
-    "ranker_epochs": 2,
+    "retriever_batch": 64,
+    "ranker_epochs": 5,
     "ranker_cutoffs": 2,
+    "ranker_batch": 8,
+    "ranker_learning_rate": 1e-3,
 }
 
 
@@ -33,7 +36,7 @@ class TrainingSettings(BaseSettings):
     horizon_days: int = Field(default=14, ge=1, le=365)
     threads: int = Field(default=0, ge=0, le=256)  # 0: as many as the machine has cores
 
-    retriever_epochs: int = Field(default=12, ge=1, le=1000)
+    retriever_epochs: int = Field(default=6, ge=1, le=1000)
     retriever_cutoffs: int = Field(default=14, ge=2, le=1000)  # the latest; each phase uses them
     retriever_batch: int = Field(default=256, ge=1, le=65_536)
     retriever_negatives: int = Field(default=4096, ge=1, le=1_000_000)
@@ -44,7 +47,7 @@ class TrainingSettings(BaseSettings):
     dimension: int = Field(default=64, ge=4, le=1024)
     retrieved: int = Field(default=256, ge=1, le=4096)  # K of the two-tower graph
 
-    ranker_epochs: int = Field(default=6, ge=1, le=1000)
+    ranker_epochs: int = Field(default=4, ge=1, le=1000)
     ranker_cutoffs: int = Field(default=5, ge=1, le=1000)  # the latest before validation
     ranker_batch: int = Field(default=64, ge=1, le=65_536)  # users, each with its candidates
     ranker_negative_share: float = Field(default=0.35, gt=0, le=1)
