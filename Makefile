@@ -37,6 +37,8 @@ USERS   ?= 0
 CUTOFFS ?= 15
 endif
 
+# Threads that wait for others sleep: spinning costs a busy machine several times the work itself.
+export OMP_WAIT_POLICY ?= passive
 export RECSERVE_STATE := $(abspath $(STATE))
 export RECSERVE_TRAINING_STATE := $(RECSERVE_STATE)
 export RECSERVE_TRAINING_PROFILE := $(PROFILE)

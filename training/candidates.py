@@ -14,11 +14,12 @@ from numpy.typing import NDArray
 
 from serving.stages.merge import Proposal, merge
 from serving.stages.sources import MOST_POPULAR
-from training.data import Prepared, read_items, vocabulary_rows
+from training.data import Prepared, read_items
 from training.known import Known, Raw, with_rows
 from training.models.top_k import UserTopK
 from training.models.two_tower import TwoTower
 from training.policy import MAX_CANDIDATES, QUOTAS
+from training.retriever_batches import item_category_rows, item_floats
 from training.schema import ITEM, Input, Schema
 
 SOURCES = tuple(QUOTAS)  # bit i of a candidate's sources is SOURCES[i]
@@ -64,12 +65,8 @@ def item_vectors(
     """(I, D + 1), in the order of the catalogue's keys."""
     items = read_items(prepared, schema.inputs, cutoff)
     rows = prepared.vocabularies[ITEM].look_up(prepared.item_keys)
-    categories = np.zeros((len(rows), 0), dtype=np.int64)
-    if "item_key" in items:
-        keys = items["item_key"].astype(np.int64, copy=False)
-        categories = vocabulary_rows(prepared, schema["item_key"].columns, keys)
-    floats = items["item_float"].astype(np.float32, copy=False)
-    tensors = (torch.from_numpy(part) for part in (rows, categories, floats))
+    parts = (rows, item_category_rows(prepared, schema, items), item_floats(prepared, items))
+    tensors = (torch.from_numpy(part) for part in parts)
     with torch.no_grad():
         return tower.item(*tensors)
 

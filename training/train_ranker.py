@@ -76,9 +76,11 @@ def train(settings: TrainingSettings, console: Console) -> None:
             f"{100 * float(judged.bought.mean()):.2f} % bought"
         )
         lesson = teach(settings, ranker, taught, judged, progress=console.is_terminal)
-        figures.update(calibrate(settings, lesson, judged))
+        calibrated = calibrate(settings, lesson, judged)
+        figures.update(calibrated)
         figures.update(examples=len(taught.item), validation_examples=len(judged.item))
-        console.print(f"ranker: {figures}")
+        told = ", ".join(f"{name} {value:.4g}" for name, value in calibrated.items())
+        console.print(f"ranker: {told}")
         curves = json.dumps(lesson.curves, indent=1)
         replace_text(settings.models / "ranker_curves.json", curves + "\n")
         save_ranker(settings.models / "ranker.ckpt", ranker)

@@ -73,10 +73,12 @@ def train(settings: TrainingSettings, console: Console) -> None:
             lesson = teach(settings, prepared, of, latest, validation, progress=console.is_terminal)
             towers[name] = lesson.model
             figures[name] = _best(lesson)
-            console.print(f"{name} tower: {_best(lesson)}")
-            _write_curves(settings.models / f"retriever_{name}_curves.json", lesson)
-            if name == "served":
-                _write_curves(settings.models / "retriever_curves.json", lesson)
+            told = ", ".join(f"{measure} {value:g}" for measure, value in _best(lesson).items())
+            console.print(f"{name} tower: {told}")
+            curves = "retriever_curves" if name == "served" else f"retriever_{name}_curves"
+            replace_text(
+                settings.models / f"{curves}.json", json.dumps(lesson.curves, indent=1) + "\n"
+            )
         save_towers(settings.models / "retriever.ckpt", Towers(towers["early"], towers["served"]))
 
 
@@ -136,10 +138,6 @@ def _validation(
 def _best(lesson: TwoTowerLesson) -> dict[str, float]:
     best = max(lesson.curves, key=lambda epoch: epoch.get("recall", epoch["epoch"]))
     return {name: round(value, 4) for name, value in best.items()}
-
-
-def _write_curves(path: Path, lesson: TwoTowerLesson) -> None:
-    replace_text(path, json.dumps(lesson.curves, indent=1) + "\n")
 
 
 if __name__ == "__main__":
