@@ -16,10 +16,10 @@ from serving.stages.merge import Proposal, merge
 from serving.stages.sources import MOST_POPULAR
 from training.data import Prepared, read_items
 from training.known import Known, Raw, with_rows
+from training.learning.retriever_batches import item_category_rows, item_floats
 from training.models.top_k import UserTopK
 from training.models.two_tower import TwoTower
 from training.policy import MAX_CANDIDATES, QUOTAS
-from training.retriever_batches import item_category_rows, item_floats
 from training.schema import ITEM, Input, Schema
 
 SOURCES = tuple(QUOTAS)  # bit i of a candidate's sources is SOURCES[i]

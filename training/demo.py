@@ -16,12 +16,12 @@ from recserve.v1 import recommendation_service_pb2 as pb
 from rich.console import Console
 from rich.markup import escape
 
-from training import demo_tables as tables
 from training.data import open_prepared
 from training.datasets.errors import DataSetError
 from training.errors import TrainingError
-from training.gateway_client import DEADLINE_S, gateway
-from training.held_out import histories, read_purchases
+from training.evaluation import demo_tables as tables
+from training.evaluation.gateway_client import DEADLINE_S, gateway
+from training.evaluation.held_out import histories, read_purchases
 
 ITEMS = 10
 LIVELY = timedelta(days=28)

@@ -16,17 +16,18 @@ import polars as pl
 from rich.console import Console
 from rich.markup import escape
 
-from training import curves, offline
-from training.answers import baseline_slates, offline_answers, pairs
+from training import offline
 from training.atomic import replace_text
-from training.candidate_figures import candidate_figures
-from training.classification import Pairs
 from training.data import Prepared, open_prepared
 from training.datasets.errors import DataSetError
 from training.errors import PreparedError, TrainingError
-from training.evaluation_table import print_evaluation
-from training.held_out import TASKS, Targets, counts, held_out, read_purchases
-from training.measurements import Subject, ranking, write
+from training.evaluation import curves
+from training.evaluation.answers import baseline_slates, offline_answers, pairs
+from training.evaluation.candidate_figures import candidate_figures
+from training.evaluation.classification import Pairs
+from training.evaluation.evaluation_table import print_evaluation
+from training.evaluation.held_out import TASKS, Targets, counts, held_out, read_purchases
+from training.evaluation.measurements import Subject, ranking, write
 from training.settings import TrainingSettings, read_settings
 from training.step import step
 

@@ -15,18 +15,18 @@ from serving.bundle import content_id
 from serving.errors import RecserveError
 from serving.triton.launcher import running
 from training import gate
-from training.bundle_documents import policy, read_plan, triton_config
-from training.bundle_folder import prune, publish, staging, write_document
+from training.bundle.documents import policy, read_plan, triton_config
+from training.bundle.folder import prune, publish, staging, write_document
+from training.bundle.golden import golden_inputs
+from training.bundle.golden_files import Golden, write_golden
+from training.bundle.graph import export_graph
+from training.bundle.manifest import manifest, step_figures
+from training.bundle.parity import Parity, check_parity, graph_of
+from training.bundle.shipped import ShippedModel, load_shipped
 from training.data import Prepared, open_prepared
 from training.errors import TrainingError
-from training.fit import set_threads
-from training.golden import golden_inputs
-from training.golden_files import Golden, write_golden
-from training.graph import export_graph
-from training.manifest import manifest, step_figures
-from training.parity import Parity, check_parity, graph_of
+from training.learning.fit import set_threads
 from training.settings import TrainingSettings, read_settings
-from training.shipped import ShippedModel, load_shipped
 
 
 def main() -> int:

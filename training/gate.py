@@ -11,11 +11,11 @@ from typing import Any
 from serving.bundle import Bundle, open_bundle
 from serving.errors import ArtefactError
 from serving.features.fields import view_layout
-from training.bundle_documents import service_fingerprints
+from training.bundle.documents import service_fingerprints
+from training.bundle.gate_answers import answer_problems
+from training.bundle.gate_graph import graph_problems
+from training.bundle.parity import TOLERANCE, graph_of
 from training.errors import GateRefused
-from training.gate_answers import answer_problems
-from training.gate_graph import graph_problems
-from training.parity import TOLERANCE, graph_of
 from training.schema import schema
 
 RANKER_FIGURES = ("log_loss_calibrated", "bought_share")

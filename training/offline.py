@@ -15,14 +15,14 @@ import torch
 from numpy.typing import NDArray
 
 from training.candidates import SOURCES, Sources, gather, sources_at
-from training.checkpoints import Towers, load_ranker, load_towers
 from training.data import Prepared, open_prepared
 from training.errors import PreparedError
-from training.feature_config import check_same_inputs, feature_config
 from training.known import Known, Raw, known_at, with_rows
+from training.learning.checkpoints import Towers, load_ranker, load_towers
+from training.learning.feature_config import check_same_inputs, feature_config
+from training.learning.ranker_examples import Labels
 from training.models.ranker import Ranker
 from training.ragged import Ragged
-from training.ranker_examples import Labels
 from training.schema import Schema, schema
 from training.settings import TrainingSettings
 

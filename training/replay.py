@@ -10,10 +10,10 @@ from pathlib import Path
 
 from serving.bundle import Bundle, open_bundle
 from serving.errors import RecserveError
-from training.agreement import distance, lines
+from training.bundle.agreement import distance, lines
+from training.bundle.golden_files import read_golden
+from training.bundle.triton_calls import Call, ask
 from training.errors import GateRefused, TrainingError
-from training.golden_files import read_golden
-from training.triton_calls import Call, ask
 
 # Wider than parity's: a deployed Triton may bring another ONNX Runtime, on another processor.
 TOLERANCE = 1e-4

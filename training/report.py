@@ -14,10 +14,10 @@ from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from rich.console import Console
 from rich.markup import escape
 
-from training import report_figures as figures
 from training.atomic import replace_text
 from training.errors import PreparedError, TrainingError
-from training.held_out import TASKS
+from training.evaluation import report_figures as figures
+from training.evaluation.held_out import TASKS
 from training.settings import read_settings
 
 TEMPLATES = Path(__file__).parent / "templates"

@@ -20,21 +20,21 @@ from serving.bundle import open_bundle
 from serving.clock import Clock
 from serving.errors import RecserveError
 from training import offline
-from training.answers import baseline_slates, offline_answers
 from training.atomic import replace_text
 from training.data import open_prepared
 from training.datasets.errors import DataSetError
 from training.errors import TrainingError
+from training.evaluation.answers import baseline_slates, offline_answers
+from training.evaluation.held_out import Targets, counts, held_out, read_purchases
+from training.evaluation.measurements import Subject
+from training.evaluation.progress_bar import progress_bar
+from training.evaluation.score_checks import Check, checks, require_whole
+from training.evaluation.score_run import MODELS, Run, measure
+from training.evaluation.score_table import print_answers, print_checks, print_scores
+from training.evaluation.served import Served, ask, requests
 from training.final import require_permit
-from training.held_out import Targets, counts, held_out, read_purchases
-from training.measurements import Subject
 from training.prepare.contract import open_data_set
-from training.progress_bar import progress_bar
 from training.report import write_page
-from training.score_checks import Check, checks, require_whole
-from training.score_run import MODELS, Run, measure
-from training.score_table import print_answers, print_checks, print_scores
-from training.served import Served, ask, requests
 from training.settings import TrainingSettings, read_settings
 
 

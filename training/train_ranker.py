@@ -17,18 +17,16 @@ from rich.progress import track
 from torch.utils.data import DataLoader
 
 from training.atomic import replace_text
-from training.calibration import log_loss, platt
 from training.candidates import sources_at
-from training.checkpoints import Towers, load_towers, save_ranker
-from training.classification import Pairs, best_threshold
 from training.data import Prepared, known_users, open_prepared
 from training.errors import TrainingError
-from training.feature_config import check_same_inputs, feature_config
-from training.fit import Watch, fit, set_threads
+from training.evaluation.classification import Pairs, best_threshold
 from training.known import known_at
-from training.models.ranker import Ranker, RankerConfig
-from training.models.ranker_lesson import RankerLesson
-from training.ranker_examples import (
+from training.learning.calibration import log_loss, platt
+from training.learning.checkpoints import Towers, load_towers, save_ranker
+from training.learning.feature_config import check_same_inputs, feature_config
+from training.learning.fit import Watch, fit, set_threads
+from training.learning.ranker_examples import (
     ExampleBatches,
     Examples,
     Sampling,
@@ -36,7 +34,9 @@ from training.ranker_examples import (
     examples,
     together,
 )
-from training.schedule import schedule
+from training.learning.schedule import schedule
+from training.models.ranker import Ranker, RankerConfig
+from training.models.ranker_lesson import RankerLesson
 from training.schema import Schema, schema
 from training.settings import TrainingSettings, read_settings
 from training.step import step

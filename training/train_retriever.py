@@ -16,14 +16,12 @@ from rich.console import Console
 from torch.utils.data import DataLoader
 
 from training.atomic import replace_text
-from training.checkpoints import Towers, save_towers
 from training.data import Prepared, open_prepared
 from training.errors import TrainingError
-from training.feature_config import feature_config
-from training.fit import Watch, fit, set_threads
-from training.models.two_tower import TwoTower, TwoTowerConfig, TwoTowerLesson
-from training.policy import QUOTAS
-from training.retriever_batches import (
+from training.learning.checkpoints import Towers, save_towers
+from training.learning.feature_config import feature_config
+from training.learning.fit import Watch, fit, set_threads
+from training.learning.retriever_batches import (
     Moment,
     RetrieverBatches,
     RetrieverValidation,
@@ -31,7 +29,9 @@ from training.retriever_batches import (
     catalogue_tensors,
     read_moment,
 )
-from training.schedule import schedule
+from training.learning.schedule import schedule
+from training.models.two_tower import TwoTower, TwoTowerConfig, TwoTowerLesson
+from training.policy import QUOTAS
 from training.schema import Schema, schema
 from training.settings import TrainingSettings, read_settings
 from training.step import step

@@ -2,7 +2,7 @@
 
 Shapes: B requests, C candidates of each, L entries of a list, F or G columns. Matches compare raw keys,
 so that they hold for items outside the vocabulary. Embeddings take vocabulary rows, which the exported
-graph looks up itself (training/graph.py).
+graph looks up itself (training/bundle/graph.py).
 """
 
 from collections.abc import Mapping, Sequence

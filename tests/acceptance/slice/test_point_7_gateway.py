@@ -22,7 +22,7 @@ from tests.acceptance.made import Made
 from tests.e2e.asking import SECONDS, ids, rank, recommend
 from tests.e2e.patience import eventually
 from training.demo import lively_user
-from training.held_out import read_purchases
+from training.evaluation.held_out import read_purchases
 
 SERVICE = "recserve.v1.RecommendationService"
 CALLS = 40

@@ -8,10 +8,10 @@ import pytest
 from polars.testing import assert_frame_equal
 from rich.console import Console
 
-from training.baselines import known, personal_decay, popularity
 from training.datasets import complete_journey
-from training.held_out import Targets, held_out, histories, read_purchases
-from training.metrics import judge
+from training.evaluation.baselines import known, personal_decay, popularity
+from training.evaluation.held_out import Targets, held_out, histories, read_purchases
+from training.evaluation.metrics import judge
 from training.prepare.__main__ import prepare
 
 QUIET = Console(quiet=True)

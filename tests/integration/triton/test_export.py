@@ -12,17 +12,17 @@ from rich.console import Console
 from serving.bundle import open_bundle
 from serving.errors import Failed, Unavailable
 from serving.triton.launcher import free_ports, running
-from tests.unit.training.export.bundles import FIGURES, sign
-from tests.unit.training.export.shop import prepared_shop, random_models
+from tests.unit.training.bundle.bundles import FIGURES, sign
+from tests.unit.training.bundle.shop import prepared_shop, random_models
+from training.bundle.golden_files import Golden, read_golden, write_golden
+from training.bundle.parity import TOLERANCE, check_parity
+from training.bundle.shipped import ShippedModel
+from training.bundle.triton_calls import Call, ask
 from training.data import Prepared
 from training.errors import GateRefused
 from training.export import export
-from training.golden_files import Golden, read_golden, write_golden
-from training.parity import TOLERANCE, check_parity
 from training.replay import replay
 from training.settings import TrainingSettings, read_settings
-from training.shipped import ShippedModel
-from training.triton_calls import Call, ask
 
 
 @pytest.fixture(scope="module")

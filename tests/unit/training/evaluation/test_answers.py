@@ -1,8 +1,8 @@
 import numpy as np
 import polars as pl
 
-from training.answers import COUNT, alone, pairs
-from training.held_out import Targets
+from training.evaluation.answers import COUNT, alone, pairs
+from training.evaluation.held_out import Targets
 from training.offline import CandidateLists
 from training.ragged import Ragged
 

@@ -8,8 +8,8 @@ import numpy as np
 import polars as pl
 import pytest
 
-from training.baselines import Known, known, personal_decay, popularity
-from training.held_out import histories
+from training.evaluation.baselines import Known, known, personal_decay, popularity
+from training.evaluation.held_out import histories
 
 COUNT = 8
 Baseline = Callable[..., np.ndarray]

@@ -5,7 +5,7 @@ import math
 import numpy as np
 import pytest
 
-from training.classification import (
+from training.evaluation.classification import (
     BINS,
     NAMES,
     Pairs,

@@ -1,8 +1,8 @@
 import numpy as np
 import pytest
 
-from training.classification import Pairs, classification
-from training.curves import BINS, POINTS, calibration, precision_recall, roc
+from training.evaluation.classification import Pairs, classification
+from training.evaluation.curves import BINS, POINTS, calibration, precision_recall, roc
 
 
 @pytest.fixture

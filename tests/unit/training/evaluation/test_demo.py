@@ -8,7 +8,7 @@ from rich.console import Console
 
 from tests.unit.training.evaluation.gateways import page
 from training.demo import lively_user, recent_purchases, stranger
-from training.demo_tables import Titles, age, print_answer, print_person, print_similar
+from training.evaluation.demo_tables import Titles, age, print_answer, print_person, print_similar
 
 NOW = datetime(2024, 6, 3, tzinfo=UTC)
 TITLES = Titles(

@@ -3,7 +3,7 @@ from recserve.v1 import recommendation_service_pb2 as pb
 
 from tests.unit.training.evaluation.gateways import answering, page
 from training.errors import GatewayError
-from training.gateway_client import CONCURRENCY, degradation, gateway, recommend_all
+from training.evaluation.gateway_client import CONCURRENCY, degradation, gateway, recommend_all
 
 
 async def test_answers_come_in_the_order_of_the_requests() -> None:

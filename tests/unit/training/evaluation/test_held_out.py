@@ -7,7 +7,7 @@ import polars as pl
 import pytest
 
 from training.errors import PreparedError
-from training.held_out import Targets, counts, held_out, rows_of
+from training.evaluation.held_out import Targets, counts, held_out, rows_of
 
 FORTNIGHT = timedelta(days=14)
 

@@ -1,7 +1,7 @@
 import numpy as np
 import pytest
 
-from training.intervals import CELLS, Interval, from_draws, mean_intervals
+from training.evaluation.intervals import CELLS, Interval, from_draws, mean_intervals
 
 
 def test_the_interval_of_a_mean_is_about_two_standard_errors_wide() -> None:
@@ -36,7 +36,7 @@ def test_one_user_has_an_interval_without_width() -> None:
 def test_many_users_are_drawn_in_portions(monkeypatch: pytest.MonkeyPatch) -> None:
     values = np.random.default_rng(4).random(400)
     whole = mean_intervals({"x": values}, 7)["x"]
-    monkeypatch.setattr("training.intervals.CELLS", CELLS // 1000)
+    monkeypatch.setattr("training.evaluation.intervals.CELLS", CELLS // 1000)
     parts = mean_intervals({"x": values}, 7)["x"]
     assert parts.low == pytest.approx(whole.low, abs=0.01)
     assert parts.value == whole.value

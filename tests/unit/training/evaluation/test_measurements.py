@@ -5,8 +5,8 @@ import numpy as np
 import polars as pl
 import pytest
 
-from training.held_out import Targets
-from training.measurements import Measurement, Subject, per_user, ranking, value, write
+from training.evaluation.held_out import Targets
+from training.evaluation.measurements import Measurement, Subject, per_user, ranking, value, write
 from training.ragged import Ragged
 
 SUBJECT = Subject("shop", 7, 10)

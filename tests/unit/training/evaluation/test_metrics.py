@@ -5,7 +5,7 @@ import math
 import numpy as np
 import pytest
 
-from training.metrics import candidate_recall, coverage, judge
+from training.evaluation.metrics import candidate_recall, coverage, judge
 from training.ragged import Ragged
 
 

@@ -7,11 +7,11 @@ import numpy as np
 import polars as pl
 import pytest
 
-from training import curves
-from training.classification import Pairs, classification
 from training.errors import PreparedError
-from training.held_out import TASKS, Targets
-from training.measurements import Subject, ranking, write
+from training.evaluation import curves
+from training.evaluation.classification import Pairs, classification
+from training.evaluation.held_out import TASKS, Targets
+from training.evaluation.measurements import Subject, ranking, write
 from training.ragged import Ragged
 from training.report import write_page
 

@@ -2,9 +2,9 @@ import numpy as np
 import pytest
 
 from training.errors import ScoreRefused
-from training.measurements import Measurement
-from training.score_checks import checks, require_whole
-from training.served import Served
+from training.evaluation.measurements import Measurement
+from training.evaluation.score_checks import checks, require_whole
+from training.evaluation.served import Served
 
 
 def figures(served: float, offline: float, bar: float) -> list[Measurement]:

@@ -10,9 +10,9 @@ from recserve.v1 import recommendation_service_pb2 as pb
 
 from serving.features.keys import string_key
 from tests.unit.training.evaluation.gateways import Rule, answering, page
-from training.held_out import Targets
+from training.evaluation.held_out import Targets
+from training.evaluation.served import PAGE, ask, requests
 from training.ragged import Ragged
-from training.served import PAGE, ask, requests
 
 
 def targets(task: str, users: list[object]) -> Targets:

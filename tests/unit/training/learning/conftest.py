@@ -3,10 +3,10 @@ from pathlib import Path
 import pytest
 import torch
 
-from tests.unit.training.export.shop import prepared_shop
+from tests.unit.training.bundle.shop import prepared_shop
 from training.data import Prepared, known_users, open_prepared
-from training.feature_config import feature_config
 from training.known import Known, known_at
+from training.learning.feature_config import feature_config
 from training.models.ranker import Ranker, RankerConfig
 from training.models.two_tower import TwoTower, TwoTowerConfig
 from training.schema import Schema, schema

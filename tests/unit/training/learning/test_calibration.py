@@ -1,7 +1,7 @@
 import numpy as np
 import pytest
 
-from training.calibration import platt
+from training.learning.calibration import platt
 
 
 def test_the_slope_and_offset_that_drew_the_outcomes_are_found() -> None:

@@ -8,9 +8,9 @@ import torch
 from training.candidates import SOURCES, Sources, gather, popular, sources_at
 from training.data import Prepared
 from training.known import Known, with_rows
+from training.learning.ranker_examples import Labels
 from training.models.two_tower import TwoTower
 from training.policy import MAX_CANDIDATES, QUOTAS
-from training.ranker_examples import Labels
 from training.schema import Schema
 
 

@@ -5,10 +5,16 @@ import torch
 from training.candidates import Sources, gather, sources_at
 from training.data import Prepared
 from training.known import Known, with_rows
+from training.learning.ranker_examples import (
+    ExampleBatches,
+    Sampling,
+    UserOrder,
+    examples,
+    together,
+)
 from training.models.ranker import Ranker
 from training.models.ranker_lesson import RankerLesson
 from training.models.two_tower import TwoTower
-from training.ranker_examples import ExampleBatches, Sampling, UserOrder, examples, together
 from training.schema import Schema
 
 

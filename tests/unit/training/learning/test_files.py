@@ -6,8 +6,8 @@ import pytest
 import torch
 
 from training.atomic import replace_link, replace_text, replacing_file
-from training.checkpoints import Towers, load_ranker, load_towers, save_ranker, save_towers
 from training.errors import CheckpointError
+from training.learning.checkpoints import Towers, load_ranker, load_towers, save_ranker, save_towers
 from training.models.ranker import Ranker
 from training.models.two_tower import TwoTower
 from training.step import step

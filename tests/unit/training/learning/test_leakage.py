@@ -12,10 +12,10 @@ import torch
 from training.candidates import sources_at
 from training.data import known_users, open_prepared
 from training.known import known_at
+from training.learning.ranker_examples import Examples, Sampling, examples
+from training.learning.schedule import Schedule, schedule
 from training.models.ranker import Ranker
 from training.models.two_tower import TwoTower
-from training.ranker_examples import Examples, Sampling, examples
-from training.schedule import Schedule, schedule
 from training.schema import schema
 from training.settings import TrainingSettings
 from training.train_retriever import teach

@@ -4,7 +4,7 @@ import torch
 
 from training.data import Prepared
 from training.known import Known
-from training.retriever_batches import (
+from training.learning.retriever_batches import (
     FIRST_ROW,
     Moment,
     RetrieverBatches,

@@ -3,7 +3,7 @@ from datetime import UTC, datetime, timedelta
 import pytest
 
 from training.errors import PreparedError
-from training.schedule import FEWEST_CUTOFFS, schedule
+from training.learning.schedule import FEWEST_CUTOFFS, schedule
 
 HORIZON = timedelta(days=14)
 NOW = datetime(2024, 6, 3, tzinfo=UTC)

@@ -4,7 +4,7 @@ import pytest
 
 from training.data import Prepared
 from training.errors import PreparedError
-from training.feature_config import check_same_inputs, feature_config
+from training.learning.feature_config import check_same_inputs, feature_config
 from training.schema import Schema, row_vocabularies, schema
 
 

@@ -1,0 +1,182 @@
+import json
+import os
+import subprocess
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+from google.protobuf import text_format
+from tritonclient.grpc import model_config_pb2
+
+from serving.bundle import content_id, open_bundle
+from serving.features.read_plan import parse_read_plan
+from tests.unit.training.bundle.bundles import write_bundle
+from tests.unit.training.bundle.shop import random_models
+from training.bundle.code_version import CodeVersion, code_version
+from training.bundle.documents import policy, read_plan
+from training.bundle.folder import CURRENT, KEPT, prune, publish, staging, write_document
+from training.bundle.golden_files import read_golden
+from training.bundle.manifest import bound, step_figures
+from training.bundle.parity import BATCHES, requests
+from training.bundle.probes import UNKNOWN_KEY, USERS
+from training.bundle.shipped import ShippedModel
+from training.data import Prepared
+from training.errors import CheckpointError, PreparedError
+
+
+def test_the_same_models_make_the_same_bundle(
+    sound: Path, prepared: Prepared, models: tuple[ShippedModel, ...], tmp_path: Path
+):
+    write_bundle(tmp_path, prepared, models)
+    assert content_id(tmp_path) == content_id(sound)
+
+
+def test_the_golden_batch_is_the_frameworks_answer_to_real_requests(
+    sound: Path, prepared: Prepared, models: tuple[ShippedModel, ...]
+):
+    for model in models:
+        golden = read_golden(sound, model.name)
+        for name, values in model.run(golden.inputs).items():
+            np.testing.assert_array_equal(golden.outputs[name], values)
+    golden = read_golden(sound, "ranker")
+    assert golden.inputs["mask"].sum(axis=1).tolist() == [40] * 4
+    assert golden.inputs["request_time"].tolist() == [[int(prepared.now.timestamp())]] * 4
+    assert (golden.inputs["owned_item"][:3] >= 0).any(axis=1).all()
+    assert (golden.inputs["owned_item"][3] == -1).all()
+    assert np.isnan(golden.inputs["user_float"][3]).all()
+
+
+def test_the_plan_says_what_the_models_take(prepared: Prepared, models: tuple[ShippedModel, ...]):
+    plan = parse_read_plan(read_plan(prepared.features, models), "the plan")
+    assert list(plan.models) == ["ranker", "two_tower", "similar"]
+    for model in models:
+        planned = plan.models[model.name]
+        assert [(i.name, i.kind, i.dtype, i.columns, i.length) for i in planned.inputs] == [
+            (i.name, i.kind, i.dtype, i.columns, i.length) for i in model.inputs
+        ]
+    assert set(plan.views) == set(prepared.features["views"])
+    assert plan.views["user_history"].max_age_s == 15 * 86_400
+
+
+def test_triton_warms_up_every_number_of_candidates(sound: Path, models: tuple[ShippedModel, ...]):
+    for model in models:
+        text = (sound / "models" / model.name / "config.pbtxt").read_text()
+        config = text_format.Parse(text, model_config_pb2.ModelConfig())
+        warmed = [w.inputs for w in config.model_warmup]
+        assert len(warmed) == len(model.pad_to or (1,))
+        for inputs in warmed:
+            assert set(inputs) == {i.name for i in model.inputs}
+        if model.name == "ranker":
+            assert [next(iter(w["item_float"].dims)) for w in warmed] == list(model.pad_to)
+        assert config.max_batch_size >= max(BATCHES)
+
+
+def test_items_out_of_the_catalogues_order_are_refused(prepared: Prepared):
+    vocabulary = prepared.vocabularies["item"]
+    turned = replace(vocabulary, rows=vocabulary.rows[::-1])
+    shuffled = replace(prepared, vocabularies=prepared.vocabularies | {"item": turned})
+    with pytest.raises(PreparedError, match="don't follow the catalogue's keys"):
+        random_models(shuffled)
+
+
+def test_an_opened_bundle_has_the_sources_in_their_order(sound: Path):
+    bundle = open_bundle(sound)
+    assert [(s.name, s.quota, s.model, s.items) for s in bundle.policy.sources] == [
+        ("repeat", 160, None, "user_history.owned_item"),
+        ("two_tower", 128, "two_tower", None),
+        ("popular", 64, None, None),
+    ]
+    assert bundle.policy.classification_threshold == policy(0.2)["classification_threshold"]
+    assert bundle.manifest["purchase_list_length"] == 512
+    assert bundle.manifest["training"]["seed"] == 7
+
+
+def test_probes_hold_every_odd_user_and_item(models: tuple[ShippedModel, ...]):
+    asked = list(requests(models[0]))
+    assert sorted({len(raw["mask"]) for raw in asked}) == [1, 2, 3, 7]
+    assert sorted({raw["mask"].shape[1] for raw in asked}) == [64, 128]
+    assert {int(n) for raw in asked for n in raw["mask"].sum(axis=1)} == {1, 63, 64, 65}
+    lengths = {int(n) for raw in asked for n in (raw["owned_item"] >= 0).sum(axis=1)}
+    assert {0, 1} <= lengths
+    assert max(lengths) == len(models[0].vocabularies["owned_item"][0].keys)  # the whole catalogue
+    floats = np.concatenate([raw["user_float"] for raw in asked])
+    assert np.isnan(floats).all(axis=1).any()
+    assert np.isposinf(floats).any()
+    assert sum(len(raw["mask"]) for raw in asked) >= 4 * len(USERS)
+    assert any((raw["item_id"] >= UNKNOWN_KEY).any() for raw in asked)
+
+
+def test_publishing_replaces_the_current_bundle_and_keeps_the_newest(tmp_path: Path):
+    names = [f"{n:016x}" for n in range(KEPT + 2)]
+    for age, name in enumerate(names):
+        with staging(tmp_path) as folder:
+            write_document(folder / "manifest.json", {"bundle_id": name})
+            published = publish(folder, name)
+        os.utime(published, (age, age))
+        assert (tmp_path / CURRENT).resolve() == published
+    (tmp_path / CURRENT).unlink()
+    (tmp_path / CURRENT).symlink_to(names[0])  # an older one is served again
+    assert [p.name for p in prune(tmp_path)] == [names[1]]
+    assert sorted(p.name for p in tmp_path.iterdir()) == sorted([names[0], *names[2:], CURRENT])
+
+
+def test_the_same_bundle_is_published_once(tmp_path: Path):
+    for _ in range(2):
+        with staging(tmp_path) as folder:
+            write_document(folder / "manifest.json", {})
+            publish(folder, "0" * 16)
+    assert sorted(p.name for p in tmp_path.iterdir()) == ["0" * 16, CURRENT]
+
+
+def test_a_bundle_that_was_not_published_leaves_nothing(tmp_path: Path):
+    with staging(tmp_path) as folder:
+        write_document(folder / "manifest.json", {})
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_figures_are_those_of_what_was_made_not_of_the_run(tmp_path: Path):
+    for name in ("retriever", "ranker"):
+        text = json.dumps({"log_loss": 0.1, "seconds": 3.0, "peak_memory_bytes": 5})
+        (tmp_path / f"{name}.json").write_text(text)
+    assert step_figures(tmp_path) == {
+        "retriever": {"log_loss": 0.1},
+        "ranker": {"log_loss": 0.1},
+    }
+    (tmp_path / "ranker.json").unlink()
+    with pytest.raises(CheckpointError, match=r"run training\.train_ranker first"):
+        step_figures(tmp_path)
+
+
+@pytest.mark.parametrize(
+    ("apart", "written"),
+    [(4.8e-7, 1e-6), (1e-6, 1e-6), (0.0, 0.0), (float("inf"), float("inf")), (None, None)],
+)
+def test_differences_are_written_as_the_next_power_of_ten(
+    apart: float | None, written: float | None
+):
+    assert bound(apart) == written
+
+
+def test_the_commit_is_unknown_outside_a_checkout(tmp_path: Path):
+    assert code_version(tmp_path) == CodeVersion("unknown", changed=False)
+
+
+def test_the_commit_and_its_changes_are_told(tmp_path: Path):
+    def git(*arguments: str) -> str:
+        who = ["-c", "user.name=a", "-c", "user.email=a@b.c"]
+        done = subprocess.run(
+            ["git", "-C", str(tmp_path), *who, *arguments],
+            check=True,
+            capture_output=True,
+            text=True,
+        )
+        return done.stdout.strip()
+
+    git("init")
+    (tmp_path / "file").write_text("one")
+    git("add", "file")
+    git("commit", "-m", "First")
+    assert code_version(tmp_path) == CodeVersion(git("rev-parse", "HEAD"), changed=False)
+    (tmp_path / "file").write_text("two")
+    assert code_version(tmp_path).changed

@@ -1,0 +1,146 @@
+"""What a bundle's documents say: read plan, policy and Triton's configuration of each model."""
+
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any
+
+from serving.features.fields import view_layout
+from serving.features.layout import Column, Layout
+from training.bundle.graph import tensor_shape
+from training.bundle.shipped import ShippedModel
+from training.policy import MAX_CANDIDATES, QUOTAS
+from training.schema import Input, service_fields
+
+VERSION = 1
+STALE_ACTION = "serve_marked"
+RANKER, TWO_TOWER, SIMILAR = "ranker", "two_tower", "similar"
+OWNED = "user_history.owned_item"
+TRITON_TYPES = {"int64": "TYPE_INT64", "float32": "TYPE_FP32", "bool": "TYPE_BOOL"}
+QUEUE_DELAY_US = 500  # what a request may wait for others to join it
+QUEUE_SIZE = 256
+LONGEST_WAIT_US = 10_000_000  # a request's own timeout is shorter
+INSTANCES = {
+    RANKER: 2
+}  # its runs are the longest; one thread each is quicker than two on small tensors
+THREADS = 1
+
+
+def read_plan(features: Mapping[str, Any], models: Sequence[ShippedModel]) -> dict[str, Any]:
+    """Every view that a model reads, whole as its rows are stored, and every model's tensors."""
+    used = {column.split(".")[0] for m in models for i in m.inputs for column in i.columns}
+    return {
+        "version": VERSION,
+        "project": features["project"],
+        "id_kind": features["id_kind"],
+        "views": {name: _view(name, v) for name, v in features["views"].items() if name in used},
+        "models": {model.name: _model(model) for model in models},
+    }
+
+
+def _view(name: str, view: Mapping[str, Any]) -> dict[str, Any]:
+    layout = view_layout(name, view["fields"])
+    return {
+        "entity": view["entity"],
+        "join_key": f"{view['entity']}_id",
+        "max_age_s": view["max_age_s"],
+        "stale_action": STALE_ACTION,
+        "columns": [{"name": c.name, "dtype": c.dtype, "length": c.length} for c in layout.columns],
+        "fingerprint": f"{layout.fingerprint:016x}",
+    }
+
+
+def _model(model: ShippedModel) -> dict[str, Any]:
+    return {
+        "feature_service": model.service,
+        "triton_model": model.name,
+        "pad_to": list(model.pad_to),
+        "inputs": [_input(i) for i in model.inputs],
+        "outputs": [{"name": o.name, "dtype": o.dtype} for o in model.outputs],
+    }
+
+
+def _input(wanted: Input) -> dict[str, Any]:
+    described: dict[str, Any] = {
+        "name": wanted.name,
+        "kind": wanted.kind,
+        "dtype": wanted.dtype,
+        "columns": list(wanted.columns),
+    }
+    return described | ({"length": wanted.length} if wanted.length else {})
+
+
+def service_fingerprints(features: Mapping[str, Any]) -> dict[str, str]:
+    """Of each feature service: a layout's fingerprint over its fields by full name, in its order."""
+    found: dict[str, str] = {}
+    for service in features["services"]:
+        fields = service_fields(features, service)
+        columns = tuple(Column(f.path, f.dtype, f.length) for f in fields)  # type: ignore[arg-type]
+        found[service] = f"{Layout(columns).fingerprint:016x}"
+    return found
+
+
+def policy(threshold: float) -> dict[str, Any]:
+    sources: dict[str, dict[str, Any]] = {name: {"quota": quota} for name, quota in QUOTAS.items()}
+    sources["repeat"]["items"] = OWNED
+    sources["two_tower"]["model"] = TWO_TOWER
+    return {
+        "version": VERSION,
+        "surfaces": ["SURFACE_PRODUCT"],
+        "ranker": RANKER,
+        "max_candidates": MAX_CANDIDATES,
+        "sources": sources,
+        "similar": {"model": SIMILAR},
+        "classification_threshold": threshold,
+    }
+
+
+def triton_config(model: ShippedModel) -> str:
+    """config.pbtxt, for the embedded server's backend as for NVIDIA's of the same name.
+
+    Shapes leave dimension 0 out. Warm-up runs every planned number of candidates before the model is
+    ready, so a graph that can't is never served.
+    """
+    return f"""name: "{model.name}"
+backend: "onnxruntime"
+max_batch_size: {model.max_batch}
+input [
+{_listed(_tensor(i.name, i.dtype, _dims(model, i)) for i in model.inputs)}
+]
+output [
+{_listed(_tensor(o.name, o.dtype, [o.width]) for o in model.outputs)}
+]
+dynamic_batching {{
+  max_queue_delay_microseconds: {QUEUE_DELAY_US}
+  default_queue_policy {{
+    timeout_action: REJECT
+    default_timeout_microseconds: {LONGEST_WAIT_US}
+    allow_timeout_override: true
+    max_queue_size: {QUEUE_SIZE}
+  }}
+}}
+instance_group [ {{ count: {INSTANCES.get(model.name, 1)}, kind: KIND_CPU }} ]
+parameters {{ key: "intra_op_thread_count" value {{ string_value: "{THREADS}" }} }}
+parameters {{ key: "inter_op_thread_count" value {{ string_value: "{THREADS}" }} }}
+{"".join(_warm_up(model, count) for count in model.pad_to or (1,))}"""
+
+
+def _dims(model: ShippedModel, wanted: Input, candidates: int = -1) -> list[int]:
+    shape = tensor_shape(wanted, model.candidates)[1:]
+    return [candidates if isinstance(d, str) else d for d in shape]
+
+
+def _tensor(name: str, dtype: str, dims: Sequence[int]) -> str:
+    return f'  {{ name: "{name}", data_type: {TRITON_TYPES[dtype]}, dims: {list(dims)} }}'
+
+
+def _listed(tensors: Iterable[str]) -> str:
+    return ",\n".join(tensors)
+
+
+def _warm_up(model: ShippedModel, candidates: int) -> str:
+    inputs = "\n".join(
+        f'  inputs {{ key: "{i.name}" value {{ data_type: {TRITON_TYPES[i.dtype]}, '
+        f"dims: {_dims(model, i, candidates)}, zero_data: true }} }}"
+        for i in model.inputs
+    )
+    name = f"{candidates} candidates"
+    return f'model_warmup {{\n  name: "{name}"\n  batch_size: 1\n{inputs}\n}}\n'

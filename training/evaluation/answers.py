@@ -1,0 +1,124 @@
+"""What each way of recommending answers offline, for the users of a horizon's tasks."""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from datetime import datetime
+
+import numpy as np
+import polars as pl
+from numpy.typing import NDArray
+from rich.console import Console
+
+from training import offline
+from training.evaluation import baselines
+from training.evaluation.classification import Pairs
+from training.evaluation.held_out import SAME_PAGE, Targets, histories, rows_of
+from training.evaluation.metrics import candidate_recall
+from training.evaluation.progress_bar import progress_bar
+from training.offline import CandidateLists, Models
+
+COUNT = 20
+ALONE = ("two_tower", "repeat")  # sources that are also judged by their own order
+Slates = dict[str, NDArray[np.int64]]  # model: (U, COUNT) item keys
+
+
+@dataclass(frozen=True, slots=True)
+class OfflineAnswers:
+    """The pipeline's answers by task, and the candidates that they were chosen from."""
+
+    slates: Mapping[str, Slates]
+    lists: Mapping[str, CandidateLists]
+
+
+def baseline_slates(
+    purchases: pl.DataFrame, cutoff: datetime, targets: Mapping[str, Targets]
+) -> dict[str, Slates]:
+    """Task to the slates of popularity and of personal decay."""
+    known = baselines.known(histories(purchases, cutoff), cutoff)
+    found: dict[str, Slates] = {}
+    for task, one in targets.items():
+        new = task == "new"
+        found[task] = {
+            "popularity": baselines.popularity(
+                known, one.user_ids, exclude_purchased=new, count=COUNT
+            ),
+            "personal_decay": baselines.personal_decay(
+                known, one.user_ids, exclude_purchased=new, count=COUNT
+            ),
+        }
+    return found
+
+
+def offline_answers(
+    models: Models, cutoff: datetime, targets: Mapping[str, Targets], console: Console
+) -> OfflineAnswers:
+    """The pipeline, and each of its sources alone, at a cut-off.
+
+    Repeat alone has nothing to say of what is new.
+    """
+    total = sum(len(one.user_ids) for task, one in targets.items() if task not in SAME_PAGE)
+    with progress_bar(console, f"Offline, {cutoff:%d %B %Y}", total) as advance:
+        return _offline_answers(models, cutoff, targets, advance)
+
+
+def _offline_answers(
+    models: Models,
+    cutoff: datetime,
+    targets: Mapping[str, Targets],
+    advance: Callable[[int], None],
+) -> OfflineAnswers:
+    slates: dict[str, Slates] = {}
+    lists: dict[str, CandidateLists] = {}
+    for task, one in targets.items():
+        if task in SAME_PAGE or not len(one.user_ids):
+            continue
+        new = task == "new"
+        lists[task] = offline.candidates(
+            models, cutoff, one.user_ids, exclude_purchased=new, advance=advance
+        )
+        sources = ALONE[:1] if new else ALONE
+        slates[task] = {"pipeline": offline.best(lists[task], COUNT).item_key} | {
+            name: alone(lists[task], name) for name in sources
+        }
+    for task, page_of in SAME_PAGE.items():
+        rows = rows_of(targets[task].user_ids, targets[page_of].user_ids)
+        slates[task] = {name: keys[rows] for name, keys in slates[page_of].items()}
+    return OfflineAnswers(slates, lists)
+
+
+def alone(lists: CandidateLists, source: str) -> NDArray[np.int64]:
+    """(U, COUNT) the first candidates that a source proposed, in its own order."""
+    mine = (lists.sources & (1 << lists.source_names.index(source))) > 0
+    keys = lists.item_key.values.astype(np.int64, copy=False)
+    return _first(_users(lists)[mine], keys[mine], len(lists.user_ids))
+
+
+def recall_of_candidates(lists: CandidateLists, targets: Targets) -> NDArray[np.float64]:
+    """(U,) share of each target that is among the candidates."""
+    return candidate_recall(lists.item_key, targets.items)
+
+
+def pairs(lists: CandidateLists, targets: Targets) -> Pairs:
+    """Every candidate with its probability, and whether it was bought."""
+    users = _users(lists)
+    buyers = np.repeat(np.arange(len(targets.user_ids)), targets.items.lengths)
+    keys = lists.item_key.values.astype(np.int64, copy=False)
+    wanted = targets.items.values.astype(np.int64, copy=False)
+    codes, coded = np.unique(np.concatenate([keys, wanted]), return_inverse=True)
+    offered = users * len(codes) + coded[: len(keys)]
+    bought = buyers * len(codes) + coded[len(keys) :]
+    return Pairs(users, lists.probability, np.isin(offered, bought))
+
+
+def _users(lists: CandidateLists) -> NDArray[np.int64]:
+    """(total,) the user's position of each candidate."""
+    return np.repeat(np.arange(len(lists.user_ids)), lists.item_key.lengths)
+
+
+def _first(users: NDArray[np.int64], keys: NDArray[np.int64], count: int) -> NDArray[np.int64]:
+    """(count, COUNT) the first keys of each user, -1 where there are fewer; `users` ascends."""
+    place = np.arange(len(users)) - np.searchsorted(users, users)
+    early = place < COUNT
+    found = np.full((count, COUNT), -1, dtype=np.int64)
+    found[users[early], place[early]] = keys[early]
+    return found
