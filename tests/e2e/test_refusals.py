@@ -53,7 +53,7 @@ def test_similar_items_of_an_unknown_item_are_not_found(stub: RecommendationServ
 def test_a_deadline_that_has_passed_ends_the_call_and_not_the_service(
     stub: RecommendationServiceStub,
 ):
-    error = refusal(stub.Recommend, recommend(), seconds=0.001)
+    error = refusal(stub.Recommend, recommend(), seconds=1e-6)
     assert error.code() == grpc.StatusCode.DEADLINE_EXCEEDED
     assert stub.Recommend(recommend(), timeout=SECONDS).items
 
