@@ -88,7 +88,12 @@ def content_id(folder: Path) -> str:
 def _document(path: Path) -> dict[str, Any]:
     if not path.is_file():
         raise ArtefactError(f"{path} is missing")
-    document: dict[str, Any] = json.loads(path.read_text())
+    try:
+        document = json.loads(path.read_bytes())
+    except ValueError as error:
+        raise ArtefactError(f"{path} is no JSON: {error}; export it again") from error
+    if not isinstance(document, dict):
+        raise ArtefactError(f"{path} is no JSON object; export it again")
     if document.get("version") != VERSION:
         raise ArtefactError(
             f"{path} is version {document.get('version')}, this program reads {VERSION}"

@@ -41,13 +41,16 @@ class RequestError(RecserveError):
 class FieldViolation:
     """One field out of its limits."""
 
-    field: str
+    field: str  # empty: the request as a whole
     description: str  # the problem and the limit
+
+    def __str__(self) -> str:
+        return f"{self.field or 'the request'}: {self.description}"
 
 
 class InvalidRequest(RequestError):
     def __init__(self, violations: tuple[FieldViolation, ...]) -> None:
-        super().__init__("; ".join(f"{v.field}: {v.description}" for v in violations))
+        super().__init__("; ".join(map(str, violations)))
         self.violations = violations
 
 

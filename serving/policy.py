@@ -8,7 +8,9 @@ from serving.types import Action, Degraded, Reason, Ticks
 
 LONGEST_BUDGET_S = 10.0  # whatever the caller's deadline: nobody waits longer for a slate
 LONGEST_DETAIL = 200  # characters of an error that an answer repeats
-RESERVE_S = 0.003  # for ordering, logging and sending the answer
+# What no stage may take: the time to order, log and send the answer. When a system hangs, all who
+# wait for it give up at the same moment and then stand in line for this, so it is not cut fine.
+RESERVE, LEAST_RESERVE_S, MOST_RESERVE_S = 0.1, 0.003, 0.1  # the first: a part of the whole budget
 
 # The part of what is left, after the reserve, that a stage may take. What it saves stays for the
 # next, because the next takes its part of what is left by then.
@@ -35,11 +37,14 @@ class Budget:
     """The time until the caller stops waiting."""
 
     deadline: float  # in the seconds of `ticks`
+    reserve: float  # seconds
     ticks: Ticks
 
     @classmethod
     def of(cls, seconds: float, ticks: Ticks) -> "Budget":
-        return cls(ticks() + min(seconds, LONGEST_BUDGET_S), ticks)
+        whole = min(seconds, LONGEST_BUDGET_S)
+        reserve = min(max(RESERVE * whole, LEAST_RESERVE_S), MOST_RESERVE_S)
+        return cls(ticks() + whole, reserve, ticks)
 
     def left(self) -> float:
         """Seconds until the deadline, 0 once it has passed."""
@@ -47,7 +52,7 @@ class Budget:
 
     def share(self, stage: str) -> float:
         """Seconds that `stage` may take, 0 if there is no time for it."""
-        return max(0.0, self.left() - RESERVE_S) * SHARES[stage]
+        return max(0.0, self.left() - self.reserve) * SHARES[stage]
 
 
 def width(seconds: float, candidates: int) -> int:

@@ -34,7 +34,7 @@ OPTIONS = (
     ("grpc.lb_policy_name", "round_robin"),
     ("grpc.dns_min_time_between_resolutions_ms", 1_000),
     ("grpc.initial_reconnect_backoff_ms", 100),
-    ("grpc.max_reconnect_backoff_ms", 2_000),
+    ("grpc.max_reconnect_backoff_ms", 500),  # after which one that came back is used again
 )
 
 STATUSES: Mapping[grpc.StatusCode, type[OutsideError]] = {

@@ -88,13 +88,16 @@ class PolarsComputeEngine(ComputeEngine):
         layout, source, rows = feast_layout(view), self._source(view), store.rows(self.repo_config)
         frame = latest(source, task.start_time, task.end_time)
         bar = task.tqdm_builder(frame.height) if task.tqdm_builder else None
+        if bar is not None:  # one without a length is false; Feast names all views before the first
+            bar.unit = " rows"
+            bar.set_description(f"{view.name:<14}")
         for part in frame.iter_slices(SLICE):
             packed = pack_frame(view.name, layout, source, part)
             rows.remember(packed.texts)
             rows.write(view.name, source.join_key, packed.keys, packed.rows)
-            if bar:
+            if bar is not None:
                 bar.update(part.height)
-        if bar:
+        if bar is not None:
             bar.close()
         return Finished(f"{view.name}-{task.start_time}-{task.end_time}")
 

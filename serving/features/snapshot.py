@@ -6,6 +6,7 @@ the online store.
 
 import argparse
 import json
+import os
 import sys
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -30,6 +31,12 @@ from serving.features.snapshot_files import (
 )
 from serving.features.store import RowStore
 from serving.local.addresses import redis_url
+
+NEEDED: Mapping[str, type] = {  # of the manifest, beside what the plan says
+    "snapshot_version": str,
+    "oldest_event_time_us": int,
+    "sha256": dict,
+}
 
 
 @dataclass(frozen=True)
@@ -86,21 +93,24 @@ def open_snapshot(folder: Path, plan: ReadPlan) -> Snapshot:
     Raises:
         ArtefactError: a file is missing or changed, or the snapshot was built by another plan.
     """
-    folder = folder.resolve()
+    folder = Path(
+        os.path.realpath(folder)
+    )  # unlike resolve, no fault of its own in a loop of links
     manifest = _manifest(folder)
     _check_plan(folder, manifest, plan)
-    for name, expected in manifest["sha256"].items():
+    texts = [ITEM_IDS] if plan.id_kind == "string" else []
+    for name in [*(f"{array}.npy" for array in ARRAYS), *texts]:
         if not (folder / name).is_file():
             raise ArtefactError(f"{folder / name} is missing; {REBUILD}")
-        if digest(folder / name) != expected:
+        if digest(folder / name) != manifest["sha256"].get(name):
             raise ArtefactError(f"{folder / name} was changed after it was built; {REBUILD}")
     arrays = {name: np.load(folder / f"{name}.npy", mmap_mode="r") for name in ARRAYS}
     return Snapshot(
         version=manifest["snapshot_version"],
-        oldest_event_time_us=int(manifest["oldest_event_time_us"]),
+        oldest_event_time_us=manifest["oldest_event_time_us"],
         int64_columns=tuple(manifest["int64_columns"]),
         float32_columns=tuple(manifest["float32_columns"]),
-        texts=_texts(folder / ITEM_IDS) if plan.id_kind == "string" else None,
+        texts=_texts(folder / ITEM_IDS) if texts else None,
         **arrays,
     )
 
@@ -109,11 +119,19 @@ def _manifest(folder: Path) -> Mapping[str, Any]:
     path = folder / MANIFEST
     if not path.is_file():
         raise ArtefactError(f"{path} is missing; {REBUILD}")
-    manifest: dict[str, Any] = json.loads(path.read_text())
+    try:
+        manifest = json.loads(path.read_bytes())
+    except ValueError as error:
+        raise ArtefactError(f"{path} is no JSON: {error}; {REBUILD}") from error
+    if not isinstance(manifest, dict):
+        raise ArtefactError(f"{path} is no JSON object; {REBUILD}")
     if manifest.get("version") != VERSION:
         raise ArtefactError(
             f"{path} is version {manifest.get('version')}, this program reads {VERSION}; {REBUILD}"
         )
+    wrong = [name for name, kind in NEEDED.items() if not isinstance(manifest.get(name), kind)]
+    if wrong:
+        raise ArtefactError(f"{path} lacks {', '.join(wrong)}, or not as it should be; {REBUILD}")
     return manifest
 
 

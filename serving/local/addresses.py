@@ -3,6 +3,7 @@
 import hashlib
 import tempfile
 from pathlib import Path
+from urllib.parse import quote
 
 LONGEST_SOCKET_PATH = 100  # the kernel's limit is 108 bytes with its end
 
@@ -17,5 +18,5 @@ def redis_socket(state: Path) -> Path:
 
 
 def redis_url(state: Path) -> str:
-    """What redis-py's `from_url` takes."""
-    return f"unix://{redis_socket(state)}"
+    """What redis-py's `from_url` takes: it reads `%`, `?` and `#` as any URL's."""
+    return f"unix://{quote(str(redis_socket(state)))}"

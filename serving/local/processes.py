@@ -92,16 +92,26 @@ def identify(pid: int, fingerprint: str) -> Process | None:
 
 def write_record(path: Path, process: Process) -> None:
     new = path.with_suffix(".new")
-    new.write_text(json.dumps(asdict(process)) + "\n")
+    new.write_text(json.dumps({"folder": _folder(path), **asdict(process)}) + "\n")
     new.replace(path)
 
 
 def read_record(path: Path) -> Process | None:
-    """What `write_record` wrote; None if there is none that can be read."""
+    """What `write_record` wrote there; None if there is none that can be read.
+
+    A copy of a state folder holds records of the original's processes, which are not the copy's.
+    """
     try:
-        return Process(**json.loads(path.read_text()))
-    except (FileNotFoundError, ValueError, TypeError):
+        document = json.loads(path.read_text())
+        if document.pop("folder", _folder(path)) != _folder(path):
+            return None
+        return Process(**document)
+    except (FileNotFoundError, ValueError, TypeError, AttributeError):
         return None  # a record cut short names no process that could be trusted
+
+
+def _folder(path: Path) -> str:
+    return str(path.parent.resolve())
 
 
 def stat(pid: int) -> list[str] | None:

@@ -78,12 +78,15 @@ def why_start(service: Service, process: Process | None) -> str | None:
 
 
 def end(name: str, run: Path, grace_s: float) -> str:
-    """Stops it if it runs; says what happened."""
+    """Stops it if it runs; says what happened. The record goes last: an interrupt leaves it to be found."""
     path = record_of(run, name)
     process = read_record(path)
+    outcome = "not running" if process is None else _stopped(process, grace_s)
     path.unlink(missing_ok=True)
-    if process is None:
-        return "not running"
+    return outcome
+
+
+def _stopped(process: Process, grace_s: float) -> str:
     if not process.alive:
         process.stop(0)
         return "had ended by itself"

@@ -93,11 +93,13 @@ def existing_triton(endpoint: str, found: Deployed) -> Row:
 
 def logs(settings: StackSettings) -> int:
     """Prints the end of each log."""
-    for name in reversed(NAMES):
-        path = log_of(settings.run, name)
-        if path.is_file():
-            lines = path.read_text(errors="replace").splitlines()[-LOG_LINES:]
-            say("\n".join([f"==> {path} <==", *lines, ""]))
+    paths = [log_of(settings.run, name) for name in reversed(NAMES)]
+    found = [path for path in paths if path.is_file()]
+    if not found:
+        say(f"Nothing has run in {settings.state} yet, so there are no logs; make start starts it")
+    for path in found:
+        lines = path.read_text(errors="replace").splitlines()[-LOG_LINES:]
+        say("\n".join([f"==> {path} <==", *lines, ""]))
     return 0
 
 

@@ -18,6 +18,7 @@ from serving.rpc import statuses
 from serving.telemetry import Metrics
 
 RETRY_AFTER_S = 0.05
+LARGEST_REQUEST = 1 << 20  # bytes; the contract's limits need a third of it
 Handler: TypeAlias = "grpc.RpcMethodHandler[Any, Any]"
 Context: TypeAlias = "grpc.aio.ServicerContext[Any, Any]"
 
@@ -48,12 +49,13 @@ class Admission(grpc.aio.ServerInterceptor):  # type: ignore[type-arg] # generic
         answer: Any = handler.unary_unary
 
         async def admitted(raw: bytes, context: Context) -> Any:
+            if len(raw) > LARGEST_REQUEST:
+                wrong = f"has {len(raw)} bytes; at most {LARGEST_REQUEST} are allowed"
+                await self._refuse(method, _invalid(wrong), context)
             try:
                 request = parse(raw)
             except DecodeError:
-                violation = FieldViolation("", f"the bytes are no {method}Request")
-                refusal = statuses.status_of(InvalidRequest((violation,)), uuid4().hex)
-                await self._refuse(method, refusal, context)
+                await self._refuse(method, _invalid(f"the bytes are no {method}Request"), context)
             if self._in_flight >= self._limit:
                 refusal = statuses.resource_exhausted(
                     request.request_id or uuid4().hex, RETRY_AFTER_S
@@ -75,3 +77,8 @@ class Admission(grpc.aio.ServerInterceptor):  # type: ignore[type-arg] # generic
     def _change(self, by: int) -> None:
         self._in_flight += by
         self._metrics.in_flight(by)
+
+
+def _invalid(problem: str) -> Status:
+    """Of the request as a whole."""
+    return statuses.status_of(InvalidRequest((FieldViolation("", problem),)), uuid4().hex)

@@ -2,6 +2,7 @@
 
 import asyncio
 import logging
+import os
 from collections.abc import Callable
 from pathlib import Path
 
@@ -12,6 +13,7 @@ from serving.policy import Budget
 from serving.types import Answered, ItemSnapshot, Query, RankQuery, SimilarQuery
 
 POLL_S = 1.0
+LOOKS_UNTIL_RETRY = 30
 
 log = logging.getLogger(__name__)
 
@@ -44,22 +46,31 @@ class LivePipeline:
 
 
 async def follow_snapshot(
-    link: Path, opened: Path, make: Callable[[Path], Pipeline], replace: Callable[[Pipeline], None]
+    link: Path,
+    opened: Path,
+    make: Callable[[Path], Pipeline],
+    replace: Callable[[Pipeline], None],
+    poll_s: float = POLL_S,
 ) -> None:
     """For ever: when `link` points elsewhere than at `opened`, makes the new pipeline in a thread.
 
-    A snapshot that can't be used is said in the log, and the one before serves on.
+    A snapshot that can't be used is said in the log, and the one before serves on. It is tried again
+    now and then: its files may still be on their way, or the disk was away.
     """
+    refused, looks = None, 0
     while True:
-        await asyncio.sleep(POLL_S)
-        target = await asyncio.to_thread(link.resolve)
-        if target == opened:
+        await asyncio.sleep(poll_s)
+        target = Path(await asyncio.to_thread(os.path.realpath, link))
+        looks = looks + 1 if target == refused else 0
+        if target == opened or looks % LOOKS_UNTIL_RETRY:
             continue
-        opened = target
         try:
             newer = await asyncio.to_thread(make, target)
         except (ArtefactError, OSError) as error:
-            log.error("the new snapshot can't be used, the one before serves on: %s", error)  # noqa: TRY400
+            if target != refused:
+                log.error("the new snapshot can't be used, the one before serves on: %s", error)  # noqa: TRY400
+            refused = target
         else:
+            opened, refused = target, None
             replace(newer)
             log.info("snapshot %s serves", newer.snapshot.version)

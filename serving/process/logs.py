@@ -2,12 +2,15 @@
 
 import json
 import logging
+import math
 import sys
 from contextvars import ContextVar
 from datetime import UTC, datetime
 from types import TracebackType
 
 request_id: ContextVar[str] = ContextVar("request_id", default="")
+
+BURST, WINDOW_S = 20, 10.0
 
 _STANDARD = frozenset(vars(logging.makeLogRecord({}))) | {"message", "asctime"}
 
@@ -31,10 +34,32 @@ class JsonLines(logging.Formatter):
         return json.dumps(line, default=str, ensure_ascii=False)
 
 
+class Sparing(logging.Filter):
+    """A line of code speaks at most `BURST` times in `WINDOW_S`; later it says how many were left out.
+
+    When a system that every call needs is away, every call would have the same to say.
+    """
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._said: dict[tuple[str, int], tuple[float, int]] = {}  # by line: since when, how often
+
+    def filter(self, record: logging.LogRecord) -> bool:
+        line = (record.pathname, record.lineno)
+        since, count = self._said.get(line, (-math.inf, 0))
+        if not 0 <= record.created - since < WINDOW_S:
+            if count > BURST:
+                record.left_out = count - BURST
+            since, count = record.created, 0
+        self._said[line] = (since, count + 1)
+        return count < BURST
+
+
 def log_to_stderr(level: str) -> None:
     """Sends every logger of this process, and the fault that ends it, to stderr."""
     handler = logging.StreamHandler(sys.stderr)
     handler.setFormatter(JsonLines())
+    handler.addFilter(Sparing())
     logging.basicConfig(level=level, handlers=[handler], force=True)
     sys.excepthook = _ended
 

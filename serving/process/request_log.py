@@ -1,11 +1,12 @@
 """The request log: what was served, sent to a stream in the background and never in a caller's way.
 
 At least once: when a write fails half way, its entries are sent again. While Redis is away entries
-wait, up to `CAPACITY`; what comes after that is dropped and counted.
+wait, up to `ROOM` bytes; what comes after that is dropped and counted.
 """
 
 import asyncio
 import logging
+import time
 from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import asynccontextmanager
 from typing import TYPE_CHECKING, Protocol
@@ -16,11 +17,12 @@ if TYPE_CHECKING:
     from recserve.v1.request_log_pb2 import RequestLogEntry
 
 KEPT = 1_000_000  # entries in the stream, about
-CAPACITY = 10_000  # entries waiting in this process
-BATCH = 256
+ROOM = 32 << 20  # bytes of entries waiting in this process
+BATCH, BATCH_BYTES = 256, 1 << 20  # whatever is reached first
 LINGER_S = 0.02  # for others to join the first of a batch
 LONGEST_PAUSE_S = 2.0
 TIMEOUT_S = 1.0  # of a write
+QUIET_S = 60.0  # between two lines that say the store is away
 
 log = logging.getLogger(__name__)
 
@@ -41,30 +43,35 @@ class StreamedRequestLog:
     """Fulfils `RequestLog` of serving/types.py."""
 
     def __init__(
-        self, events: Events, stream: str, dropped: Callable[[int], None], capacity: int = CAPACITY
+        self, events: Events, stream: str, dropped: Callable[[int], None], room: int = ROOM
     ) -> None:
         self._events = events
         self._stream = stream
         self._dropped = dropped
-        self._waiting: asyncio.Queue[RequestLogEntry] = asyncio.Queue(capacity)
+        self._waiting: asyncio.Queue[bytes] = asyncio.Queue()
+        self._room = room
         self._undelivered = 0
 
     def record(self, entry: "RequestLogEntry") -> None:
-        try:
-            self._waiting.put_nowait(entry)
-        except asyncio.QueueFull:
+        raw = entry.SerializeToString()
+        if len(raw) > self._room:
             self._dropped(1)
-        else:
-            self._undelivered += 1
+            return
+        self._room -= len(raw)
+        self._undelivered += 1
+        self._waiting.put_nowait(raw)
 
     async def deliver(self) -> None:
         """Sends batches for ever."""
         while True:
             batch = [await self._waiting.get()]
             await asyncio.sleep(LINGER_S)
-            while len(batch) < BATCH and not self._waiting.empty():
+            size = len(batch[0])
+            while len(batch) < BATCH and size < BATCH_BYTES and not self._waiting.empty():
                 batch.append(self._waiting.get_nowait())
-            await self._send([entry.SerializeToString() for entry in batch])
+                size += len(batch[-1])
+            await self._send(batch)
+            self._room += size
             self._undelivered -= len(batch)
             for _ in batch:
                 self._waiting.task_done()
@@ -79,15 +86,21 @@ class StreamedRequestLog:
             self._dropped(self._undelivered)
 
     async def _send(self, entries: Sequence[bytes]) -> None:
-        pause_s = 0.05
+        """Tries until it succeeds; says so at the first failure, then now and then."""
+        pause_s, failures, quiet_until = 0.05, 0, 0.0
         while True:
             try:
                 await self._events.append(self._stream, entries, KEPT, TIMEOUT_S)
             except OutsideError as error:
-                log.warning("request log: %s; trying again in %.2f s", error, pause_s)
+                failures += 1
+                if time.monotonic() >= quiet_until:
+                    log.warning("request log: %s; %d entries wait", error, self._undelivered)
+                    quiet_until = time.monotonic() + QUIET_S
                 await asyncio.sleep(pause_s)
                 pause_s = min(2 * pause_s, LONGEST_PAUSE_S)
             else:
+                if failures:
+                    log.info("request log: sent after %d failures", failures)
                 return
 
 

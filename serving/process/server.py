@@ -10,7 +10,7 @@ from serving.process.health import SERVICE, Health
 from serving.settings import GatewaySettings
 from serving.telemetry import Metrics
 
-LARGEST_REQUEST = 1 << 20  # bytes; the contract's limits need a third of it
+LARGEST_MESSAGE = 4 << 20  # bytes that gRPC takes in at all: its default, on either side
 LARGEST_ANSWER = 4 << 20
 PING_MS = 10_000  # callers may ask so often whether the connection lives
 HEALTH = "grpc.health.v1.Health"
@@ -33,7 +33,7 @@ def make_server(
             ("grpc.so_reuseport", 1),
             ("grpc.max_connection_age_ms", round(settings.max_connection_age_s * 1000)),
             ("grpc.max_connection_age_grace_ms", round(settings.drain_s * 1000)),
-            ("grpc.max_receive_message_length", LARGEST_REQUEST),
+            ("grpc.max_receive_message_length", LARGEST_MESSAGE),
             ("grpc.max_send_message_length", LARGEST_ANSWER),
             ("grpc.http2.min_ping_interval_without_data_ms", PING_MS),
             ("grpc.keepalive_permit_without_calls", 1),

@@ -10,7 +10,7 @@ import socket
 import sys
 import time
 from collections.abc import Callable, Mapping, Sequence
-from contextlib import suppress
+from contextlib import ExitStack, suppress
 from dataclasses import dataclass
 
 from serving.errors import RecserveError
@@ -109,23 +109,30 @@ class Supervisor:
 
     async def _keep(self) -> None:
         while not self.draining:
-            worker = await self._spawn()
+            try:
+                worker = await self._spawn()
+            except OSError as error:  # no memory, no descriptors: the others serve on meanwhile
+                log.error("no worker can be started: %s", error)  # noqa: TRY400
+                await self._pause(error.errno or 0, early=True)
+                continue
             await self._listen(worker)
             status = await self._reap(worker)
             if not self.draining:
                 log.warning("worker %d ended with status %d", worker.pid, status)
-                await self._pause(worker, status)
+                await self._pause(status, early=worker.died_early())
                 self.restarts += 1
 
     async def _spawn(self) -> Worker:
         ours, theirs = socket.socketpair()
-        with theirs:
+        with theirs, ExitStack() as failed:
+            failed.enter_context(ours)
             process = await asyncio.create_subprocess_exec(
                 *(*self._command, str(theirs.fileno())),
                 stdin=asyncio.subprocess.DEVNULL,
                 env=self._environment,
                 pass_fds=(theirs.fileno(),),
             )
+            failed.pop_all()
         beats, link = await asyncio.open_connection(sock=ours)
         worker = self._workers[process.pid] = Worker(process, beats, link)
         log.info("worker %d started", process.pid)
@@ -163,8 +170,8 @@ class Supervisor:
         self._buried(worker.pid)
         return status
 
-    async def _pause(self, worker: Worker, status: int) -> None:
-        if not worker.died_early():
+    async def _pause(self, status: int, *, early: bool) -> None:
+        if not early:
             self._early_deaths = 0
             return
         self._early_deaths += 1

@@ -9,7 +9,7 @@ import numpy as np
 from serving.errors import RecserveError
 from serving.policy import Budget
 from serving.process.live import LivePipeline
-from serving.types import Answered, Consent, Person, Query, RankQuery, SimilarQuery
+from serving.types import Answered, Consent, Person, Query, RankQuery, Reason, SimilarQuery
 
 ROUNDS = 3
 BUDGET_S = 2.0
@@ -19,9 +19,12 @@ log = logging.getLogger(__name__)
 
 
 async def warm_up(pipeline: LivePipeline) -> None:
-    """Never fails: what is missing now degrades answers later just as well, and is logged."""
+    """Never fails: what is missing now degrades answers later just as well, and is logged.
+
+    It is not waited for again: where a system hangs, a second round would only keep callers waiting.
+    """
     person = Person("0", 0, Consent(personalization=True))
-    rows = np.arange(min(CANDIDATES, pipeline.snapshot.count))
+    rows = pipeline.snapshot.popular[:CANDIDATES].astype(np.int64)
     keys = pipeline.snapshot.item_key[rows].tolist()
     items = tuple(zip(pipeline.snapshot.item_ids(rows), keys, strict=True))
     problems: set[str] = set()
@@ -32,6 +35,8 @@ async def warm_up(pipeline: LivePipeline) -> None:
             problems |= await _tried(pipeline.rank(RankQuery(person, surface, items), _budget()))
         similar = SimilarQuery(*items[0], page_size=10, excluded=frozenset())
         problems |= await _tried(pipeline.similar(similar, _budget()))
+        if problems:
+            break
     for problem in sorted(problems):
         log.warning("warm-up: %s", problem)
 
@@ -45,4 +50,8 @@ async def _tried(call: Awaitable[Answered]) -> set[str]:
         answered = await call
     except RecserveError as error:
         return {str(error)}
-    return {f"{d.stage}: {d.reason}, {d.action} ({d.detail})" for d in answered.degradations}
+    return {
+        f"{d.stage}: {d.reason}, {d.action} ({d.detail})"
+        for d in answered.degradations
+        if d.reason is not Reason.OUT_OF_VOCABULARY  # of the item at hand; the model answered
+    }

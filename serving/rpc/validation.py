@@ -43,7 +43,9 @@ class Check:
             self.fail(
                 "user_id", "must be decimal digits, 0 to 2^63 - 1: this shop's ids are numbers"
             )
-        return Person(user_id, key, Consent(consent.personalization, consent.logging))
+        # One person has one hash: 007 is user 7.
+        name = str(key) if self.id_kind == "integer" and key is not None else user_id
+        return Person(name, key, Consent(consent.personalization, consent.logging))
 
     def surface(self, number: int) -> str:
         names = pb.Surface.DESCRIPTOR.values_by_number

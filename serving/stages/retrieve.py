@@ -10,6 +10,7 @@ from serving.features.rows import UserRows
 from serving.stages.merge import Proposal
 from serving.stages.sources import Propose
 from serving.trail import Trail
+from serving.types import Keys
 
 NONE = np.empty(0, dtype=np.int64)
 
@@ -33,12 +34,11 @@ class Retrieve:
         self, user: UserRows, now_us: int, timeout_s: float, trail: Trail
     ) -> tuple[Proposal, ...]:
         """In the order in which the sources fill the candidate list."""
-        found = await asyncio.gather(
-            *(
-                trail.attempt(source.name, source.propose(user, now_us, timeout_s), NONE)
-                for source in self._sources
-            )
-        )
+
+        async def ask(source: Source) -> Keys:
+            return await trail.attempt(source.name, source.propose(user, now_us, timeout_s), NONE)
+
+        found = await asyncio.gather(*map(ask, self._sources))
         return tuple(
             Proposal(source.name, source.quota, keys)
             for source, keys in zip(self._sources, found, strict=True)

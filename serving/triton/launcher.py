@@ -1,6 +1,7 @@
 """Starts the real tritonserver of the embedded environment on a model repository, loopback only."""
 
 import os
+import shlex
 import signal
 import socket
 import subprocess
@@ -36,16 +37,17 @@ def launch(
     It leads a process group of its own; its backends are assembled beside `log`.
 
     Raises:
-        ArtefactError: no environment, no model in the repository, or a space in a path.
+        ArtefactError: no environment, no model in the repository, or a path unfit for a shell.
     """
     environment = environment or TritonEnvironment()
     environment.check()
     wanted = models_of(repository) if models is None else list(models)
     backends = log.parent.absolute() / "triton-backends"
-    if " " in f"{backends}{repository.resolve()}":
+    joined = f"{backends}{repository.resolve()}"
+    if shlex.quote(joined) != joined:  # the stub is started by a line of bash
         raise ArtefactError(
-            f"{backends} or {repository} holds a space in its path, where Triton can't start its Python "
-            "stub; choose folders without"
+            f"{backends} or {repository} has a path of more than plain letters, digits and @%+=:,./-_, "
+            "where Triton can't start its Python stub; choose other folders"
         )
     environment.assemble_backends(backends)
     command = [

@@ -86,6 +86,8 @@ def test_apply_and_materialize_name_every_view_and_nothing_else(commands: tuple[
     assert sorted(deployed) == sorted(VIEWS)
     assert "Traceback" not in materialized
     assert "Warning" not in applied + materialized
+    for view in VIEWS:  # a bar by the view's name, with rate and time left
+        assert re.search(rf"{view} *: 100%\S* .*\[\d\d:\d\d<\d\d:\d\d, *\S+ rows/s\]", materialized)
 
 
 def test_the_registry_has_entities_views_services_and_ages(shop: FeatureStore) -> None:

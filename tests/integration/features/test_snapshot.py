@@ -146,6 +146,36 @@ def test_a_missing_file_is_refused(store: RowStore, plan: ReadPlan, tmp_path: Pa
         open_snapshot(built, plan)
 
 
+@pytest.mark.parametrize(
+    ("manifest", "told"),
+    [
+        ("", "is no JSON"),
+        ('{"version": 1, "snap', "is no JSON"),
+        ("\x80", "is no JSON"),
+        ("[]", "is no JSON object"),
+        ({"sha256": None}, "lacks sha256"),
+        ({"snapshot_version": None, "oldest_event_time_us": "5"}, "lacks snapshot_version, oldest"),
+        ({"sha256": {}}, r"item_key\.npy was changed"),
+    ],
+)
+def test_a_manifest_that_is_not_whole_is_refused(
+    store: RowStore, plan: ReadPlan, tmp_path: Path, manifest: str | dict[str, object], told: str
+) -> None:
+    write_items(store, plan)
+    path = build(plan, store, tmp_path) / "manifest.json"
+    if isinstance(manifest, dict):
+        manifest = json.dumps(json.loads(path.read_text()) | manifest)
+    path.write_text(manifest, encoding="latin-1")
+    with pytest.raises(ArtefactError, match=told):
+        open_snapshot(path.parent, plan)
+
+
+def test_links_that_lead_in_a_circle_are_refused(plan: ReadPlan, tmp_path: Path) -> None:
+    (tmp_path / "current").symlink_to("current")
+    with pytest.raises(ArtefactError, match="is missing"):
+        open_snapshot(tmp_path / "current", plan)
+
+
 def test_another_version_of_the_format_is_refused(
     store: RowStore, plan: ReadPlan, tmp_path: Path
 ) -> None:

@@ -91,6 +91,10 @@ def test_a_new_snapshot_is_taken_while_requests_go_on(settings: Settings, tmp_pa
         eventually(
             lambda: gateway.said().count("the new snapshot can't be used") == 2, "both refuse it"
         )
+        cut_short = tiny.write_snapshot(link.parent / "fourth")
+        (cut_short / "manifest.json").write_text('{"version": 1, "snaps')
+        tiny.point(link, cut_short)
+        eventually(lambda: gateway.said().count("is no JSON") == 2, "both refuse it")
         assert recommend(gateway).answer.snapshot_version == "second"
         assert gateway.figure("recserve_artefact_info", version="second") == 1
         assert gateway.figure("recserve_artefact_info", version="first") == 0

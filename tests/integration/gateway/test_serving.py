@@ -90,6 +90,16 @@ def test_bytes_that_are_no_request_are_an_invalid_argument(gateway: Gateway, met
     assert f"the bytes are no {method}Request" in raised.value.details()
 
 
+def test_far_too_many_ids_are_an_invalid_argument_that_names_the_limit(gateway: Gateway) -> None:
+    few, many = ["1" * 128] * 5_000, ["1" * 128] * 20_000  # below 1 MiB and above
+    for item_ids, told in ((few, "at most 1000 are allowed"), (many, "at most 1048576 are")):
+        request = pb.RecommendRequest(surface=pb.SURFACE_PRODUCT, exclude_item_ids=item_ids)
+        with pytest.raises(grpc.RpcError) as raised:
+            recommend(gateway, request)
+        assert raised.value.code() == grpc.StatusCode.INVALID_ARGUMENT
+        assert told in raised.value.details()
+
+
 def test_reflection_lists_the_services(gateway: Gateway) -> None:
     with connected(gateway) as channel:
         asked = reflection_pb2.ServerReflectionRequest(list_services="")

@@ -2,6 +2,7 @@
 
 import asyncio
 import os
+import signal
 import sys
 from collections.abc import Callable
 from pathlib import Path
@@ -55,6 +56,32 @@ async def test_it_goes_on_while_one_worker_serves(tmp_path: Path) -> None:
     assert supervised.serving == 1
     supervised.stop()
     await running
+
+
+async def test_while_no_worker_can_be_started_the_others_serve_on(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    program = tmp_path / "worker"
+    program.write_text(f"#!{sys.executable}\n{SERVES}")
+    program.chmod(0o755)
+    supervised = Supervisor(2, os.environ, 30, 0, lambda _: None, (str(program),))
+    running = asyncio.create_task(supervised.run())
+    await until(lambda: running.done() or supervised.serving == 2)
+    program.rename(tmp_path / "away")
+    os.kill(next(iter(supervised._workers)), signal.SIGKILL)
+    await until(lambda: running.done() or "no worker can be started" in caplog.text)
+    assert supervised.serving == 1
+    (tmp_path / "away").rename(program)
+    await until(lambda: running.done() or supervised.serving == 2)
+    assert not running.done()
+    supervised.stop()
+    await running
+
+
+async def test_a_program_that_can_never_be_started_makes_it_give_up(tmp_path: Path) -> None:
+    supervised = Supervisor(1, os.environ, 30, 0, lambda _: None, (str(tmp_path / "none"),))
+    with pytest.raises(GaveUp, match=f"{MOST_EARLY_DEATHS} workers in a row died early"):
+        await supervised.run()
 
 
 async def test_a_stop_ends_every_worker() -> None:

@@ -1,3 +1,4 @@
+import shutil
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -7,6 +8,7 @@ from pathlib import Path
 import pytest
 
 from serving.local.processes import Process, identify, read_record, stat, write_record
+from serving.local.services import end
 
 STUBBORN = (
     "import signal,sys; signal.signal(15, signal.SIG_IGN); print('up', flush=True); signal.pause()"
@@ -97,5 +99,20 @@ def test_a_record_is_read_as_written_and_a_broken_one_is_none(started: Started, 
     assert read_record(path) == process
     path.write_text('{"pid": 1}')
     assert read_record(path) is None
+    path.write_text("[]")
+    assert read_record(path) is None
     path.write_text('{"pi')
     assert read_record(path) is None
+
+
+def test_a_copy_of_a_state_folder_does_not_take_the_originals_processes_for_its_own(
+    started: Started, tmp_path: Path
+):
+    process, _ = started(PARENT)
+    original, copy = tmp_path / "original", tmp_path / "copy"
+    original.mkdir()
+    write_record(original / "x.json", process)
+    shutil.copytree(original, copy)
+    assert read_record(copy / "x.json") is None
+    assert end("x", copy, 0.1) == "not running"
+    assert process.alive

@@ -1,5 +1,6 @@
 """How any process is brought up, on a real one: Python's own HTTP server."""
 
+import signal
 import socket
 import subprocess
 import sys
@@ -10,9 +11,11 @@ import pytest
 
 from serving.local.errors import PortTaken, StartFailed
 from serving.local.ports import LOOPBACK, Port
-from serving.local.processes import Process, read_record
+from serving.local.processes import Process, identify, read_record, write_record
 from serving.local.services import end, ensure, record_of
+from serving.triton.environment import ROOT
 from serving.triton.launcher import free_ports
+from tests.e2e.patience import eventually
 
 
 class Pages:
@@ -121,6 +124,37 @@ def test_one_that_ends_at_once_is_reported_with_its_last_words(
         ensure(failing, tmp_path, 30, said.append)
     failing.started[0].wait()
     assert read_record(record_of(tmp_path, "pages")) is None
+
+
+STUBBORN = """
+import signal
+signal.signal(signal.SIGTERM, lambda *_: print("no", flush=True))
+print("up", flush=True)
+while True:
+    signal.pause()
+"""
+ENDING = """
+import pathlib, sys
+from serving.local.services import end
+end("pages", pathlib.Path(sys.argv[1]), 60)
+"""
+
+
+def test_a_stop_that_is_interrupted_can_be_made_again(port: int, tmp_path: Path):
+    stubborn = Pages(port, ["-c", STUBBORN])
+    popen = stubborn.start(tmp_path / "pages.log")
+    process = identify(popen.pid, "1")
+    assert process is not None
+    write_record(record_of(tmp_path, "pages"), process)
+    eventually(lambda: "up" in (tmp_path / "pages.log").read_text() or None, "it is up")
+    with subprocess.Popen(
+        [sys.executable, "-c", ENDING, str(tmp_path)], cwd=ROOT, stderr=subprocess.DEVNULL
+    ) as ending:
+        eventually(lambda: "no" in (tmp_path / "pages.log").read_text() or None, "it was told")
+        ending.send_signal(signal.SIGINT)
+    assert read_record(record_of(tmp_path, "pages")) == process
+    assert end("pages", tmp_path, 0.1) == "killed, it did not stop within 0 s"
+    assert popen.wait(10) == -signal.SIGKILL
 
 
 def test_one_that_is_never_ready_is_stopped_again(port: int, tmp_path: Path, said: list[str]):

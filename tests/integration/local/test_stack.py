@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 import redis
 
-from serving.local.addresses import redis_socket
+from serving.local.addresses import redis_socket, redis_url
 from serving.local.processes import Process, read_record
 from serving.local.redis import executable
 from serving.triton.environment import ROOT
@@ -68,6 +68,17 @@ def test_up_again_leaves_redis_alone_and_what_is_stored_outlives_down(stack: Sta
     assert stack.up_redis().pid != first.pid
     with stack.client() as client:
         assert client.get("kept") == b"value"
+
+
+def test_a_state_folder_may_have_any_name(tmp_path: Path):
+    for name in ("50%25 off?db=1#ß", "x" * 120):
+        stack = Stack(tmp_path / name)
+        try:
+            stack.up_redis()
+            with redis.Redis.from_url(redis_url(stack.state)) as client:
+                assert client.ping()
+        finally:
+            stack.run("down")
 
 
 def test_redis_that_was_killed_starts_again_with_all_but_its_last_second(stack: Stack):
@@ -146,6 +157,14 @@ def test_up_before_there_is_a_bundle_says_what_makes_one(stack: Stack):
     assert code == 1
     assert err.endswith("bundles/current is not there yet; make start makes it\n")
     assert err.count("\n") == 1
+
+
+def test_without_a_log_the_command_says_so(stack: Stack):
+    code, out, err = stack.run("logs")
+    assert (code, err) == (0, "")
+    assert out == (
+        f"Nothing has run in {stack.state} yet, so there are no logs; make start starts it\n"
+    )
 
 
 def test_logs_show_the_end_of_each_log(stack: Stack):

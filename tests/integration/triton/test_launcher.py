@@ -74,12 +74,18 @@ def test_a_repository_without_models_is_refused(tmp_path: Path):
         pass
 
 
-def test_a_path_with_a_space_is_refused_at_once(repository: Path, tmp_path: Path):
+@pytest.mark.parametrize("name", ["a server", "it's", "$HOME", "a;b", "server (1)", "ä"])
+def test_a_path_unfit_for_a_shell_is_refused_at_once(repository: Path, tmp_path: Path, name: str):
     with (
-        pytest.raises(ArtefactError, match="holds a space in its path"),
-        running(repository, tmp_path / "a server"),
+        pytest.raises(ArtefactError, match="path of more than plain letters"),
+        running(repository, tmp_path / name),
     ):
         pass
+
+
+def test_any_other_path_will_do(repository: Path, tmp_path: Path):
+    with running(repository, tmp_path / "50%25,1+1@x=y:z") as endpoint:
+        assert endpoint
 
 
 def test_an_environment_without_a_server_says_how_to_make_one(repository: Path, tmp_path: Path):

@@ -172,7 +172,7 @@ async def test_with_little_time_fewer_candidates_are_ranked():
 
 async def test_each_stage_passes_on_the_time_it_saved():
     shop = Shop()
-    await shop.pipeline.recommend(QUERY, shop.budget(1.003))
+    await shop.pipeline.recommend(QUERY, shop.budget(1.1))
     assert shop.rows.timeouts == pytest.approx([0.3])
     assert shop.triton.timeouts == pytest.approx([0.5, 1.0])
 

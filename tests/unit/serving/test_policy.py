@@ -6,7 +6,6 @@ from serving.policy import (
     LONGEST_BUDGET_S,
     LONGEST_DETAIL,
     REASONS,
-    RESERVE_S,
     SHARES,
     Budget,
     forgiven,
@@ -18,15 +17,20 @@ from tests.fakes.time import FakeTicks
 
 def test_a_stage_gets_its_share_of_what_is_left_after_the_reserve():
     budget = Budget.of(0.5, FakeTicks())
-    assert budget.share("hydrate") == pytest.approx((0.5 - RESERVE_S) * SHARES["hydrate"])
-    assert budget.share("rank") == pytest.approx(0.5 - RESERVE_S)
+    assert budget.share("hydrate") == pytest.approx(0.45 * SHARES["hydrate"])
+    assert budget.share("rank") == pytest.approx(0.45)
 
 
 def test_what_a_stage_saves_is_left_for_the_next():
     ticks = FakeTicks()
     budget = Budget.of(0.5, ticks)
     ticks.seconds += 0.001  # hydrate took 1 ms of its 150
-    assert budget.share("retrieve") == pytest.approx((0.499 - RESERVE_S) * SHARES["retrieve"])
+    assert budget.share("retrieve") == pytest.approx(0.449 * SHARES["retrieve"])
+
+
+@pytest.mark.parametrize(("seconds", "reserve"), [(0.01, 0.003), (0.2, 0.02), (5, 0.1), (0, 0.003)])
+def test_a_tenth_is_kept_for_sending_the_answer_within_limits(seconds: float, reserve: float):
+    assert Budget.of(seconds, FakeTicks()).reserve == pytest.approx(reserve)
 
 
 def test_nothing_is_left_after_the_deadline():

@@ -1,7 +1,7 @@
 import json
 import logging
 
-from serving.process.logs import JsonLines, request_id
+from serving.process.logs import BURST, WINDOW_S, JsonLines, Sparing, request_id
 
 
 def test_a_log_line_is_json_with_the_request_id_and_the_extras() -> None:
@@ -36,3 +36,17 @@ def test_a_fault_is_one_line_with_its_trace() -> None:
     text = JsonLines().format(record)
     assert "\n" not in text
     assert "ValueError: broken" in json.loads(text)["exception"]
+
+
+def record(line: int, at: float) -> logging.LogRecord:
+    return logging.makeLogRecord({"pathname": "api.py", "lineno": line, "created": at})
+
+
+def test_a_line_that_says_the_same_again_and_again_is_cut_short_and_counted() -> None:
+    sparing = Sparing()
+    assert sum(sparing.filter(record(1, 100.0 + i / 1000)) for i in range(BURST + 30)) == BURST
+    assert sparing.filter(record(2, 101.0))
+    later = record(1, 100.0 + WINDOW_S)
+    assert sparing.filter(later)
+    assert json.loads(JsonLines().format(later))["left_out"] == 30
+    assert "left_out" not in json.loads(JsonLines().format(record(2, 102.0)))

@@ -1,7 +1,8 @@
 import asyncio
 from collections.abc import Sequence
 
-from recserve.v1.request_log_pb2 import RequestLogEntry
+import pytest
+from recserve.v1.request_log_pb2 import LoggedItem, RequestLogEntry
 
 from serving.errors import Unavailable
 from serving.process.request_log import StreamedRequestLog, open_request_log, stream_of
@@ -63,10 +64,49 @@ async def test_entries_wait_while_the_store_is_away() -> None:
 
 async def test_what_has_no_room_is_dropped_and_counted() -> None:
     stream, dropped = Stream(), list[int]()
-    log = StreamedRequestLog(stream, stream_of("shop"), dropped.append, capacity=3)
-    for number in range(5):
+    size = len(entry(1).SerializeToString())
+    log = StreamedRequestLog(stream, stream_of("shop"), dropped.append, room=3 * size)
+    for number in range(1, 6):
         log.record(entry(number))
     assert sum(dropped) == 2
+
+
+async def test_room_is_free_again_once_entries_were_sent() -> None:
+    stream, dropped = Stream(), list[int]()
+    log = StreamedRequestLog(
+        stream, stream_of("shop"), dropped.append, room=len(entry(1).SerializeToString())
+    )
+    delivery = asyncio.create_task(log.deliver())
+    for number in range(1, 4):
+        log.record(entry(number))
+        await log.close(grace_s=30)
+    delivery.cancel()
+    assert numbers(stream) == [1, 2, 3]
+    assert dropped == []
+
+
+async def test_batches_of_large_entries_are_small() -> None:
+    stream, dropped = Stream(), list[int]()
+    large = RequestLogEntry(slate=[LoggedItem(item_id="x" * 128)] * 3_000)
+    async with open_request_log(stream, "shop", dropped.append, grace_s=30) as log:
+        for _ in range(12):
+            log.record(large)
+    assert len(stream.entries) == 12
+    assert stream.batches == 4
+    assert dropped == []
+
+
+async def test_a_store_that_stays_away_is_said_once(caplog: pytest.LogCaptureFixture) -> None:
+    stream, dropped = Stream(), list[int]()
+    stream.away = True
+    async with open_request_log(stream, "shop", dropped.append, grace_s=30) as log:
+        log.record(entry(1))
+        for _ in range(3):
+            stream.asked.clear()
+            await stream.asked.wait()
+        stream.away = False
+    assert len([r for r in caplog.records if r.levelname == "WARNING"]) == 1
+    assert numbers(stream) == [1]
 
 
 async def test_what_can_not_be_sent_by_the_end_is_dropped_and_counted() -> None:

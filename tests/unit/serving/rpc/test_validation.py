@@ -139,3 +139,10 @@ def test_ids_that_cannot_be_items_are_ignored_or_unknown():
     assert recommend_query(recommend(exclude_item_ids=["x", "7"]), "integer").excluded == {7}
     assert rank_query(rank(item_ids=["x", "7", "x"]), "integer").items == (("x", None), ("7", 7))
     assert similar_query(similar(item_id="x"), "integer").item_key is None
+
+
+def test_one_person_is_one_person_however_the_number_is_written():
+    asked = [recommend_query(recommend(user_id=u), "integer").person for u in ("7", "007")]
+    assert asked[0] == asked[1]
+    texts = [recommend_query(recommend(user_id=u), "string").person for u in ("7", "007")]
+    assert texts[0] != texts[1]

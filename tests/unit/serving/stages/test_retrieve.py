@@ -1,4 +1,5 @@
 import asyncio
+from collections.abc import Awaitable
 
 import numpy as np
 import pytest
@@ -64,3 +65,19 @@ async def test_sources_are_asked_at_the_same_time():
     retrieve = Retrieve([Source("two_tower", 1, Waits()), Source("popular", 1, Waits())])
     found = await asyncio.wait_for(retrieve(NOTHING, 0, 0.1, trail()), 10)
     assert len(found) == 2
+
+
+async def test_who_gives_up_before_the_sources_began_leaves_none_of_them_behind():
+    asked: list[Awaitable[Keys]] = []
+
+    def propose(user: UserRows, now_us: int, timeout_s: float) -> Awaitable[Keys]:
+        asked.append(asyncio.sleep(0, result=np.array([3])))
+        return asked[-1]
+
+    retrieve = Retrieve([Source("popular", 1, propose)])
+    given_up = asyncio.create_task(retrieve(NOTHING, 0, 0.1, trail()))
+    await asyncio.sleep(0)  # it has begun, the sources have not
+    given_up.cancel()
+    await asyncio.wait([given_up])
+    assert given_up.cancelled()
+    assert asked == []
