@@ -56,10 +56,13 @@ STACK   := $(PY) -m serving.local.stack
 GATEWAY := 127.0.0.1:$(GATEWAY_PORT)
 PROTOS  := $(wildcard protos/recserve/v1/*.proto)
 ENVS    := .venv/project/.done .venv/triton/.done
-FINAL   := STATE=build/final NOW=2017-12-11T05:00:00Z
+# All that decides the figures of the last fortnight, whatever was given to make.
+FINAL   := PROFILE=full STATE=build/final DATA= USERS=0 CUTOFFS=15 NOW=2017-12-11T05:00:00Z
 # Tests and checks see none of the settings above.
 PLAIN   := env $(foreach name,$(filter RECSERVE_%,$(.VARIABLES)),-u $(name))
 
+# For what needs the environments but must not take minutes to make them.
+SET_UP = @[ -x $(PY) ] || { echo "Nothing is set up here yet; make up does it." >&2; exit 1; }
 STEP = @printf '\n\033[1m%s\033[0m\n' "$(1)"
 # Runs a module for the target, and leaves in $(STATE)/deps what code it ran, see training/traced.py.
 RUN  = $(PY) -m training.traced $(patsubst $(STATE)/%,%,$@)
@@ -147,18 +150,21 @@ $(STATE)/evaluated.done: $(STATE)/bundles/exported.done $(wildcard training/temp
 ## the running system
 
 start: $(STATE)/evaluated.done $(STATE)/snapshots/built.done ## All of up but the demo
+	@$(if $(TRITON_URL),$(PY) -m training.replay --bundle $(STATE)/bundles/current --triton "$(TRITON_URL)")
 	@$(STACK) up
 
 up: start ## Set up, train, serve and show recommendations (PROFILE=quick: a subset)
 	@$(PY) -m training.demo --state $(STATE) --endpoint $(GATEWAY) $(if $(USER_ID),--user "$(USER_ID)")
 
 demo: ## Ask the running gateway again (USER_ID=... for one person)
+	$(SET_UP)
 	@$(PY) -m training.demo --state $(STATE) --endpoint $(GATEWAY) $(if $(USER_ID),--user "$(USER_ID)")
 
 score: ## Score the running gateway on the held-out fortnight
+	$(SET_UP)
 	@$(PY) -m training.score --state $(STATE) --endpoint $(GATEWAY)
 
-final: ## Refit at the end of week 50, score weeks 51-52 once, log the figures
+final: env ## Refit at the end of week 50, score weeks 51-52 once, log the figures
 	@$(PY) -m training.final check --state build/final
 	@$(MAKE) --no-print-directory start $(FINAL)
 	@$(MAKE) --no-print-directory score $(FINAL) || refused=1; \
@@ -166,9 +172,11 @@ final: ## Refit at the end of week 50, score weeks 51-52 once, log the figures
 		$(MAKE) --no-print-directory down $(FINAL); exit $${refused:-0}
 
 status: ## Show the processes, ports, bundle and snapshot
+	$(SET_UP)
 	@$(STACK) status
 
 logs: ## Show the logs of the local processes
+	$(SET_UP)
 	@$(STACK) logs
 
 down: ## Stop the local processes; data stays
@@ -185,6 +193,8 @@ test: env ## Unit, integration and end-to-end tests, with the real servers
 	@$(PLAIN) $(PY) -m pytest
 
 accept: env ## One PASS or FAIL a point: make accept TOPIC=slice
+	@[ -d "tests/acceptance/$(TOPIC)" ] || { echo "There is no topic $(TOPIC); there is $$(cd tests/acceptance && \
+		echo [a-z]*/ | tr -d /)." >&2; exit 1; }
 	@$(PLAIN) $(PY) -m pytest tests/acceptance/$(TOPIC) -c tests/acceptance/pytest.ini
 
 check: env ## Lint, types, protos, import direction; writes nothing

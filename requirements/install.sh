@@ -5,16 +5,23 @@ folder=$1 torch=$2
 shift 2
 
 python=${PYTHON:-python3.11}
-command -v "$python" >/dev/null || python=python3
-"$python" -c 'import sys; sys.exit(sys.version_info[:2] != (3, 11))' || {
-  echo "Python 3.11 is needed and $python is $("$python" -V); set PYTHON=/path/to/python3.11." >&2
+command -v "$python" >/dev/null || python=${PYTHON:-python3}
+"$python" -c 'import sys; sys.exit(sys.version_info[:2] != (3, 11))' 2>/dev/null || {
+  found=$("$python" -V 2>/dev/null || echo "not there")
+  echo "Python 3.11 is needed and $python is $found; set PYTHON=/path/to/python3.11." >&2
   exit 1
 }
 "$python" -m venv --clear "$folder" || {
   echo "The virtual environment could not be made; on Debian: apt-get install python3-venv." >&2
   exit 1
 }
-pip() { "$folder/bin/python" -m pip --disable-pip-version-check "$@"; }
+pip() {
+  "$folder/bin/python" -m pip --disable-pip-version-check "$@" || {
+    echo "pip could not make $folder; what it says above is why. Without a network, or behind a proxy, set" \
+      "PIP_INDEX_URL or HTTPS_PROXY; then run make again." >&2
+    exit 1
+  }
+}
 for lock in "$@"; do
   pip install --no-deps --require-hashes -r "$lock"
 done

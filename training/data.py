@@ -6,7 +6,7 @@ Users and items are read as known at one cut-off; a missing row is null in every
 import json
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -54,6 +54,11 @@ class Prepared:
     @property
     def now(self) -> datetime:
         return self.cutoffs[-1]
+
+    @property
+    def horizon(self) -> timedelta:
+        """How long after a cut-off a purchase counts."""
+        return timedelta(days=self.features["horizon_days"])
 
     def item_index(self, keys: NDArray[np.int64]) -> NDArray[np.int64]:
         """Position in the catalogue, -1 for what isn't in it."""

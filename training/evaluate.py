@@ -9,7 +9,6 @@ import json
 import shutil
 import sys
 from collections.abc import Mapping
-from datetime import timedelta
 from pathlib import Path
 
 import polars as pl
@@ -55,7 +54,7 @@ def evaluate(settings: TrainingSettings, console: Console) -> None:
     """
     report = settings.state / "report"
     prepared = open_prepared(settings.prepared)
-    cutoff, horizon = prepared.cutoffs[-2], timedelta(days=settings.horizon_days)
+    cutoff, horizon = prepared.cutoffs[-2], prepared.horizon
     name = str(prepared.features["project"])
     with step(report, "evaluate"):
         purchases = read_purchases(settings.state).filter(pl.col("time") < prepared.now)
@@ -106,7 +105,7 @@ def _material(
         "cutoff": prepared.cutoffs[-2].isoformat(),
         "first_cutoff": prepared.cutoffs[0].isoformat(),
         "cutoffs": len(prepared.cutoffs),
-        "horizon_days": settings.horizon_days,
+        "horizon_days": prepared.horizon.days,
         "profile": settings.profile,
         "seed": settings.seed,
         "items": len(prepared.item_keys),

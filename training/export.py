@@ -10,6 +10,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from rich.console import Console
+from rich.markup import escape
 
 from serving.bundle import content_id
 from serving.errors import RecserveError
@@ -40,7 +41,7 @@ def main() -> int:
         prepared = open_prepared(settings.prepared)
         export(settings, prepared, load_shipped(settings, prepared), console)
     except (TrainingError, RecserveError) as error:
-        console.print(f"[red]export:[/red] {error}", highlight=False, soft_wrap=True)
+        console.print(f"[red]export:[/red] {escape(str(error))}", highlight=False, soft_wrap=True)
         return 1
     return 0
 

@@ -12,6 +12,7 @@ from pathlib import Path
 
 import yaml
 from rich.console import Console
+from rich.markup import escape
 from rich.table import Table
 
 from serving.errors import RecserveError
@@ -31,7 +32,7 @@ def main() -> int:
     try:
         materialize(given.state.resolve(), given.redis_url, console)
     except (RecserveError, TrainingError) as error:
-        console.print(f"[red]materialize:[/red] {error}")
+        console.print(f"[red]materialize:[/red] {escape(str(error))}")
         return 1
     return 0
 

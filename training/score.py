@@ -9,7 +9,7 @@ import json
 import sys
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict
-from datetime import datetime, timedelta
+from datetime import datetime
 from pathlib import Path
 
 import numpy as np
@@ -27,13 +27,13 @@ from training.errors import TrainingError
 from training.evaluation.answers import baseline_slates, offline_answers
 from training.evaluation.held_out import Targets, counts, held_out, read_purchases
 from training.evaluation.measurements import Subject
-from training.evaluation.progress_bar import progress_bar
 from training.evaluation.score_checks import Check, checks, require_whole
 from training.evaluation.score_run import MODELS, Run, measure
 from training.evaluation.score_table import print_answers, print_checks, print_scores
 from training.evaluation.served import Served, ask, requests
 from training.final import require_permit
 from training.prepare.contract import open_data_set
+from training.progress_bar import progress_bar
 from training.report import write_page
 from training.settings import TrainingSettings, read_settings
 
@@ -65,7 +65,7 @@ def score(settings: TrainingSettings, endpoint: str, console: Console) -> bool:
     require_permit(settings.state, prepared.now, data.default_now)
     bundle = open_bundle(settings.bundles / "current")
     purchases = read_purchases(settings.state)
-    targets = held_out(purchases, prepared.now, timedelta(days=settings.horizon_days))
+    targets = held_out(purchases, prepared.now, prepared.horizon)
     served = _ask(endpoint, targets, data.id_kind, console)
     require_whole(served, bundle.bundle_id)
     slates = baseline_slates(purchases, prepared.now, targets)
@@ -78,7 +78,7 @@ def score(settings: TrainingSettings, endpoint: str, console: Console) -> bool:
     about = {
         "dataset": data.name,
         "now": prepared.now.isoformat(),
-        "horizon_days": settings.horizon_days,
+        "horizon_days": prepared.horizon.days,
         "profile": settings.profile,
         "bundle_id": bundle.bundle_id,
         "users": counts(targets),

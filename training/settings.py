@@ -26,14 +26,13 @@ QUICK = {
 
 
 class TrainingSettings(BaseSettings):
-    """Every value is in the README's table of settings."""
+    """Every value is in docs/settings.md."""
 
     model_config = SettingsConfigDict(env_prefix=PREFIX, frozen=True, extra="forbid")
 
     state: Path = Path("build/full")
     profile: Literal["full", "quick"] = "full"
     seed: int = Field(default=7, ge=0, lt=2**32)
-    horizon_days: int = Field(default=14, ge=1, le=365)
     threads: int = Field(default=0, ge=0, le=256)  # 0: as many as the machine has cores
 
     retriever_epochs: int = Field(default=6, ge=1, le=1000)

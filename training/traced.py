@@ -6,10 +6,13 @@ as prerequisites of $(STATE)/TARGET: so a step is redone when code that it runs 
 
 import os
 import runpy
+import signal
 import sys
 from collections.abc import Iterable
 from importlib.util import find_spec
 from pathlib import Path
+from types import FrameType
+from typing import NoReturn
 
 from training.atomic import replace_text
 
@@ -19,15 +22,24 @@ ROOT = Path(__file__).parents[1]
 def main() -> None:
     target, module, *arguments = sys.argv[1:]
     sys.argv[1:] = arguments
+    for number in (signal.SIGTERM, signal.SIGHUP):
+        signal.signal(number, end)
     try:
         runpy.run_module(module, run_name="__main__", alter_sys=True)
-    except SystemExit as end:
-        if end.code:
+    except SystemExit as ended:
+        if ended.code:
             raise
+    except KeyboardInterrupt:
+        sys.exit(128 + signal.SIGINT)  # make says which step it was
     state = Path(os.environ["RECSERVE_STATE"])
     (state / "deps").mkdir(exist_ok=True)
     files = (imported() | {file_of(module)}) - {file_of("training.traced")}
     replace_text(state / f"deps/{module}.d", rule(target, files))
+
+
+def end(number: int, _: FrameType | None) -> NoReturn:
+    """An ended step takes along what it started, such as the Triton that checks a bundle."""
+    sys.exit(128 + number)
 
 
 def imported() -> set[str]:

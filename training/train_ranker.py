@@ -7,13 +7,12 @@ Reads `models/retriever.ckpt`; writes `models/ranker.ckpt`, `models/ranker_curve
 import argparse
 import json
 import sys
-from datetime import timedelta
 from pathlib import Path
 
 import numpy as np
 import torch
 from rich.console import Console
-from rich.progress import track
+from rich.markup import escape
 from torch.utils.data import DataLoader
 
 from training.atomic import replace_text
@@ -37,6 +36,7 @@ from training.learning.ranker_examples import (
 from training.learning.schedule import schedule
 from training.models.ranker import Ranker, RankerConfig
 from training.models.ranker_lesson import RankerLesson
+from training.progress_bar import progress_bar
 from training.schema import Schema, schema
 from training.settings import TrainingSettings, read_settings
 from training.step import step
@@ -50,7 +50,7 @@ def main() -> int:
     try:
         train(read_settings(given.state), console)
     except TrainingError as error:
-        console.print(f"[red]train_ranker:[/red] {error}")
+        console.print(f"[red]train_ranker:[/red] {escape(str(error))}")
         return 1
     return 0
 
@@ -73,14 +73,17 @@ def train(settings: TrainingSettings, console: Console) -> None:
         taught, judged = _examples(settings, prepared, of, towers, ranker, console)
         console.print(
             f"ranker: {len(taught.item):,} examples, {len(judged.item):,} for validation, of which "
-            f"{100 * float(judged.bought.mean()):.2f} % bought"
+            f"{float(judged.bought.mean()):.2%} were bought"
         )
         lesson = teach(settings, ranker, taught, judged, progress=console.is_terminal)
         calibrated = calibrate(settings, lesson, judged)
         figures.update(calibrated)
         figures.update(examples=len(taught.item), validation_examples=len(judged.item))
-        told = ", ".join(f"{name} {value:.4g}" for name, value in calibrated.items())
-        console.print(f"ranker: {told}")
+        console.print(
+            f"ranker: log loss {calibrated['log_loss']:.4f}, calibrated "
+            f"{calibrated['log_loss_calibrated']:.4f}; F1 is best from a probability of "
+            f"{calibrated['threshold']:.3f}"
+        )
         curves = json.dumps(lesson.curves, indent=1)
         replace_text(settings.models / "ranker_curves.json", curves + "\n")
         save_ranker(settings.models / "ranker.ckpt", ranker)
@@ -158,18 +161,17 @@ def _examples(
     console: Console,
 ) -> tuple[Examples, Examples]:
     """Of the training cut-offs, by the early tower's candidates; of validation, by the served one's."""
-    horizon = timedelta(days=settings.horizon_days)
-    plan = schedule(prepared.cutoffs, settings.ranker_cutoffs, horizon)
+    plan = schedule(prepared.cutoffs, settings.ranker_cutoffs, prepared.horizon)
     thinned = Sampling(settings.ranker_negative_share, settings.unknown_share, settings.seed)
     wanted = [(cutoff, towers.early, thinned) for cutoff in plan.ranker]
     wanted.append((plan.validation, towers.served, Sampling()))
     found: list[Examples] = []
-    for cutoff, tower, sampling in track(
-        wanted, "Candidates and crosses", console=console, disable=not console.is_terminal
-    ):
-        known = known_at(prepared, of, cutoff, known_users(prepared, cutoff))
-        sources = sources_at(prepared, of, tower, cutoff, settings.retrieved)
-        found.append(examples(known, sources, ranker, sampling))
+    with progress_bar(console, "Candidates and crosses", len(wanted)) as advance:
+        for cutoff, tower, sampling in wanted:
+            known = known_at(prepared, of, cutoff, known_users(prepared, cutoff))
+            sources = sources_at(prepared, of, tower, cutoff, settings.retrieved)
+            found.append(examples(known, sources, ranker, sampling))
+            advance(1)
     return together(found[:-1]), found[-1]
 
 

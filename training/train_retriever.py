@@ -8,16 +8,17 @@ import argparse
 import json
 import sys
 from collections.abc import Sequence
-from datetime import datetime, timedelta
+from datetime import datetime
 from pathlib import Path
 
 import torch
 from rich.console import Console
+from rich.markup import escape
 from torch.utils.data import DataLoader
 
 from training.atomic import replace_text
 from training.data import Prepared, open_prepared
-from training.errors import TrainingError
+from training.errors import PreparedError, TrainingError
 from training.learning.checkpoints import Towers, save_towers
 from training.learning.feature_config import feature_config
 from training.learning.fit import Watch, fit, set_threads
@@ -45,7 +46,7 @@ def main() -> int:
     try:
         train(read_settings(given.state), console)
     except TrainingError as error:
-        console.print(f"[red]train_retriever:[/red] {error}")
+        console.print(f"[red]train_retriever:[/red] {escape(str(error))}")
         return 1
     return 0
 
@@ -59,8 +60,7 @@ def train(settings: TrainingSettings, console: Console) -> None:
     set_threads(settings.threads)
     prepared = open_prepared(settings.prepared)
     of = schema(prepared.features, "retriever")
-    horizon = timedelta(days=settings.horizon_days)
-    plan = schedule(prepared.cutoffs, settings.ranker_cutoffs, horizon)
+    plan = schedule(prepared.cutoffs, settings.ranker_cutoffs, prepared.horizon)
     with step(settings.models, "retriever") as figures:
         taught = {
             "early": (plan.early, plan.early_validation),
@@ -69,12 +69,13 @@ def train(settings: TrainingSettings, console: Console) -> None:
         towers: dict[str, TwoTower] = {}
         for name, (cutoffs, validation) in taught.items():
             latest = cutoffs[-settings.retriever_cutoffs :]
-            console.print(f"{name} tower: {len(latest)} cut-offs to {latest[-1]:%Y-%m-%d}")
+            console.print(
+                f"{name} tower: cut-offs taught from: {len(latest)}, to {latest[-1]:%d %B %Y}"
+            )
             lesson = teach(settings, prepared, of, latest, validation, progress=console.is_terminal)
             towers[name] = lesson.model
             figures[name] = _best(lesson)
-            told = ", ".join(f"{measure} {value:g}" for measure, value in _best(lesson).items())
-            console.print(f"{name} tower: {told}")
+            console.print(f"{name} tower: {_told(lesson)}")
             curves = "retriever_curves" if name == "served" else f"retriever_{name}_curves"
             replace_text(
                 settings.models / f"{curves}.json", json.dumps(lesson.curves, indent=1) + "\n"
@@ -94,6 +95,11 @@ def teach(
     """A tower taught from the purchases after `cutoffs`; stopped by recall at `validation`, if any."""
     torch.manual_seed(settings.seed)
     moments = [read_moment(prepared, of, cutoff) for cutoff in cutoffs]
+    if not any(moment.bought.lengths.any() for moment in moments):
+        raise PreparedError(
+            f"in the fortnights from {cutoffs[0]:%Y-%m-%d} to {cutoffs[-1]:%Y-%m-%d} nobody bought anything "
+            "for the first time, so there is nothing to teach; set a later now, or bring more data"
+        )
     judged = moments[-1] if validation is None else read_moment(prepared, of, validation)
     widths = {f"{i.name}{suffix}": i.length for i in of.inputs for suffix in ("", "__row")}
     config = TwoTowerConfig(
@@ -133,6 +139,14 @@ def _validation(
     return DataLoader(
         RetrieverValidation(judged, widths, settings.retriever_batch), batch_size=None
     )
+
+
+def _told(lesson: TwoTowerLesson) -> str:
+    best = _best(lesson)
+    told = (
+        f"epoch {best['epoch']:.0f} of {len(lesson.curves)}, training loss {best['train_loss']:.3f}"
+    )
+    return told + (f", recall@{lesson.top} {best['recall']:.3f}" if "recall" in best else "")
 
 
 def _best(lesson: TwoTowerLesson) -> dict[str, float]:

@@ -1,5 +1,6 @@
 """A system made from nothing, and what making it took."""
 
+import os
 import subprocess
 import threading
 import time
@@ -55,7 +56,8 @@ def run(
     done = subprocess.run(
         [str(part) for part in command],
         cwd=ROOT,
-        env={"PATH": path, "HOME": str(Path.home()), "PYTHONPATH": f"{ROOT}:{ROOT / 'protos'}"}
+        env=_network()
+        | {"PATH": path, "HOME": str(Path.home()), "PYTHONPATH": f"{ROOT}:{ROOT / 'protos'}"}
         | environment,
         stdin=subprocess.DEVNULL,
         capture_output=True,
@@ -65,6 +67,15 @@ def run(
     if check and done.returncode:
         raise AssertionError(f"{command} failed:\n{done.stdout}\n{done.stderr}")
     return done
+
+
+def _network() -> dict[str, str]:
+    """How this machine reaches a package index."""
+    return {
+        name: value
+        for name, value in os.environ.items()
+        if name.startswith("PIP_") or name.lower().endswith("_proxy")
+    }
 
 
 def _available() -> int:

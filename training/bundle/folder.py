@@ -18,6 +18,9 @@ KEPT = 3  # the newest, beside the current one
 def staging(bundles: Path) -> Iterator[Path]:
     """A folder to write a bundle to; gone after the block unless it was published."""
     bundles.mkdir(parents=True, exist_ok=True)
+    for left in bundles.glob(".*"):
+        if left.is_dir() and not left.is_symlink():
+            shutil.rmtree(left)  # of a run that was killed
     folder = bundles / f".{uuid4().hex[:8]}"
     folder.mkdir()
     try:

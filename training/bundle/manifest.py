@@ -66,7 +66,7 @@ def manifest(
             for p in parity
         },
         "purchase_list_length": owned["max_length"],
-        "horizon_days": settings.horizon_days,
+        "horizon_days": features["horizon_days"],
     }
 
 

@@ -8,6 +8,7 @@ import sys
 from pathlib import Path
 
 from rich.console import Console
+from rich.markup import escape
 
 from training.datasets import complete_journey, own
 from training.datasets.errors import DataSetError
@@ -29,7 +30,7 @@ def main() -> int:
         else:
             CONVERTERS[given.name](given.out, given.users, console)
     except DataSetError as error:
-        console.print(f"[red]data set:[/red] {error}")
+        console.print(f"[red]data set:[/red] {escape(str(error))}")
         return 1
     return 0
 

@@ -11,8 +11,9 @@ from uuid import uuid4
 def replacing(folder: Path) -> Iterator[Path]:
     """Yields an empty folder that takes `folder`'s place when the block ends without an error."""
     folder.parent.mkdir(parents=True, exist_ok=True)
-    for stale in folder.parent.glob(f".{folder.name}.new-*"):
-        shutil.rmtree(stale)
+    for kind in ("new", "old"):
+        for stale in folder.parent.glob(f".{folder.name}.{kind}-*"):
+            shutil.rmtree(stale)
     fresh = folder.parent / f".{folder.name}.new-{uuid4().hex[:8]}"
     fresh.mkdir()
     try:

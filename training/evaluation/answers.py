@@ -14,8 +14,8 @@ from training.evaluation import baselines
 from training.evaluation.classification import Pairs
 from training.evaluation.held_out import SAME_PAGE, Targets, histories, rows_of
 from training.evaluation.metrics import candidate_recall
-from training.evaluation.progress_bar import progress_bar
 from training.offline import CandidateLists, Models
+from training.progress_bar import progress_bar
 
 COUNT = 20
 ALONE = ("two_tower", "repeat")  # sources that are also judged by their own order

@@ -14,6 +14,8 @@ from rich.table import Table
 from training.evaluation.gateway_client import degradation
 
 FEW = 5
+WIDE = 110  # columns from which a name and all sources of an item fit on a line
+NARROW = len("two-tower,")
 
 
 class Titles:
@@ -28,7 +30,7 @@ class Titles:
         return str(self._ids[key])
 
     def title(self, item_id: str) -> str:
-        return escape(str(self._by_id.get(item_id, item_id)))
+        return escape(" ".join(str(self._by_id.get(item_id, item_id)).split()))
 
 
 def print_person(
@@ -39,16 +41,20 @@ def print_person(
     titles: Titles,
     console: Console,
 ) -> None:
-    """What the person bought last beside what is recommended."""
+    """What the person bought last beside what is recommended; long names go on below."""
     table = Table(
-        box=box.SIMPLE_HEAD, title=f"Household {escape(user)}, {now:%d %B %Y}", expand=True
+        box=box.SIMPLE_HEAD,
+        title=f"Household {escape(user)}, {now:%d %B %Y}",
+        expand=True,
+        padding=(0, 1, 0, 0),
+        pad_edge=False,
     )
-    table.add_column("Bought", ratio=1, no_wrap=True)
+    table.add_column("Bought", ratio=1)
     table.add_column("When", no_wrap=True)
-    table.add_column("#", justify="right", style="dim", no_wrap=True)
-    table.add_column("Recommended", ratio=1, no_wrap=True, style="bold")
+    table.add_column("#", justify="right", style="dim", no_wrap=True, min_width=3)
+    table.add_column("Recommended", ratio=1, style="bold")
     table.add_column("Chance", justify="right", no_wrap=True)
-    table.add_column("Found by", no_wrap=True)
+    table.add_column("Found by", max_width=None if console.width >= WIDE else NARROW)
     bought = [
         (titles.title(titles.item_id(key)), f"{time:%d %b}")
         for key, time in recent.select("item_key", "time").iter_rows()

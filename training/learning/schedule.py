@@ -47,7 +47,7 @@ def schedule(cutoffs: Sequence[datetime], ranker_cutoffs: int, horizon: timedelt
     if close:
         raise PreparedError(
             f"the cut-off after {close[0].isoformat()} is nearer than the horizon of {horizon.days} days; "
-            "prepare the data with the same horizon"
+            "prepare the data again"
         )
     *labelled, now = cutoffs
     *taught, validation = labelled

@@ -13,29 +13,33 @@ from pathlib import Path
 import polars as pl
 import yaml
 from rich.console import Console
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+from rich.markup import escape
 
 from training.datasets.errors import DataSetError
 from training.datasets.folder import replacing
+from training.learning.schedule import FEWEST_CUTOFFS
 from training.prepare import clean
 from training.prepare.contract import DataSet, open_data_set
+from training.prepare.contract_checks import instant
 from training.prepare.keys import item_keys, with_keys
 from training.prepare.statistics import FIRST_ROW, statistics, vocabulary
 from training.prepare.targets import targets
 from training.prepare.views import HORIZON, View, as_contract, field_dtype, max_length, views
+from training.progress_bar import bars
 
 
 def main() -> int:
     parser = argparse.ArgumentParser(prog="python -m training.prepare")
     parser.add_argument("--state", type=Path, required=True)
-    parser.add_argument("--now", type=datetime.fromisoformat, help="default: the data set's own")
-    parser.add_argument("--cutoffs", type=int, default=15, help="3 or more, a fortnight apart")
+    parser.add_argument("--now", help="with its time zone; default: the data set's own")
+    parser.add_argument("--cutoffs", type=int, default=15, help="4 or more, a fortnight apart")
     given = parser.parse_args()
     console = Console()
     try:
-        prepare(given.state, given.now, given.cutoffs, console)
+        now = instant(given.now, "now") if given.now else None
+        prepare(given.state, now, given.cutoffs, console)
     except DataSetError as error:
-        console.print(f"[red]prepare:[/red] {error}")
+        console.print(f"[red]prepare:[/red] {escape(str(error))}")
         return 1
     return 0
 
@@ -44,15 +48,17 @@ def prepare(state: Path, now: datetime | None, count: int, console: Console) -> 
     """Writes `<state>/prepared`.
 
     Raises:
-        DataSetError: too few cut-offs, no time zone, or no clean events before now.
+        DataSetError: too few cut-offs, a now without a time zone or in the last fortnight, which is
+            for `make final`, or no clean events before now.
     """
     data = open_data_set(state / "dataset")
-    cutoffs = _cutoffs(now or data.default_now, count)
+    asked = _cutoffs(now or data.default_now, data.default_now + HORIZON, count)
     _print_cleaning(data, console)
     cleaned = clean.clean_events(data.events)
-    known_items = _catalogue(data, cleaned, cutoffs[-1])
+    known_items = _catalogue(data, cleaned, asked[-1])
     # Both are used by every view at every cut-off: collected once.
     events = _keyed_events(data, cleaned, known_items).collect(engine="streaming").lazy()
+    cutoffs = _with_history(asked, events.select(pl.col("time").min()).collect().item(), console)
     with replacing(state / "prepared") as folder:
         written = _write_views(folder, views(data, events, known_items), cutoffs, console)
         _write_vocabularies(folder, data, known_items, written)
@@ -65,12 +71,33 @@ def prepare(state: Path, now: datetime | None, count: int, console: Console) -> 
     console.print(f"{state / 'prepared'}: {known_items.height:,} items, {len(cutoffs)} cut-offs")
 
 
-def _cutoffs(now: datetime, count: int) -> list[datetime]:
+def _cutoffs(now: datetime, latest: datetime, count: int) -> list[datetime]:
+    """What lies beyond the horizon of `latest`, the now of `make final`, teaches and validates nothing."""
     if now.tzinfo is None:
         raise DataSetError(f"now is {now.isoformat()}, without a time zone; add one, such as Z")
-    if count < 3:
-        raise DataSetError(f"cutoffs is {count}; training, validation and now need at least 3")
+    if now > latest:
+        raise DataSetError(
+            f"now is {now.isoformat()}, and what was bought after {latest.isoformat()} is kept for "
+            "`make final`; set an earlier now, or a later default_now in dataset.yaml"
+        )
+    if count < FEWEST_CUTOFFS:
+        raise DataSetError(
+            f"cutoffs is {count}; retriever, ranker, validation and now need at least {FEWEST_CUTOFFS}"
+        )
     return [now.astimezone(UTC) - HORIZON * back for back in reversed(range(count))]
+
+
+def _with_history(cutoffs: list[datetime], first: datetime, console: Console) -> list[datetime]:
+    """Those before which something was bought: the others could teach nothing."""
+    kept = [cutoff for cutoff in cutoffs if cutoff > first]
+    if len(kept) < FEWEST_CUTOFFS:
+        raise DataSetError(
+            f"the first purchase is of {first.isoformat()}, so that {len(kept)} fortnightly cut-offs up "
+            f"to {cutoffs[-1].isoformat()} have a history and {FEWEST_CUTOFFS} are needed; set a later now"
+        )
+    if len(kept) < len(cutoffs):
+        console.print(f"{len(cutoffs) - len(kept)} cut-offs before the first purchase left out")
+    return kept
 
 
 def _print_cleaning(data: DataSet, console: Console) -> None:
@@ -106,13 +133,7 @@ def _write_views(
     (folder / "views").mkdir()
     known_at = datetime.now(UTC)
     written: dict[str, tuple[View, pl.Schema]] = {}
-    columns = (
-        TextColumn("{task.description}"),
-        BarColumn(),
-        MofNCompleteColumn(),
-        TimeRemainingColumn(),
-    )
-    with Progress(*columns, console=console) as progress:
+    with bars(console) as progress:
         for view in wanted:
             task = progress.add_task(f"{view.name:<15}", total=len(cutoffs))
             parts = []

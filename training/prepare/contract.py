@@ -9,8 +9,13 @@ import polars as pl
 import yaml
 
 from training.datasets.errors import DataSetError
-
-NEEDED_EVENT_ROLES = ("user", "item", "kind", "time", "group", "quantity", "value")
+from training.prepare.contract_checks import (
+    INSTANTS,
+    column_problems,
+    description_problems,
+    instant,
+    role_problems,
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,39 +49,25 @@ def open_data_set(folder: Path) -> DataSet:
     """
     described = _description(folder)
     tables: dict[str, dict[str, dict[str, Any]]] = described["tables"]
-    problems = [
+    missing = [
         f"{folder / f'{name}.parquet'} is missing"
         for name in tables
         if not (folder / f"{name}.parquet").is_file()
     ]
-    problems += [
-        f"tables.{name} is missing" for name in ("items", "users", "events") if name not in tables
-    ]
-    if problems:
-        raise DataSetError("; ".join(problems))
+    _refuse(missing + role_problems(tables))
     frames = {name: pl.scan_parquet(folder / f"{name}.parquet") for name in tables}
-    for name, columns in tables.items():
-        present = frames[name].collect_schema().names()
-        problems += [f"{name}.parquet has no column {c}" for c in columns if c not in present]
+    schemas = {name: _schema(frame, folder / f"{name}.parquet") for name, frame in frames.items()}
+    _refuse(column_problems(tables, schemas, described["id_kind"]))
     by_role = {name: _by_role(columns) for name, columns in tables.items()}
-    problems += [
-        f"tables.events has no column with role {role}"
-        for role in NEEDED_EVENT_ROLES
-        if role not in by_role["events"]
-    ]
-    problems += [
-        f"tables.{name} has no column with role id"
-        for name in ("items", "users")
-        if "id" not in by_role[name]
-    ]
-    if problems:
-        raise DataSetError("; ".join(problems))
+    frames = {
+        name: _typed(frame, by_role[name], described["id_kind"]) for name, frame in frames.items()
+    }
     levels = sorted(by_role["items"].get("category", ()), key=lambda c: tables["items"][c]["level"])
     title = by_role["items"].get("title", [None])[0]
     return DataSet(
         name=described["name"],
         id_kind=described["id_kind"],
-        default_now=datetime.fromisoformat(described["default_now"]),
+        default_now=instant(described["default_now"], "default_now"),
         min_events=described["catalogue"]["min_events"],
         title=title,
         categories=tuple(levels),
@@ -96,16 +87,39 @@ def _description(folder: Path) -> dict[str, Any]:
         raise DataSetError(
             f"{path} is missing; it gives each column its role, see docs/contracts.md"
         )
-    described = yaml.safe_load(path.read_text())
-    needed = ("version", "name", "id_kind", "default_now", "catalogue", "tables")
-    missing = [key for key in needed if key not in (described or {})]
-    if missing:
-        raise DataSetError(f"{path} lacks {', '.join(missing)}")
-    if described["version"] != 1:
-        raise DataSetError(f"{path}: version is {described['version']}, this program reads 1")
-    if described["id_kind"] not in ("integer", "string"):
-        raise DataSetError(f"{path}: id_kind is {described['id_kind']!r}, not integer or string")
+    try:
+        described = yaml.safe_load(path.read_text())
+    except yaml.YAMLError as error:
+        raise DataSetError(f"{path} is no YAML: {' '.join(str(error).split())}") from error
+    _refuse([f"{path}: {problem}" for problem in description_problems(described)])
     return dict(described)
+
+
+def _refuse(problems: list[str]) -> None:
+    if problems:
+        raise DataSetError("; ".join(problems))
+
+
+def _schema(frame: pl.LazyFrame, path: Path) -> pl.Schema:
+    try:
+        return frame.collect_schema()
+    except pl.exceptions.PolarsError as error:
+        raise DataSetError(f"{path} is no parquet file that can be read: {error}") from error
+
+
+def _typed(frame: pl.LazyFrame, roles: dict[str, list[str]], id_kind: str) -> pl.LazyFrame:
+    """Ids of one type in all tables, times in UTC, and texts for whatever is a category."""
+
+    def of(*wanted: str) -> list[str]:
+        return [column for role in wanted for column in roles.get(role, ())]
+
+    ids = of("id", "item", "user") if id_kind == "integer" else []
+    schema = frame.collect_schema()
+    return frame.with_columns(
+        pl.col([c for c in ids if schema[c].is_integer()]).cast(pl.Int64),
+        pl.col(of(*INSTANTS)).dt.convert_time_zone("UTC").dt.cast_time_unit("us"),
+        pl.col(of("title", "category", "brand", "categorical", "kind")).cast(pl.String),
+    )
 
 
 def _by_role(columns: dict[str, dict[str, Any]]) -> dict[str, list[str]]:
@@ -120,7 +134,7 @@ def _events(frame: pl.LazyFrame, roles: dict[str, list[str]]) -> pl.LazyFrame:
         user_id=roles["user"][0],
         item_id=roles["item"][0],
         kind=roles["kind"][0],
-        time=pl.col(roles["time"][0]).dt.cast_time_unit("us"),
+        time=roles["time"][0],
         group=roles["group"][0],
         quantity=pl.col(roles["quantity"][0]).cast(pl.Float64),
         value=pl.col(roles["value"][0]).cast(pl.Float64),
@@ -132,7 +146,7 @@ def _placements(frame: pl.LazyFrame | None, roles: dict[str, list[str]]) -> pl.L
         return None
     return frame.select(
         pl.col(roles["item"][0]).alias("item_id"),
-        pl.col(roles["start"][0]).dt.cast_time_unit("us").alias("start"),
-        pl.col(roles["end"][0]).dt.cast_time_unit("us").alias("end"),
+        pl.col(roles["start"][0]).alias("start"),
+        pl.col(roles["end"][0]).alias("end"),
         *[pl.col(name).cast(pl.Float32) for name in roles.get("numeric", ())],
     )

@@ -1,11 +1,15 @@
 """What the running gateway serves is at least personal decay, and is the offline figure."""
 
+import asyncio
 import json
 from collections.abc import Callable
 from datetime import UTC, datetime
 
-from tests.acceptance.made import Made
+import polars as pl
+
+from tests.acceptance.made import PYTHON, Made
 from tests.e2e.system import ROOT
+from tests.unit.training.evaluation.gateways import answering, page
 
 END_OF_WEEK_48 = datetime(2017, 11, 27, 5, tzinfo=UTC)
 END_OF_WEEK_50 = datetime(2017, 12, 11, 5, tzinfo=UTC)
@@ -45,6 +49,34 @@ def test_point_2b_score_exits_non_zero_when_it_can_not_score(
     said = (done.stdout + done.stderr).splitlines()
     measured(next(line for line in said if line.startswith("score:")))
     assert done.returncode != 0
+
+
+def test_point_2b_score_exits_non_zero_when_the_answers_are_worse(
+    quick: Made, measured: Callable[[str], None]
+) -> None:
+    """A gateway that answers everybody with the same items, in the name of the current bundle."""
+    bundle = (quick.state / "bundles" / "current").resolve().name
+    catalogue = pl.read_parquet(quick.state / "prepared" / "catalogue.parquet")
+    same = page(*catalogue["item_id"].head(20), bundle_id=bundle)
+
+    async def scored() -> tuple[int, str]:
+        async with answering(lambda _: same) as (endpoint, _):
+            command = ("-m", "training.score", "--state", quick.state, "--endpoint", endpoint)
+            process = await asyncio.create_subprocess_exec(
+                PYTHON,
+                *command,
+                cwd=ROOT,
+                env={"RECSERVE_TRAINING_PROFILE": "full", "COLUMNS": "200"},
+                stdout=asyncio.subprocess.PIPE,
+            )
+            said, _ = await process.communicate()
+            return int(process.returncode or 0), said.decode()
+
+    code, said = asyncio.run(scored())
+    failed = [line for line in said.splitlines() if line.startswith("FAILS")]
+    measured("; ".join(failed))
+    assert code == 1
+    assert len(failed) == 2
 
 
 def test_point_2c_the_last_fortnight_was_scored_once(measured: Callable[[str], None]) -> None:

@@ -3,9 +3,11 @@
 import json
 import re
 from collections.abc import Callable
+from pathlib import Path
 
-from tests.acceptance.made import Made
-from tests.e2e.system import ROOT
+import pytest
+
+from tests.acceptance.made import PYTHON, Made, run
 
 CLASSIFICATION = {
     "accuracy",
@@ -61,10 +63,28 @@ def test_point_5c_the_report_shows_curves_and_intervals(
     measured(f"{len(page) // 1024} KiB, {intervals} intervals")
 
 
-def test_point_5d_training_is_seeded(full: Made, measured: Callable[[str], None]) -> None:
-    manifest = json.loads((full.state / "bundles" / "current" / "manifest.json").read_text())
+def learned(state: Path, prepared: Path, seed: int) -> list[float]:
+    """The losses of a retriever taught anew."""
+    state.mkdir()
+    (state / "prepared").symlink_to(prepared)
+    run(
+        *(PYTHON, "-m", "training.train_retriever", "--state", state),
+        RECSERVE_TRAINING_PROFILE="quick",
+        RECSERVE_TRAINING_SEED=str(seed),
+    )
+    epochs = json.loads((state / "models" / "retriever_curves.json").read_text())
+    return [epoch["train_loss"] for epoch in epochs]
+
+
+def test_point_5d_training_is_seeded(
+    quick: Made, measured: Callable[[str], None], tmp_path: Path
+) -> None:
+    manifest = json.loads((quick.state / "bundles" / "current" / "manifest.json").read_text())
     seed = manifest["training"]["seed"]
-    measured(f"seed {seed}")
-    assert isinstance(seed, int)
-    sources = "".join(path.read_text() for path in (ROOT / "training").rglob("*.py"))
-    assert "manual_seed" in sources
+    prepared = (quick.state / "prepared").resolve()
+    first = json.loads((quick.state / "models" / "retriever_curves.json").read_text())
+    again = learned(tmp_path / "again", prepared, seed)
+    other = learned(tmp_path / "other", prepared, seed + 1)
+    assert again == pytest.approx([epoch["train_loss"] for epoch in first], rel=1e-4)
+    assert other != pytest.approx(again, rel=1e-4)
+    measured(f"seed {seed} again: last loss {again[-1]:.4f}; seed {seed + 1}: {other[-1]:.4f}")

@@ -10,6 +10,7 @@ import pytest
 
 from serving.bundle import open_bundle
 from serving.errors import ArtefactError
+from serving.triton.launcher import running
 from tests.acceptance.made import PYTHON, Made, run
 
 MODELS = ("ranker", "two_tower", "similar")
@@ -98,8 +99,17 @@ except GateRefused as refusal:
 
 
 def test_point_6e_an_existing_triton_is_used_by_its_url(
-    quick: Made, measured: Callable[[str], None]
+    quick: Made, bundle: Path, measured: Callable[[str], None], tmp_path: Path
 ) -> None:
-    status = quick.system.make("status", f"TRITON_URL={quick.system.triton}", check=False)
-    assert quick.system.triton.rsplit(":", 1)[1] in status.stdout
-    measured("status names the given Triton")
+    with running(bundle / "models", tmp_path) as endpoint:
+        quick.system.make("start", f"TRITON_URL={endpoint}")
+        status = quick.system.make("status", f"TRITON_URL={endpoint}").stdout
+        shown = quick.system.make("demo").stdout
+    row = next(line for line in status.splitlines() if line.startswith("triton"))
+    quick.system.make("start")
+    assert endpoint in row
+    assert "healthy" in row
+    # The embedded one is stopped, and the answers are ranked all the same.
+    assert quick.system.triton not in status
+    assert "Done less well  nothing" in shown
+    measured(" ".join(row.split()))

@@ -104,7 +104,7 @@ def test_statistics_come_from_training_cutoffs_alone(state: Path) -> None:
     ("now", "cutoffs", "said"),
     [
         (datetime(2017, 11, 27, 5), 4, "without a time zone"),  # noqa: DTZ001
-        (NOW, 2, "at least 3"),
+        (NOW, 3, "at least 4"),
         (datetime(2015, 1, 1, tzinfo=UTC), 4, "set a later now"),
     ],
 )

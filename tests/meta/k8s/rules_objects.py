@@ -1,5 +1,6 @@
 """Rules over scaling, disruption, schedules, references, names and settings."""
 
+import re
 from collections.abc import Collection, Iterator
 from zoneinfo import available_timezones
 
@@ -12,11 +13,15 @@ from tests.meta.k8s.manifests import (
     matches,
     name,
     of_kind,
+    quantity,
     replicas,
     workloads,
 )
 
 API_GROUPS = ("v1", "apps/", "batch/", "policy/", "autoscaling/", "networking.k8s.io/")
+LOG_ENTRY_BYTES = 1200  # measured, at 20 items an answer
+FEATURES_BYTES = 2**30
+REWRITE = 1.4  # of the memory in use, while pages are copied
 LABELS = ("app.kubernetes.io/name", "app.kubernetes.io/component", "app.kubernetes.io/part-of")
 
 
@@ -144,6 +149,34 @@ def objects_share_the_namespace(objects: Objects) -> list[str]:
         for o in objects
         if o["kind"] != "Namespace" and [o["metadata"].get("namespace")] != names
     ]
+
+
+def redis_has_room(objects: Objects, log_entries: int) -> list[str]:
+    """For the request log, beside which a full Redis lets nobody write, and to rewrite its file."""
+    problems = []
+    for workload in workloads(objects):
+        for container in workload.containers:
+            if container["command"][0] != "redis-server":
+                continue
+            (memory,) = (
+                float(found[1]) * 2**30
+                for o in of_kind(objects, "ConfigMap")
+                if (
+                    found := re.search(
+                        r"^maxmemory (\d+)gb$", o["data"].get("redis.conf", ""), re.MULTILINE
+                    )
+                )
+            )
+            limit = quantity(container["resources"]["limits"]["memory"])
+            if memory < log_entries * LOG_ENTRY_BYTES + FEATURES_BYTES:
+                problems.append(
+                    f"{workload}: {log_entries} entries of the request log would fill it"
+                )
+            if memory * REWRITE > limit:
+                problems.append(
+                    f"{workload}: a rewrite of its file needs more than {limit:.0f} bytes"
+                )
+    return problems
 
 
 def variables_are_settings(objects: Objects, settings: Collection[str]) -> list[str]:

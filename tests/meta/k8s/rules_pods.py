@@ -210,7 +210,7 @@ def workers_have_a_core_each(objects: Objects) -> list[str]:
 
 def replicas_are_spread(objects: Objects) -> list[str]:
     return [
-        f"{w}: {replicas(objects, w)} replicas may share one node"
+        f"{w}: {replicas(objects, w)} replicas may share one node, or wait for one that is barred"
         for w in workloads(objects)
         if w.kind == "Deployment" and replicas(objects, w) > 1 and not _spread(w)
     ]
@@ -220,6 +220,8 @@ def _spread(workload: Workload) -> bool:
     return any(
         c["topologyKey"] == "kubernetes.io/hostname"
         and c["whenUnsatisfiable"] == "DoNotSchedule"
+        # By default tainted nodes count: an empty control plane would keep all others at one pod.
+        and c.get("nodeTaintsPolicy") == "Honor"
         and c["labelSelector"]["matchLabels"].items() <= dict(workload.labels).items()
         for c in workload.pod.get("topologySpreadConstraints", [])
     )

@@ -8,7 +8,7 @@ import kubernetes_validate
 import pytest
 
 from tests.meta.k8s import rules_network, rules_objects, rules_pods
-from tests.meta.k8s.facts import GIVEN, LOOK_UP_S, health_services, setting_names
+from tests.meta.k8s.facts import GIVEN, LOG_ENTRIES, LOOK_UP_S, health_services, setting_names
 from tests.meta.k8s.manifests import Objects, name
 from tests.meta.k8s.rendering import K8S, folders, render, render_with
 
@@ -75,6 +75,10 @@ def test_variables_are_settings_of_the_programs(objects: Objects) -> None:
 
 def test_triton_ends_after_the_gateways_have_looked_up_again(objects: Objects) -> None:
     assert rules_pods.triton_outlives_the_look_ups(objects, LOOK_UP_S) == []
+
+
+def test_redis_has_room_for_what_is_kept(objects: Objects) -> None:
+    assert rules_objects.redis_has_room(objects, LOG_ENTRIES) == []
 
 
 def test_names_are_unique(objects: Objects) -> None:

@@ -1,3 +1,4 @@
+from datetime import UTC, datetime
 from pathlib import Path
 
 import polars as pl
@@ -100,3 +101,82 @@ def test_a_folder_is_replaced_whole_or_not_at_all(tmp_path: Path) -> None:
         fail()
     assert (target / "a").read_text() == "first"
     assert [p.name for p in tmp_path.iterdir()] == ["made"]
+
+
+def tables(**changes: dict) -> dict:
+    """The description with columns of some tables changed."""
+    mine = {name: dict(columns) for name, columns in DESCRIPTION["tables"].items()}
+    for name, columns in changes.items():
+        mine[name] |= columns
+    return DESCRIPTION | {"tables": mine}
+
+
+@pytest.mark.parametrize(
+    ("change", "said"),
+    [
+        ({"name": "Corner shop"}, "name is 'Corner shop', not small letters"),
+        ({"default_now": "tomorrow"}, "default_now is 'tomorrow', no time such as"),
+        ({"default_now": "2024-01-01T00:00:00"}, "without a time zone"),
+        ({"catalogue": {}}, r"catalogue\.min_events is not a number from 1 on"),
+        ({"catalogue": {"min_events": 0}}, r"catalogue\.min_events is not a number from 1 on"),
+        ({"tables": []}, "tables gives no mapping"),
+        (tables(users={"age": "categorical"}), r"tables\.users\.age has no role"),
+        (tables(items={"leaf": {"role": "category"}}), "leaf is a category without a level"),
+        (tables(events={"n": {"role": "count"}}), "no column with role quantity"),
+    ],
+)
+def test_a_description_that_can_not_be_followed_is_told_in_a_sentence(
+    tmp_path: Path, change: dict, said: str
+) -> None:
+    write(tmp_path)
+    (tmp_path / "dataset.yaml").write_text(yaml.safe_dump(DESCRIPTION | change))
+    with pytest.raises(DataSetError, match=said):
+        open_data_set(tmp_path)
+
+
+def test_what_is_no_yaml_or_no_parquet_is_told(tmp_path: Path) -> None:
+    write(tmp_path)
+    (tmp_path / "events.parquet").write_text("who,sku\n")
+    with pytest.raises(DataSetError, match=r"events\.parquet is no parquet file"):
+        open_data_set(tmp_path)
+    (tmp_path / "dataset.yaml").write_text("tables: [")
+    with pytest.raises(DataSetError, match=r"dataset\.yaml is no YAML"):
+        open_data_set(tmp_path)
+
+
+def test_every_column_of_a_wrong_type_is_named(tmp_path: Path) -> None:
+    write(tmp_path)
+    path = tmp_path / "events.parquet"
+    pl.read_parquet(path).with_columns(
+        pl.lit(1).alias("who"), pl.col("at").dt.replace_time_zone(None), pl.lit("x").alias("n")
+    ).write_parquet(path)
+    with pytest.raises(DataSetError) as caught:
+        open_data_set(tmp_path)
+    for part in ("who is Int32, should be of strings", "at is Datetime", "n is String"):
+        assert part in str(caught.value)
+
+
+def test_a_time_without_quotes_is_a_time_and_any_zone_becomes_utc(tmp_path: Path) -> None:
+    write(tmp_path)
+    text = yaml.safe_dump(DESCRIPTION).replace("'2024-01-01T00:00:00Z'", "2024-01-01T00:00:00Z")
+    (tmp_path / "dataset.yaml").write_text(text)
+    path = tmp_path / "events.parquet"
+    berlin = pl.col("at").dt.convert_time_zone("Europe/Berlin").dt.cast_time_unit("ms")
+    pl.read_parquet(path).with_columns(berlin).write_parquet(path)
+    data = open_data_set(tmp_path)
+    assert data.default_now == datetime(2024, 1, 1, tzinfo=UTC)
+    assert data.events.collect_schema()["time"] == pl.Datetime("us", "UTC")
+
+
+def test_numbers_may_be_categories_and_ids_of_any_width(tmp_path: Path) -> None:
+    write(tmp_path, tables(users={"age": {"role": "categorical"}}) | {"id_kind": "integer"}, "")
+    for table, ids in {"items": ["sku"], "users": ["who"], "events": ["who", "sku"]}.items():
+        path = tmp_path / f"{table}.parquet"
+        narrow = pl.lit(7, pl.Int16 if table == "events" else pl.Int32)
+        frame = pl.read_parquet(path).with_columns(narrow.alias(name) for name in ids)
+        frame = frame.with_columns(age=pl.lit(44)) if table == "users" else frame
+        frame.write_parquet(path)
+    data = open_data_set(tmp_path)
+    assert data.users.collect_schema()["age"] == pl.String
+    assert data.users.collect_schema()["user_id"] == pl.Int64
+    assert data.events.collect_schema()["item_id"] == pl.Int64

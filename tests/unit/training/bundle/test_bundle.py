@@ -135,6 +135,13 @@ def test_a_bundle_that_was_not_published_leaves_nothing(tmp_path: Path):
     assert list(tmp_path.iterdir()) == []
 
 
+def test_what_a_killed_run_left_is_removed(tmp_path: Path):
+    left = tmp_path / ".0123abcd" / "models"
+    left.mkdir(parents=True)
+    with staging(tmp_path) as folder:
+        assert list(tmp_path.iterdir()) == [folder]
+
+
 def test_figures_are_those_of_what_was_made_not_of_the_run(tmp_path: Path):
     for name in ("retriever", "ranker"):
         text = json.dumps({"log_loss": 0.1, "seconds": 3.0, "peak_memory_bytes": 5})

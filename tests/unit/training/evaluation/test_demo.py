@@ -70,6 +70,22 @@ def test_purchases_stand_beside_recommendations_within_the_width(width: int) -> 
     assert "repeat" in row
 
 
+@pytest.mark.parametrize("width", [80, 140])
+def test_long_names_go_on_below_and_are_never_cut(width: int) -> None:
+    name = "Malted Mlk/Syrup/Pwdrs (Eggnog, 24    oz"
+    titles = Titles(pl.DataFrame({"item_id": ["1"], "item_key": [1], "title": [name]}))
+    recent = pl.DataFrame({"item_key": [1], "time": [NOW]})
+    both = [pb.CANDIDATE_SOURCE_TWO_TOWER, pb.CANDIDATE_SOURCE_POPULAR]
+    offered = pb.RecommendResponse(items=[pb.ScoredItem(item_id="1", score=0.5, sources=both)])
+    text = printed(width, print_person, "7", NOW, recent, offered, titles)
+    words = text.split()
+    assert "\u2026" not in text
+    assert all(words.count(word) == 2 for word in name.split())
+    assert {"two-tower,", "popular"} <= set(words)
+    if width == 140:
+        assert text.count("Malted Mlk/Syrup/Pwdrs (Eggnog, 24 oz") == 2
+
+
 def test_the_answer_tells_stages_bundle_features_age_and_degradations() -> None:
     answer = pb.Answer(
         bundle_id="b1",

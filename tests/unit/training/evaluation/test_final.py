@@ -147,6 +147,16 @@ def test_the_last_fortnight_is_not_looked_at_without_a_permit(
     require_permit(state, LATER, NOW)
 
 
+def test_a_permit_is_for_one_scoring_even_before_it_is_logged(
+    repository: Path, state: Path, log_file: Path
+) -> None:
+    check(state, log_file, repository)
+    scored(state)
+    with pytest.raises(ScoreRefused, match="never logged"):
+        require_permit(state, LATER, NOW)
+    require_permit(state, NOW, NOW)
+
+
 def test_a_permit_is_spent_by_logging(repository: Path, state: Path, log_file: Path) -> None:
     check(state, log_file, repository)
     scored(state)
