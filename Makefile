@@ -114,7 +114,7 @@ $(STATE)/prepared/features.yaml: $(STATE)/dataset/dataset.yaml
 	$(call STEP,Preparation)
 	@$(RUN) training.prepare --state $(STATE) --cutoffs $(CUTOFFS) $(if $(NOW),--now $(NOW))
 
-$(STATE)/feast/materialized.done: $(STATE)/prepared/features.yaml feature_repo/feature_store.yaml
+$(STATE)/redis/materialized.done: $(STATE)/prepared/features.yaml feature_repo/feature_store.yaml
 	$(call STEP,Features: feast apply and materialize)
 	@$(STACK) up redis
 	@$(RUN) training.materialize --state $(STATE)
@@ -133,7 +133,7 @@ $(STATE)/bundles/exported.done: $(STATE)/models/ranker.ckpt
 	@$(RUN) training.export --state $(STATE)
 	@touch $@
 
-$(STATE)/snapshots/built.done: $(STATE)/bundles/exported.done $(STATE)/feast/materialized.done
+$(STATE)/snapshots/built.done: $(STATE)/bundles/exported.done $(STATE)/redis/materialized.done
 	$(call STEP,Item snapshot)
 	@$(STACK) up redis
 	@$(RUN) serving.features.snapshot build --bundle $(STATE)/bundles/current --state $(STATE)

@@ -39,19 +39,24 @@ class Gateway:
         self._clock, self._now = settings.run / "clock.json", deployed.now
         self._run = settings.run / "gateway"
         given = {k: v for k, v in os.environ.items() if k.startswith(PREFIX)}
-        self._variables = given | {
-            f"{PREFIX}BUNDLE": str(deployed.bundle),
-            f"{PREFIX}SNAPSHOT": str(deployed.snapshot),
-            f"{PREFIX}REDIS_URL": redis_url(settings.state),
-            f"{PREFIX}TRITON_ENDPOINTS": settings.triton_url
-            or f"{LOOPBACK}:{settings.triton_grpc_port}",
-            f"{PREFIX}HOST": LOOPBACK,
-            f"{PREFIX}PORT": str(settings.gateway_port),
-            f"{PREFIX}HTTP_PORT": str(settings.http_port),
-            f"{PREFIX}WORKERS": str(settings.workers),
-            f"{PREFIX}CLOCK_FILE": str(self._clock),
-            f"{PREFIX}RUN_DIR": str(self._run),
-        }
+        # An embedded Redis shares the machine's memory: about 120 MB of log.
+        self._variables = (
+            {f"{PREFIX}REQUEST_LOG_ENTRIES": "100000"}
+            | given
+            | {
+                f"{PREFIX}BUNDLE": str(deployed.bundle),
+                f"{PREFIX}SNAPSHOT": str(deployed.snapshot),
+                f"{PREFIX}REDIS_URL": redis_url(settings.state),
+                f"{PREFIX}TRITON_ENDPOINTS": settings.triton_url
+                or f"{LOOPBACK}:{settings.triton_grpc_port}",
+                f"{PREFIX}HOST": LOOPBACK,
+                f"{PREFIX}PORT": str(settings.gateway_port),
+                f"{PREFIX}HTTP_PORT": str(settings.http_port),
+                f"{PREFIX}WORKERS": str(settings.workers),
+                f"{PREFIX}CLOCK_FILE": str(self._clock),
+                f"{PREFIX}RUN_DIR": str(self._run),
+            }
+        )
         self.fingerprint = fingerprint(
             [self._variables, self._now.isoformat()],
             [*gateway_sources(), ROOT / "requirements/project.lock"],

@@ -16,7 +16,6 @@ from serving.errors import OutsideError
 if TYPE_CHECKING:
     from recserve.v1.request_log_pb2 import RequestLogEntry
 
-KEPT = 1_000_000  # entries in the stream, about
 ROOM = 32 << 20  # bytes of entries waiting in this process
 BATCH, BATCH_BYTES = 256, 1 << 20  # whatever is reached first
 LINGER_S = 0.02  # for others to join the first of a batch
@@ -43,10 +42,15 @@ class StreamedRequestLog:
     """Fulfils `RequestLog` of serving/types.py."""
 
     def __init__(
-        self, events: Events, stream: str, dropped: Callable[[int], None], room: int = ROOM
+        self,
+        events: Events,
+        stream: str,
+        keep: int,
+        dropped: Callable[[int], None],
+        room: int = ROOM,
     ) -> None:
         self._events = events
-        self._stream = stream
+        self._stream, self._keep = stream, keep
         self._dropped = dropped
         self._waiting: asyncio.Queue[bytes] = asyncio.Queue()
         self._room = room
@@ -90,7 +94,7 @@ class StreamedRequestLog:
         pause_s, failures, quiet_until = 0.05, 0, 0.0
         while True:
             try:
-                await self._events.append(self._stream, entries, KEPT, TIMEOUT_S)
+                await self._events.append(self._stream, entries, self._keep, TIMEOUT_S)
             except OutsideError as error:
                 failures += 1
                 if time.monotonic() >= quiet_until:
@@ -106,10 +110,10 @@ class StreamedRequestLog:
 
 @asynccontextmanager
 async def open_request_log(
-    events: Events, project: str, dropped: Callable[[int], None], grace_s: float
+    events: Events, project: str, keep: int, dropped: Callable[[int], None], grace_s: float
 ) -> AsyncIterator[StreamedRequestLog]:
-    """A log that is being delivered; at the end what waits is sent within `grace_s`."""
-    streamed = StreamedRequestLog(events, stream_of(project), dropped)
+    """Keeps about `keep` entries; at the end what waits is sent within `grace_s`."""
+    streamed = StreamedRequestLog(events, stream_of(project), keep, dropped)
     async with asyncio.TaskGroup() as group:
         delivery = group.create_task(streamed.deliver())
         try:

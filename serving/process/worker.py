@@ -92,7 +92,13 @@ async def work(settings: GatewaySettings, link: Link) -> None:
         following = follow_snapshot(settings.snapshot, opened, make, replace)
         await stack.enter_async_context(_beside(link.beat(), following))
         request_log = await stack.enter_async_context(
-            open_request_log(events, bundle.plan.project, metrics.request_log_dropped, FLUSH_S)
+            open_request_log(
+                events,
+                bundle.plan.project,
+                settings.request_log_entries,
+                metrics.request_log_dropped,
+                FLUSH_S,
+            )
         )
         await warm_up(live)
         gc.freeze()  # what exists now stays: later collections need not look at it

@@ -138,7 +138,8 @@ def _write_views(
             task = progress.add_task(f"{view.name:<15}", total=len(cutoffs))
             parts = []
             for cutoff in cutoffs:
-                parts.append(as_contract(view.at(cutoff), cutoff, known_at).collect())
+                rows = as_contract(view.at(cutoff), cutoff, known_at)
+                parts.append(rows.collect(engine="streaming"))
                 progress.advance(task)
             frame = pl.concat(parts).sort(f"{view.entity}_id", "event_timestamp")
             frame.write_parquet(folder / "views" / f"{view.name}.parquet", row_group_size=50_000)

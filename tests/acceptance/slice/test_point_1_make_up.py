@@ -17,7 +17,7 @@ AGAIN_S = 45
 def made_files(made: Made) -> dict[str, int]:
     """What a second `make up` must leave as it is."""
     names = ("dataset/dataset.yaml", "prepared/features.yaml", "models/retriever.ckpt")
-    names += ("models/ranker.ckpt", "bundles/exported.done", "feast/materialized.done")
+    names += ("models/ranker.ckpt", "bundles/exported.done", "redis/materialized.done")
     return {name: (made.state / name).stat().st_mtime_ns for name in names}
 
 

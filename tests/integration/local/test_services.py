@@ -134,8 +134,9 @@ while True:
     signal.pause()
 """
 ENDING = """
-import pathlib, sys
+import pathlib, signal, sys
 from serving.local.services import end
+signal.signal(signal.SIGINT, signal.default_int_handler)  # a shell's background job ignores it
 end("pages", pathlib.Path(sys.argv[1]), 60)
 """
 

@@ -2,14 +2,13 @@
 
 from serving.clients.triton import OPTIONS
 from serving.local.settings import StackSettings
-from serving.process import request_log
 from serving.process.health import SERVICES
 from serving.settings import GatewaySettings
 from training.settings import TrainingSettings
 
 GIVEN = ("Secret/user-hash-key",)  # made by the operator, see the component's README
 SETTINGS = (GatewaySettings, TrainingSettings, StackSettings)
-LOG_ENTRIES = request_log.KEPT
+LOG_ENTRIES = int(GatewaySettings.model_fields["request_log_entries"].default)
 LOOK_UP_S = int(str(dict(OPTIONS)["grpc.dns_min_time_between_resolutions_ms"])) / 1000
 
 

@@ -8,6 +8,8 @@ from serving.errors import Unavailable
 from serving.process.request_log import StreamedRequestLog, open_request_log, stream_of
 from serving.types import RequestLog
 
+KEEP = 1_000
+
 
 class Stream:
     """Fulfils Events; refuses while `away`, and tells by `asked` that it was tried."""
@@ -22,6 +24,7 @@ class Stream:
         self, stream: str, entries: Sequence[bytes], keep: int, timeout_s: float
     ) -> None:
         self.asked.set()
+        assert keep == KEEP
         if self.away:
             raise Unavailable("away")
         self.entries += entries
@@ -43,7 +46,7 @@ def numbers(stream: Stream) -> list[int]:
 
 async def test_what_is_recorded_arrives_in_order_and_in_batches() -> None:
     stream, dropped = Stream(), list[int]()
-    async with open_request_log(stream, "shop", dropped.append, grace_s=30) as log:
+    async with open_request_log(stream, "shop", KEEP, dropped.append, grace_s=30) as log:
         record_all(log, 600)
     assert numbers(stream) == list(range(600))
     assert stream.batches == 3
@@ -53,7 +56,7 @@ async def test_what_is_recorded_arrives_in_order_and_in_batches() -> None:
 async def test_entries_wait_while_the_store_is_away() -> None:
     stream, dropped = Stream(), list[int]()
     stream.away = True
-    async with open_request_log(stream, "shop", dropped.append, grace_s=30) as log:
+    async with open_request_log(stream, "shop", KEEP, dropped.append, grace_s=30) as log:
         log.record(entry(1))
         await stream.asked.wait()
         log.record(entry(2))
@@ -65,7 +68,7 @@ async def test_entries_wait_while_the_store_is_away() -> None:
 async def test_what_has_no_room_is_dropped_and_counted() -> None:
     stream, dropped = Stream(), list[int]()
     size = len(entry(1).SerializeToString())
-    log = StreamedRequestLog(stream, stream_of("shop"), dropped.append, room=3 * size)
+    log = StreamedRequestLog(stream, stream_of("shop"), KEEP, dropped.append, room=3 * size)
     for number in range(1, 6):
         log.record(entry(number))
     assert sum(dropped) == 2
@@ -74,7 +77,7 @@ async def test_what_has_no_room_is_dropped_and_counted() -> None:
 async def test_room_is_free_again_once_entries_were_sent() -> None:
     stream, dropped = Stream(), list[int]()
     log = StreamedRequestLog(
-        stream, stream_of("shop"), dropped.append, room=len(entry(1).SerializeToString())
+        stream, stream_of("shop"), KEEP, dropped.append, room=len(entry(1).SerializeToString())
     )
     delivery = asyncio.create_task(log.deliver())
     for number in range(1, 4):
@@ -88,7 +91,7 @@ async def test_room_is_free_again_once_entries_were_sent() -> None:
 async def test_batches_of_large_entries_are_small() -> None:
     stream, dropped = Stream(), list[int]()
     large = RequestLogEntry(slate=[LoggedItem(item_id="x" * 128)] * 3_000)
-    async with open_request_log(stream, "shop", dropped.append, grace_s=30) as log:
+    async with open_request_log(stream, "shop", KEEP, dropped.append, grace_s=30) as log:
         for _ in range(12):
             log.record(large)
     assert len(stream.entries) == 12
@@ -99,7 +102,7 @@ async def test_batches_of_large_entries_are_small() -> None:
 async def test_a_store_that_stays_away_is_said_once(caplog: pytest.LogCaptureFixture) -> None:
     stream, dropped = Stream(), list[int]()
     stream.away = True
-    async with open_request_log(stream, "shop", dropped.append, grace_s=30) as log:
+    async with open_request_log(stream, "shop", KEEP, dropped.append, grace_s=30) as log:
         log.record(entry(1))
         for _ in range(3):
             stream.asked.clear()
@@ -112,7 +115,7 @@ async def test_a_store_that_stays_away_is_said_once(caplog: pytest.LogCaptureFix
 async def test_what_can_not_be_sent_by_the_end_is_dropped_and_counted() -> None:
     stream, dropped = Stream(), list[int]()
     stream.away = True
-    async with open_request_log(stream, "shop", dropped.append, grace_s=0) as log:
+    async with open_request_log(stream, "shop", KEEP, dropped.append, grace_s=0) as log:
         for number in range(5):
             log.record(entry(number))
     assert sum(dropped) == 5
