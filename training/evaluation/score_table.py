@@ -35,7 +35,8 @@ def print_scores(
     )
     table.add_column("", no_wrap=True)
     for model in models:
-        table.add_column(model.replace("_", " "), justify="right")
+        words = model.split("_")
+        table.add_column(" ".join(words), justify="right", min_width=max(map(len, words)))
     table.add_column("difference", justify="right", no_wrap=True)
     figures = {(m.task, m.model, m.metric): m.value for m in measurements}
     for task in TASKS:
