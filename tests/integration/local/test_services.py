@@ -119,7 +119,9 @@ def test_a_taken_port_is_named_with_the_variable_that_moves_it(
 def test_one_that_ends_at_once_is_reported_with_its_last_words(
     port: int, tmp_path: Path, said: list[str]
 ):
-    failing = Pages(port, ["-c", "import sys; print('first', flush=True); sys.exit('no room left')"])
+    failing = Pages(
+        port, ["-c", "import sys; print('first', flush=True); sys.exit('no room left')"]
+    )
     with pytest.raises(StartFailed, match=r"did not start: no room left \(see .*pages\.log\)"):
         ensure(failing, tmp_path, 30, said.append)
     failing.started[0].wait()
