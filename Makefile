@@ -76,9 +76,10 @@ help: ## Print every target
 
 ## environments
 
-.venv/project/.done: requirements/project.lock requirements/data.lock requirements/install.sh
+.venv/project/.done: requirements/project.lock requirements/data.lock requirements/movielens.lock requirements/install.sh
 	$(call STEP,Environment of the project)
-	@requirements/install.sh .venv/project "$(TORCH)" requirements/project.lock requirements/data.lock
+	@requirements/install.sh .venv/project "$(TORCH)" requirements/project.lock requirements/data.lock \
+		movielens=requirements/movielens.lock
 	@touch $@
 
 .venv/triton/.done: requirements/triton.lock requirements/install.sh
@@ -96,7 +97,7 @@ env: $(ENVS) build/protos.done ## Create both environments and the stubs
 protos: build/protos.done ## Generate the Python stubs from the protos
 
 lock: .venv/project/.done ## Resolve requirements/*.in anew into the lock files
-	@$(PY) requirements/lock.py project data:no-deps triton
+	@$(PY) requirements/lock.py project data:no-deps movielens:no-deps triton
 
 ## the offline flow
 

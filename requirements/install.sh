@@ -1,5 +1,6 @@
 #!/usr/bin/env bash
-# install.sh FOLDER TORCH LOCK...: makes a virtual environment with exactly what the locks name.
+# install.sh FOLDER TORCH LOCK...: makes a virtual environment with exactly what the locks name. A lock
+# given as NAME=LOCK is unpacked into FOLDER/share/NAME, where nothing imports it.
 set -euo pipefail
 folder=$1 torch=$2
 shift 2
@@ -23,7 +24,9 @@ pip() {
   }
 }
 for lock in "$@"; do
-  pip install --no-deps --require-hashes -r "$lock"
+  aside=()
+  [[ $lock != *=* ]] || aside=(--target "$folder/share/${lock%%=*}")
+  pip install --no-deps --require-hashes "${aside[@]}" -r "${lock#*=}"
 done
 if [ -n "$torch" ]; then
   # Last and by its version alone: the index decides whether it is the CPU build.
