@@ -13,17 +13,24 @@ import grpc
 from google.rpc.status_pb2 import Status
 from grpc import aio
 from grpc_status import rpc_status
+from recserve.v1 import event_service_pb2 as event_pb
 from recserve.v1 import recommendation_service_pb2 as pb
+from recserve.v1 import status_service_pb2 as status_pb
+from recserve.v1.event_service_pb2_grpc import EventServiceServicer
 from recserve.v1.recommendation_service_pb2_grpc import RecommendationServiceServicer
+from recserve.v1.status_service_pb2_grpc import StatusServiceServicer
 
 from serving.bundle import Bundle
 from serving.errors import RecserveError, RequestError, TimedOut
+from serving.features.filter_fields import filter_fields
 from serving.policy import Budget
 from serving.process import logs
-from serving.rpc import statuses, validation, wire
+from serving.rpc import recording, status_reply, statuses, validation, wire
+from serving.rpc.event_validation import require_events
 from serving.types import (
     Answered,
-    Person,
+    EventStreams,
+    ItemSnapshot,
     Query,
     RankQuery,
     Recorder,
@@ -36,8 +43,7 @@ from serving.types import (
 log = logging.getLogger(__name__)
 ROUNDING = 0.01  # gRPC rounds the deadline that it sends up by as much
 Context = aio.ServicerContext[Any, Any]
-Request = TypeVar("Request", pb.RecommendRequest, pb.RankRequest, pb.SimilarItemsRequest)
-Response = TypeVar("Response", pb.RecommendResponse, pb.RankResponse, pb.SimilarItemsResponse)
+Response = TypeVar("Response")
 
 
 def new_request_id() -> str:
@@ -64,11 +70,22 @@ class Admitted:
     budget: Budget
 
 
+class Request(Protocol):
+    """What every request of ours has."""
+
+    @property
+    def request_id(self) -> str: ...
+
+
 class Answering(Protocol):
     """A Pipeline, or what stands for one."""
 
     @property
     def bundle(self) -> Bundle: ...
+    @property
+    def snapshot(self) -> ItemSnapshot: ...
+    @property
+    def surfaces(self) -> tuple[str, ...]: ...
     async def recommend(self, query: Query, budget: Budget) -> Answered: ...
     async def rank(self, query: RankQuery, budget: Budget) -> Answered: ...
     async def similar(self, query: SimilarQuery, budget: Budget) -> Answered: ...
@@ -77,29 +94,22 @@ class Answering(Protocol):
 class RecommendationServicer(RecommendationServiceServicer):
     """Answers recserve.v1.RecommendationService from a pipeline."""
 
-    def __init__(
-        self,
-        pipeline: Answering,
-        request_log: RequestLog,
-        clock: WallClock,
-        metrics: Recorder,
-        options: ApiOptions,
-    ) -> None:
-        self._pipeline, self._log, self._clock = pipeline, request_log, clock
-        self._metrics, self._options = metrics, options
-        self._id_kind = pipeline.bundle.plan.id_kind
-        self._scribe = wire.Scribe(options.key)
+    def __init__(self, pipeline: Answering, request_log: RequestLog, calls: "Calls") -> None:
+        self._pipeline, self._log, self._calls = pipeline, request_log, calls
+        plan = pipeline.bundle.plan
+        self._id_kind, self._fields = plan.id_kind, filter_fields(plan)
+        self._scribe = wire.Scribe(calls.options.key)
 
     async def Recommend(  # noqa: N802
         self, request: pb.RecommendRequest, context: Context
     ) -> pb.RecommendResponse:
         async def answer(admitted: Admitted) -> pb.RecommendResponse:
-            query = validation.recommend_query(request, self._id_kind)
+            query = validation.recommend_query(request, self._id_kind, self._fields)
             answered = await self._pipeline.recommend(query, admitted.budget)
-            told = self._told(admitted, answered, query.person, query.surface)
+            told = self._told(admitted, answered, query)
             return pb.RecommendResponse(items=wire.items(answered.items), answer=told)
 
-        return await self._serve("Recommend", request, context, answer)
+        return await self._calls.serve("Recommend", request, context, answer)
 
     async def Rank(  # noqa: N802
         self, request: pb.RankRequest, context: Context
@@ -110,38 +120,84 @@ class RecommendationServicer(RecommendationServiceServicer):
             return pb.RankResponse(
                 items=wire.items(answered.items),
                 unknown_item_ids=answered.unknown_item_ids,
-                answer=self._told(admitted, answered, query.person, query.surface),
+                answer=self._told(admitted, answered, query),
             )
 
-        return await self._serve("Rank", request, context, answer)
+        return await self._calls.serve("Rank", request, context, answer)
 
     async def SimilarItems(  # noqa: N802
         self, request: pb.SimilarItemsRequest, context: Context
     ) -> pb.SimilarItemsResponse:
         async def answer(admitted: Admitted) -> pb.SimilarItemsResponse:
-            query = validation.similar_query(request, self._id_kind)
+            query = validation.similar_query(request, self._id_kind, self._fields)
             answered = await self._pipeline.similar(query, admitted.budget)
             told = self._told(admitted, answered)
             return pb.SimilarItemsResponse(items=wire.items(answered.items), answer=told)
 
-        return await self._serve("SimilarItems", request, context, answer)
+        return await self._calls.serve("SimilarItems", request, context, answer)
 
     def _told(
-        self,
-        admitted: Admitted,
-        answered: Answered,
-        person: Person | None = None,
-        surface: str = "SURFACE_UNSPECIFIED",
+        self, admitted: Admitted, answered: Answered, query: Query | RankQuery | None = None
     ) -> pb.Answer:
-        """What the answer says of itself; it is logged as well."""
+        """What the answer says of itself; it is logged as well. `query` is that of a person."""
         token = self._scribe.token(admitted.at_us, admitted.request_id, answered.bundle_id)
         told = wire.answer(answered, admitted.request_id, token)
-        self._log.record(
-            self._scribe.entry(admitted.method, admitted.at_us, answered, told, person, surface)
-        )
+        entry = self._scribe.entry(admitted.method, admitted.at_us, answered, told, query)
+        self._log.record(entry)
         return told
 
-    async def _serve(
+
+class EventServicer(EventServiceServicer):
+    """Answers recserve.v1.EventService: events are in the streams before the caller hears of it."""
+
+    def __init__(
+        self, pipeline: Answering, streams: EventStreams, keep: int, calls: "Calls"
+    ) -> None:
+        self._plan, self._streams, self._calls = pipeline.bundle.plan, streams, calls
+        self._keep = max(1, keep // recording.PARTITIONS)
+        self._scribe = wire.Scribe(calls.options.key)
+
+    async def RecordEvents(  # noqa: N802
+        self, request: event_pb.RecordEventsRequest, context: Context
+    ) -> event_pb.RecordEventsResponse:
+        async def answer(admitted: Admitted) -> event_pb.RecordEventsResponse:
+            reply = event_pb.RecordEventsResponse(request_id=admitted.request_id)
+            require_events(request, self._plan.id_kind, admitted.at_us, self._scribe.tokens)
+            if request.consent.logging:
+                entries = recording.entries(request, self._plan, self._scribe, admitted.at_us)
+                await self._streams.record(entries, self._keep, admitted.budget.share("record"))
+                reply.recorded_count = len(request.events)
+            else:
+                reply.discarded_count = len(request.events)
+            return reply
+
+        return await self._calls.serve("RecordEvents", request, context, answer)
+
+
+class StatusServicer(StatusServiceServicer):
+    """Answers recserve.v1.StatusService from what this worker has in memory."""
+
+    def __init__(self, pipeline: Answering, calls: "Calls") -> None:
+        self._pipeline, self._calls = pipeline, calls
+
+    async def GetStatus(  # noqa: N802
+        self, request: status_pb.GetStatusRequest, context: Context
+    ) -> status_pb.GetStatusResponse:
+        async def answer(admitted: Admitted) -> status_pb.GetStatusResponse:
+            live = self._pipeline
+            return status_reply.reply(live.bundle, live.snapshot, live.surfaces, admitted.at_us)
+
+        return await self._calls.serve("GetStatus", request, context, answer)
+
+
+class Calls:
+    """What all methods share: a budget, a request id, a status for each error, a count."""
+
+    def __init__(self, clock: WallClock, metrics: Recorder, options: ApiOptions) -> None:
+        self.options = options
+        self._clock, self._metrics, self._options = clock, metrics, options
+
+    async def serve(
         self,
         method: str,
         request: Request,

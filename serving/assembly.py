@@ -5,19 +5,24 @@ from collections.abc import Callable, Mapping
 
 from serving.bundle import Bundle, SourcePolicy
 from serving.errors import ArtefactError
+from serving.features.filter_fields import Conditions
 from serving.features.inputs import UserFiller
 from serving.features.item_inputs import ItemFiller
 from serving.features.rows import UserRowsReader
 from serving.pipeline import Pipeline, Stages
 from serving.rpc.validation import MOST_RANKED
+from serving.stages.explain import Explain
 from serving.stages.filter import Filter
 from serving.stages.gather import Gather
 from serving.stages.hydrate import Hydrate
+from serving.stages.offers import Offers
 from serving.stages.rank import Rank
 from serving.stages.retrieve import Retrieve, Source
 from serving.stages.similar import Similar
-from serving.stages.sources import Popular, Propose, Repeat, TwoTower
+from serving.stages.sources import NearSeeds, Popular, Propose, Repeat, TwoTower
 from serving.types import ItemSnapshot, ModelDoor, Recorder, RowsDoor, Ticks, WallClock
+
+SEED_QUOTA = 128  # candidates that the request's seeds may propose, before all others
 
 
 def build_pipeline(
@@ -44,13 +49,19 @@ def build_pipeline(
             f"bundle {bundle.bundle_id}: {ranker.name} takes at most {max(ranker.pad_to, default=0)} "
             f"candidates, but {widest} can be asked for; export it with a wider pad_to"
         )
+    similar = _similar(bundle, snapshot, triton_door)
+    seeds = [Source("similar", SEED_QUOTA, NearSeeds(similar, snapshot), True)] if similar else []
+    rank = Rank(triton_door, ranker)
     stages = Stages(
         Hydrate(UserRowsReader(plan, rows_door, metrics)),
-        Retrieve([_source(s, bundle, snapshot, triton_door) for s in policy.sources]),
+        Retrieve([*seeds, *(_source(s, bundle, snapshot, triton_door) for s in policy.sources)]),
+        Conditions(plan, snapshot),
         Filter(snapshot),
         Gather(snapshot, UserFiller(ranker, plan), ItemFiller(ranker, plan, snapshot), metrics),
-        Rank(triton_door, ranker),
-        _similar(bundle, snapshot, triton_door),
+        rank,
+        Explain(rank, ranker),
+        similar,
+        Offers(snapshot.offers, snapshot) if snapshot.offers else None,
         next((s.items for s in policy.sources if s.items), None),
     )
     return Pipeline(bundle, snapshot, stages, clock, metrics, ticks)

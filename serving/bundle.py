@@ -46,6 +46,11 @@ class Bundle:
     plan: ReadPlan
     policy: BundlePolicy
 
+    @property
+    def horizon_days(self) -> int:
+        """Days after a cut-off within which the models' labels count."""
+        return int(self.manifest["horizon_days"])
+
 
 def open_bundle(folder: Path) -> Bundle:
     """Opens `folder`, or what it links to.
@@ -61,6 +66,8 @@ def open_bundle(folder: Path) -> Bundle:
         raise ArtefactError(
             f"{folder} was changed after export: its content is {found}, its manifest says {bundle_id}"
         )
+    if not isinstance(manifest.get("horizon_days"), int):
+        raise ArtefactError(f"{folder}/manifest.json has no horizon_days; export it again")
     plan = parse_read_plan(_document(folder / "read_plan.json"), str(folder / "read_plan.json"))
     policy = _policy(_document(folder / "policy.json"), folder / "policy.json")
     models = [policy.ranker, *(s.model for s in policy.sources if s.model)]

@@ -8,28 +8,30 @@ from numpy.typing import NDArray
 
 from serving.bundle import Bundle
 from serving.errors import SurfaceNotServed, UnknownItem
+from serving.features.filter_fields import Conditions
 from serving.features.keys import NULL_KEY
 from serving.features.rows import NOTHING, UserRows
-from serving.policy import Budget, width
-from serving.stages.filter import Filter
-from serving.stages.gather import Gather
+from serving.policy import Budget
+from serving.stages.explain import MOST_EXPLAINED, Explain
+from serving.stages.filter import Filter, counted
+from serving.stages.gather import Gather, Gathered
 from serving.stages.hydrate import Hydrate
 from serving.stages.merge import Merged, Proposal, merge
+from serving.stages.narrow import narrowed
+from serving.stages.offers import SOURCE, Offers
 from serving.stages.order import order, slate
 from serving.stages.rank import Rank
 from serving.stages.retrieve import NONE, Retrieve
-from serving.stages.similar import Similar
+from serving.stages.similar import Similar, unless_known
+from serving.stages.sources import Asked
 from serving.trail import Trail
 from serving.types import (
-    Action,
     Answered,
-    Degraded,
     ItemSnapshot,
     Keys,
     Person,
     Query,
     RankQuery,
-    Reason,
     Recorder,
     Removal,
     ServedItem,
@@ -38,6 +40,9 @@ from serving.types import (
     WallClock,
 )
 
+Slate = tuple[ServedItem, ...]
+Positions = NDArray[np.int64]  # among the candidates
+
 
 @dataclass(frozen=True, slots=True)
 class Stages:
@@ -45,10 +50,13 @@ class Stages:
 
     hydrate: Hydrate
     retrieve: Retrieve
+    conditions: Conditions
     filter: Filter
     gather: Gather
     rank: Rank
+    explain: Explain
     similar: Similar | None
+    offers: Offers | None
     purchased: str | None
 
 
@@ -58,6 +66,7 @@ class Scores:
 
     probability: NDArray[np.float32] | None
     oldest_us: int | None  # event time of the oldest row used
+    gathered: Gathered | None = None  # what the ranker was given; None without candidates
 
 
 class Pipeline:
@@ -74,35 +83,80 @@ class Pipeline:
     ) -> None:
         self.bundle, self.snapshot = bundle, snapshot
         self._stages, self._clock, self._recorder, self._ticks = stages, clock, recorder, ticks
+        self._offered = stages.offers.surfaces if stages.offers else frozenset[str]()
+
+    @property
+    def surfaces(self) -> tuple[str, ...]:
+        """What `recommend` answers: with items, then with offers."""
+        return (*self.bundle.policy.surfaces, *sorted(self._offered))
 
     async def recommend(self, query: Query, budget: Budget) -> Answered:
         """Raises SurfaceNotServed; outside failures degrade the answer instead."""
-        self._require(query.surface)
+        if self._stages.offers and query.surface in self._offered:
+            return await self._recommend_offers(self._stages.offers, query, budget)
+        self._require(query.surface, self.surfaces)
         stages, trail, now_us = self._stages, self._trail(), self._clock.now_us()
 
         user = await self._hydrated(query.person, now_us, budget, trail)
         with trail.stage("retrieve"):
-            found = await stages.retrieve(user, now_us, budget.share("retrieve"), trail)
+            allowed = stages.conditions(query.conditions)
+            asked = Asked(user, now_us, np.array(query.seeds, dtype=np.int64), allowed)
+            found = await stages.retrieve(asked, budget.share("retrieve"), trail)
         with trail.stage("filter"):
-            filtered = stages.filter(found, query.excluded, self._purchased(user, query))
+            purchased = self._purchased(user, query)
+            filtered = stages.filter(found, query.excluded, purchased, allowed)
         with trail.stage("merge"):
             merged = merge(filtered.kept, self.bundle.policy.max_candidates)
-            candidates, cut = _narrowed(merged, budget.share("rank"))
+            candidates, cut = narrowed(merged, budget.share("rank"))
         scores = await self._scored(user, candidates.keys, now_us, budget, trail)
         with trail.stage("order"):
             positions = order(candidates.keys, scores.probability, query.page_size)
             items = slate(candidates, positions, scores.probability, self._names)
+        if query.explain:
+            items = await self._explained(items, positions, scores, budget, trail)
 
         return replace(
             self._answered(items, trail, user),
             oldest_age_s=_age_s(scores.oldest_us, now_us),
             proposed=tuple((proposal.source, len(proposal.keys)) for proposal in found),
-            removed=filtered.removed + cut,
+            removed=counted(filtered.removed, cut),
+        )
+
+    async def _recommend_offers(self, offers: Offers, query: Query, budget: Budget) -> Answered:
+        """The candidates are the items of the offers that run."""
+        stages, trail, now_us = self._stages, self._trail(), self._clock.now_us()
+
+        user = await self._hydrated(query.person, now_us, budget, trail)
+        with trail.stage("retrieve"):
+            running = offers.running(query.surface, query.excluded_ids, now_us)
+            proposal = Proposal(SOURCE, len(running.keys), running.keys)
+        with trail.stage("filter"):
+            allowed, purchased = stages.conditions(query.conditions), self._purchased(user, query)
+            filtered = stages.filter([proposal], query.excluded, purchased, allowed)
+        with trail.stage("merge"):
+            kept = filtered.kept[0].keys
+            whole = Merged(kept, ((SOURCE,),) * len(kept))
+            most = self.bundle.policy.max_candidates
+            candidates, cut = narrowed(whole, budget.share("rank"), most)
+        scores = await self._scored(user, candidates.keys, now_us, budget, trail)
+        with trail.stage("order"):
+            chosen = offers.slate(
+                running, candidates.keys, scores.probability, query.page_size, self._names
+            )
+        items = chosen.items
+        if query.explain:
+            items = await self._explained(items, chosen.first_target, scores, budget, trail)
+
+        return replace(
+            self._answered(items, trail, user),
+            oldest_age_s=_age_s(scores.oldest_us, now_us),
+            proposed=((SOURCE, len(running.keys)),),
+            removed=counted(running.removed, filtered.removed, cut),
         )
 
     async def rank(self, query: RankQuery, budget: Budget) -> Answered:
         """Raises SurfaceNotServed; outside failures degrade the answer instead."""
-        self._require(query.surface)
+        self._require(query.surface, self.bundle.policy.surfaces)
         trail, now_us = self._trail(), self._clock.now_us()
 
         user = await self._hydrated(query.person, now_us, budget, trail)
@@ -119,6 +173,8 @@ class Pipeline:
                 scores.probability,
                 lambda ks: [known[k] for k in ks.tolist()],
             )
+        if query.explain:
+            items = await self._explained(items, positions, scores, budget, trail)
 
         return replace(
             self._answered(items, trail, user),
@@ -132,16 +188,17 @@ class Pipeline:
         """Raises UnknownItem, SurfaceNotServed, or OutsideError: nothing can be done instead."""
         stages, trail, now_us = self._stages, self._trail(), self._clock.now_us()
         if stages.similar is None:
-            raise SurfaceNotServed("SimilarItems", self.bundle.policy.surfaces)
+            raise SurfaceNotServed("SimilarItems", self.surfaces)
         if query.item_key is None or not self._held([query.item_key])[0]:
             raise UnknownItem(query.item_id)
 
         with trail.stage("retrieve"):
             near = await stages.similar(query.item_key, now_us, budget.share("similar"))
-        trail.note(_unless_known(near.keys, query.item_id))
+        trail.note(unless_known(near.keys, query.item_id))
         with trail.stage("filter"):
             proposal = Proposal("similar", len(near.keys), near.keys)
-            filtered = stages.filter([proposal], query.excluded, NONE)
+            allowed = stages.conditions(query.conditions)
+            filtered = stages.filter([proposal], query.excluded, NONE, allowed)
             kept = np.isin(near.keys, filtered.kept[0].keys)
         with trail.stage("order"):
             candidates = Merged(near.keys[kept], (("similar",),) * int(kept.sum()))
@@ -176,10 +233,25 @@ class Pipeline:
             answer = self._stages.rank(gathered, budget.share("rank"))
             probability = await trail.attempt("rank", answer, None)
         used = (user.oldest_us, None if probability is None else gathered.oldest_us)
-        return Scores(probability, min((us for us in used if us is not None), default=None))
+        oldest_us = min((us for us in used if us is not None), default=None)
+        return Scores(probability, oldest_us, gathered)
 
-    def _require(self, surface: str) -> None:
-        served = self.bundle.policy.surfaces
+    async def _explained(
+        self, items: Slate, positions: Positions, scores: Scores, budget: Budget, trail: Trail
+    ) -> Slate:
+        """The first items with their explanations; `positions` are those of their candidates."""
+        if not items or scores.probability is None or scores.gathered is None:
+            return items
+        first = positions[:MOST_EXPLAINED]
+        with trail.stage("explain"):
+            work = self._stages.explain(
+                scores.gathered, first, scores.probability[first], budget.share("explain")
+            )
+            found = await trail.attempt("explain", work, ())
+        told = tuple(replace(i, explanation=e) for i, e in zip(items, found, strict=False))
+        return told + items[len(told) :]
+
+    def _require(self, surface: str, served: tuple[str, ...]) -> None:
         if surface not in served:
             raise SurfaceNotServed(surface, served)
 
@@ -212,7 +284,7 @@ class Pipeline:
     def _names(self, keys: Keys) -> list[str]:
         return self.snapshot.item_ids(self.snapshot.positions(keys))
 
-    def _answered(self, items: tuple[ServedItem, ...], trail: Trail, user: UserRows) -> Answered:
+    def _answered(self, items: Slate, trail: Trail, user: UserRows) -> Answered:
         return Answered(
             items,
             self.bundle.bundle_id,
@@ -224,26 +296,5 @@ class Pipeline:
         )
 
 
-def _narrowed(merged: Merged, seconds: float) -> tuple[Merged, tuple[tuple[Removal, int], ...]]:
-    """As many of the candidates as can be ranked in the seconds left, and what that removed."""
-    allowed = width(seconds, len(merged.keys))
-    over = len(merged.keys) - allowed
-    if over <= 0:
-        return merged, ()
-    return (
-        Merged(merged.keys[:allowed], merged.sources[:allowed]),
-        ((Removal.OVER_CAPACITY, over),),
-    )
-
-
 def _age_s(oldest_us: int | None, now_us: int) -> float | None:
     return None if oldest_us is None else max(0.0, (now_us - oldest_us) / 1e6)
-
-
-def _unless_known(neighbours: Keys, item_id: str) -> tuple[Degraded, ...]:
-    """A model gives no neighbours of an item that came after its training."""
-    if len(neighbours):
-        return ()
-    return (
-        Degraded("similar", Reason.OUT_OF_VOCABULARY, Action.DROPPED_SOURCE, f"item {item_id}"),
-    )

@@ -14,7 +14,14 @@ RESERVE, LEAST_RESERVE_S, MOST_RESERVE_S = 0.1, 0.003, 0.1  # the first: a part 
 
 # The part of what is left, after the reserve, that a stage may take. What it saves stays for the
 # next, because the next takes its part of what is left by then.
-SHARES: Mapping[str, float] = {"hydrate": 0.3, "retrieve": 0.5, "rank": 1.0, "similar": 1.0}
+SHARES: Mapping[str, float] = {
+    "hydrate": 0.3,
+    "retrieve": 0.5,
+    "rank": 1.0,
+    "similar": 1.0,
+    "explain": 1.0,
+    "record": 1.0,
+}
 
 # With less than so many seconds left to rank, no more than so many candidates are ranked.
 WIDTHS: tuple[tuple[float, int], ...] = ((0.010, 64), (0.020, 128), (0.040, 256))
@@ -23,7 +30,9 @@ WIDTHS: tuple[tuple[float, int], ...] = ((0.010, 64), (0.020, 128), (0.040, 256)
 INSTEAD: Mapping[str, Action] = {
     "hydrate": Action.DEFAULT_FEATURES,
     "two_tower": Action.DROPPED_SOURCE,
+    "seeds": Action.DROPPED_SOURCE,
     "rank": Action.UNRANKED,
+    "explain": Action.UNEXPLAINED,
 }
 REASONS: Mapping[type[OutsideError], Reason] = {
     Unavailable: Reason.UNAVAILABLE,

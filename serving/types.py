@@ -36,6 +36,7 @@ class Action(StrEnum):
     DEFAULT_FEATURES = "DEFAULT_FEATURES"
     SERVED_MARKED = "SERVED_MARKED"
     UNRANKED = "UNRANKED"
+    UNEXPLAINED = "UNEXPLAINED"
 
 
 class Removal(StrEnum):
@@ -45,6 +46,8 @@ class Removal(StrEnum):
     PURCHASED = "PURCHASED"
     NOT_IN_SNAPSHOT = "NOT_IN_SNAPSHOT"
     OVER_CAPACITY = "OVER_CAPACITY"
+    FILTERED = "FILTERED"
+    NOT_RUNNING = "NOT_RUNNING"
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,6 +73,27 @@ class Person:
 
 
 @dataclass(frozen=True, slots=True)
+class Context:
+    """Where and how the person is looking; empty: not said."""
+
+    session_id: str = ""
+    placement_id: str = ""
+    device: str = "DEVICE_UNSPECIFIED"  # name of a recserve.v1.Device
+    language_code: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Condition:
+    """What an item's feature must be like: one of some texts, or a number within bounds."""
+
+    column: str  # `<view>.<column>` of the read plan
+    any_of: tuple[int, ...] = ()  # keys of texts; empty: the bounds hold
+    minimum: float | None = None
+    maximum: float | None = None
+    exclude: bool = False
+
+
+@dataclass(frozen=True, slots=True)
 class Query:
     """A valid RecommendRequest."""
 
@@ -78,6 +102,11 @@ class Query:
     page_size: int
     exclude_purchased: bool
     excluded: frozenset[int]  # item keys
+    excluded_ids: frozenset[str] = frozenset()  # the same as asked: offers are excluded by id
+    conditions: tuple[Condition, ...] = ()
+    seeds: tuple[int, ...] = ()  # item keys
+    explain: bool = False
+    context: Context | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,6 +116,8 @@ class RankQuery:
     person: Person
     surface: str
     items: tuple[tuple[str, int | None], ...]  # id as asked and its key, None if it can't be one
+    explain: bool = False
+    context: Context | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -97,6 +128,15 @@ class SimilarQuery:
     item_key: int | None
     page_size: int
     excluded: frozenset[int]
+    conditions: tuple[Condition, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Contribution:
+    """What a feature view did to a score, in log-odds."""
+
+    view: str
+    log_odds: float
 
 
 @dataclass(frozen=True, slots=True)
@@ -106,6 +146,8 @@ class ServedItem:
     item_id: str
     score: float | None  # None: no model scored it
     sources: tuple[str, ...]  # names of recserve.v1.CandidateSource, lower case, without prefix
+    target_item_ids: tuple[str, ...] = ()  # of an offer
+    explanation: tuple[Contribution, ...] | None = None  # None: not explained
 
 
 @dataclass(frozen=True, slots=True)
@@ -148,6 +190,19 @@ class Answered:
     unknown_item_ids: tuple[str, ...] = ()
     rows: tuple[RowVersion, ...] = ()
     treatment: str = "default"
+
+
+@dataclass(frozen=True)
+class OfferTable:
+    """M offers and the T items that they are for, offer by offer."""
+
+    offer_id: tuple[str, ...]
+    surface: tuple[str, ...]  # names of recserve.v1.Surface
+    start_us: NDArray[np.int64]  # (M,) it runs from here
+    end_us: NDArray[np.int64]  # (M,) until before here
+    weight: NDArray[np.float32]  # (M,) what the shop puts on it, above 0
+    offer: NDArray[np.int64]  # (T,) ascending, 0 to M - 1
+    row: NDArray[np.int64]  # (T,) the item's row in the snapshot
 
 
 class WallClock(Protocol):
@@ -204,6 +259,8 @@ class ItemSnapshot(Protocol):
     def columns(
         self, dtype: Literal["int64", "float32"], names: Sequence[str]
     ) -> NDArray[np.int64]: ...
+    @property
+    def offers(self) -> "OfferTable | None": ...
     def item_ids(self, rows: NDArray[np.int64]) -> list[str]: ...
 
 
@@ -215,6 +272,20 @@ class Recorder(Protocol):
     def feature(self, view: str, state: FeatureState, count: int) -> None: ...
     def request(self, method: str, code: str, seconds: float) -> None: ...
     def triton_call(self, endpoint: str, model: str, outcome: str, seconds: float) -> None: ...
+
+
+class EventStreams(Protocol):
+    """Takes what people did."""
+
+    async def record(
+        self, entries: Sequence[tuple[str, bytes]], keep: int, timeout_s: float
+    ) -> None:
+        """Appends each entry to its stream, all or none.
+
+        Raises:
+            OutsideError: it is not known whether they were appended.
+        """
+        ...
 
 
 class RequestLog(Protocol):

@@ -1,4 +1,4 @@
-"""The door to the streams in Redis: appends entries."""
+"""The doors to the streams in Redis: they append entries."""
 
 import asyncio
 from collections.abc import Sequence
@@ -9,6 +9,7 @@ from redis.asyncio.retry import Retry
 from redis.backoff import NoBackoff
 
 from serving.clients.redis import FOREIGN, translated
+from serving.errors import TimedOut
 
 FIELD = "entry"
 
@@ -37,6 +38,45 @@ class RedisEvents:
         try:
             async with asyncio.timeout(timeout_s), self._client.pipeline(transaction=False) as pipe:
                 for entry in entries:
+                    pipe.xadd(stream, {FIELD: entry}, maxlen=keep, approximate=True)
+                await pipe.execute()
+        except FOREIGN as error:
+            raise translated(error) from error
+
+    async def close(self) -> None:
+        await self._pool.disconnect()
+
+
+class RedisEventStreams:
+    """Of what people did: a caller waits for it, so it is written at once and whole."""
+
+    def __init__(self, pool: "redis.BlockingConnectionPool[Any]") -> None:
+        self._pool = pool
+        self._client: redis.Redis[bytes] = redis.Redis(connection_pool=pool)
+
+    @classmethod
+    def from_url(cls, url: str, connections: int = 8) -> "RedisEventStreams":
+        """As `RedisEvents.from_url`; a batch that finds every connection in use waits for one."""
+        retry = Retry(NoBackoff(), 0)
+        return cls(
+            redis.BlockingConnectionPool.from_url(
+                url, max_connections=connections, timeout=None, retry=retry
+            )
+        )
+
+    async def record(
+        self, entries: Sequence[tuple[str, bytes]], keep: int, timeout_s: float
+    ) -> None:
+        """Appends each entry to its stream, all or none, in one round trip; streams keep about `keep`.
+
+        Raises:
+            OutsideError: it is not known whether they were appended.
+        """
+        if timeout_s <= 0:
+            raise TimedOut("Redis: no time was left to write")
+        try:
+            async with asyncio.timeout(timeout_s), self._client.pipeline(transaction=True) as pipe:
+                for stream, entry in entries:
                     pipe.xadd(stream, {FIELD: entry}, maxlen=keep, approximate=True)
                 await pipe.execute()
         except FOREIGN as error:

@@ -19,18 +19,21 @@ from numpy.typing import NDArray
 
 from serving.bundle import open_bundle
 from serving.errors import ArtefactError, RecserveError
+from serving.features.offer_file import read_offers
 from serving.features.read_plan import ReadPlan
 from serving.features.snapshot_build import build
 from serving.features.snapshot_files import (
     ARRAYS,
     ITEM_IDS,
     MANIFEST,
+    OFFERS,
     REBUILD,
     VERSION,
     digest,
 )
 from serving.features.store import RowStore
 from serving.local.addresses import redis_url
+from serving.types import OfferTable
 
 NEEDED: Mapping[str, type] = {  # of the manifest, beside what the plan says
     "snapshot_version": str,
@@ -53,6 +56,7 @@ class Snapshot:
     int64_columns: tuple[str, ...]
     float32_columns: tuple[str, ...]
     texts: Any = None  # pyarrow string array of ids, if ids are strings
+    offers: OfferTable | None = None
 
     @property
     def count(self) -> int:
@@ -99,7 +103,8 @@ def open_snapshot(folder: Path, plan: ReadPlan) -> Snapshot:
     manifest = _manifest(folder)
     _check_plan(folder, manifest, plan)
     texts = [ITEM_IDS] if plan.id_kind == "string" else []
-    for name in [*(f"{array}.npy" for array in ARRAYS), *texts]:
+    offers = [OFFERS] if OFFERS in manifest["sha256"] else []
+    for name in [*(f"{array}.npy" for array in ARRAYS), *texts, *offers]:
         if not (folder / name).is_file():
             raise ArtefactError(f"{folder / name} is missing; {REBUILD}")
         if digest(folder / name) != manifest["sha256"].get(name):
@@ -111,6 +116,7 @@ def open_snapshot(folder: Path, plan: ReadPlan) -> Snapshot:
         int64_columns=tuple(manifest["int64_columns"]),
         float32_columns=tuple(manifest["float32_columns"]),
         texts=_texts(folder / ITEM_IDS) if texts else None,
+        offers=read_offers(folder / OFFERS, arrays["item_key"]) if offers else None,
         **arrays,
     )
 
@@ -167,7 +173,7 @@ def main() -> int:
     try:
         plan = open_bundle(given.bundle).plan
         with RowStore(given.redis_url or redis_url(given.state), plan.project) as store:
-            built = build(plan, store, given.state / "snapshots")
+            built = build(plan, store, given.state / "snapshots", given.state / "prepared" / OFFERS)
     except RecserveError as error:
         print(f"snapshot: {error}", file=sys.stderr)  # noqa: T201 - a command's answer
         return 1

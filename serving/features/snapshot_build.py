@@ -15,12 +15,14 @@ from numpy.typing import NDArray
 
 from serving.clock import Clock
 from serving.errors import ArtefactError, LayoutMismatch
+from serving.features.offer_file import read_offers
 from serving.features.read_plan import ReadPlan, ViewPlan
 from serving.features.snapshot_files import (
     ABSENT,
     ITEM_IDS,
     MANIFEST,
     NO_POSITION,
+    OFFERS,
     VERSION,
     digest,
 )
@@ -31,8 +33,10 @@ POPULARITY = ("item_activity", "popularity")
 CURRENT = "current"
 
 
-def build(plan: ReadPlan, store: RowStore, folder: Path) -> Path:
+def build(plan: ReadPlan, store: RowStore, folder: Path, offers: Path | None = None) -> Path:
     """Writes `<folder>/<version>` and points `<folder>/current` at it; older ones than KEPT go.
+
+    The file of `offers`, if there is one, becomes the snapshot's.
 
     A snapshot with the content of the current one isn't written again.
 
@@ -47,6 +51,9 @@ def build(plan: ReadPlan, store: RowStore, folder: Path) -> Path:
         written = Path(name) / "snapshot"
         written.mkdir()
         _write(written, arrays, plan, store)
+        if offers and offers.is_file():
+            read_offers(offers, arrays["item_key"])  # what can't be read must not be served
+            shutil.copyfile(offers, written / OFFERS)
         described["sha256"] = {p.name: digest(p) for p in sorted(written.iterdir())}
         content = _content(described)
         current = folder / CURRENT

@@ -13,7 +13,7 @@ from google.rpc.status_pb2 import Status
 from grpc_status import rpc_status
 
 from serving.errors import FieldViolation, InvalidRequest
-from serving.process.health import SERVICE
+from serving.process.health import PUBLIC
 from serving.rpc import statuses
 from serving.telemetry import Metrics
 
@@ -38,7 +38,7 @@ class Admission(grpc.aio.ServerInterceptor):  # type: ignore[type-arg] # generic
     ) -> Handler:
         handler = await continuation(handler_call_details)
         service, _, method = handler_call_details.method.removeprefix("/").partition("/")
-        if service != SERVICE or handler is None or handler.unary_unary is None:
+        if service not in PUBLIC or handler is None or handler.unary_unary is None:
             return handler
         return grpc.unary_unary_rpc_method_handler(
             self._admitted(method, handler), None, handler.response_serializer

@@ -11,7 +11,8 @@ import grpc
 from grpc_health.v1 import health_pb2
 
 SERVICE = "recserve.v1.RecommendationService"
-SERVICES = ("", SERVICE)  # "" is the server as a whole
+PUBLIC = (SERVICE, "recserve.v1.EventService", "recserve.v1.StatusService")
+SERVICES = ("", *PUBLIC)  # "" is the server as a whole
 Reply: Any = health_pb2.HealthCheckResponse
 
 

@@ -32,6 +32,10 @@ class LivePipeline:
     def snapshot(self) -> ItemSnapshot:
         return self._pipeline.snapshot
 
+    @property
+    def surfaces(self) -> tuple[str, ...]:
+        return self._pipeline.surfaces
+
     def replace(self, newer: Pipeline) -> None:
         self._pipeline = newer
 

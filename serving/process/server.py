@@ -1,12 +1,16 @@
-"""The gRPC server of a worker: the service, health and reflection on a port that workers share."""
+"""The gRPC server of a worker: the services, health and reflection on a port that workers share."""
+
+from dataclasses import dataclass
 
 import grpc
 from grpc_health.v1 import health_pb2_grpc
 from grpc_reflection.v1alpha import reflection
+from recserve.v1 import event_service_pb2_grpc as event_stubs
 from recserve.v1 import recommendation_service_pb2_grpc as stubs
+from recserve.v1 import status_service_pb2_grpc as status_stubs
 
 from serving.process.admission import Admission
-from serving.process.health import SERVICE, Health
+from serving.process.health import PUBLIC, Health
 from serving.settings import GatewaySettings
 from serving.telemetry import Metrics
 
@@ -16,8 +20,17 @@ PING_MS = 10_000  # callers may ask so often whether the connection lives
 HEALTH = "grpc.health.v1.Health"
 
 
+@dataclass(frozen=True, slots=True)
+class Servicers:
+    """One for each public service."""
+
+    recommendation: stubs.RecommendationServiceServicer
+    event: event_stubs.EventServiceServicer
+    status: status_stubs.StatusServiceServicer
+
+
 def make_server(
-    servicer: stubs.RecommendationServiceServicer,
+    servicers: Servicers,
     health: Health,
     settings: GatewaySettings,
     metrics: Metrics,
@@ -39,9 +52,11 @@ def make_server(
             ("grpc.keepalive_permit_without_calls", 1),
         ),
     )
-    stubs.add_RecommendationServiceServicer_to_server(servicer, server)  # type: ignore[no-untyped-call]
+    stubs.add_RecommendationServiceServicer_to_server(servicers.recommendation, server)  # type: ignore[no-untyped-call]
+    event_stubs.add_EventServiceServicer_to_server(servicers.event, server)  # type: ignore[no-untyped-call]
+    status_stubs.add_StatusServiceServicer_to_server(servicers.status, server)  # type: ignore[no-untyped-call]
     health_pb2_grpc.add_HealthServicer_to_server(health, server)
-    reflection.enable_server_reflection((SERVICE, HEALTH, reflection.SERVICE_NAME), server)
+    reflection.enable_server_reflection((*PUBLIC, HEALTH, reflection.SERVICE_NAME), server)
     server.add_insecure_port(_address(settings.host, settings.port))
     return server
 

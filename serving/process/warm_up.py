@@ -29,9 +29,10 @@ async def warm_up(pipeline: LivePipeline) -> None:
     items = tuple(zip(pipeline.snapshot.item_ids(rows), keys, strict=True))
     problems: set[str] = set()
     for _ in range(ROUNDS):
-        for surface in pipeline.bundle.policy.surfaces:
+        for surface in pipeline.surfaces:
             query = Query(person, surface, 10, exclude_purchased=False, excluded=frozenset())
             problems |= await _tried(pipeline.recommend(query, _budget()))
+        for surface in pipeline.bundle.policy.surfaces:
             problems |= await _tried(pipeline.rank(RankQuery(person, surface, items), _budget()))
         similar = SimilarQuery(*items[0], page_size=10, excluded=frozenset())
         problems |= await _tried(pipeline.similar(similar, _budget()))

@@ -15,10 +15,16 @@ from importlib.util import find_spec
 from pathlib import Path
 from random import Random
 
-from serving.api import ApiOptions, RecommendationServicer
+from serving.api import (
+    ApiOptions,
+    Calls,
+    EventServicer,
+    RecommendationServicer,
+    StatusServicer,
+)
 from serving.assembly import build_pipeline
 from serving.bundle import open_bundle
-from serving.clients.events import RedisEvents
+from serving.clients.events import RedisEvents, RedisEventStreams
 from serving.clients.redis import RedisRows
 from serving.clients.triton import TritonModels
 from serving.clock import read_clock
@@ -30,7 +36,7 @@ from serving.process.link import Link
 from serving.process.live import LivePipeline, follow_snapshot
 from serving.process.logs import log_to_stderr
 from serving.process.request_log import open_request_log
-from serving.process.server import make_server
+from serving.process.server import Servicers, make_server
 from serving.process.supervisor import KILL_AFTER_S, UNUSABLE
 from serving.process.warm_up import warm_up
 from serving.settings import PREFIX, GatewaySettings, read_settings
@@ -77,6 +83,8 @@ async def work(settings: GatewaySettings, link: Link) -> None:
         stack.push_async_callback(models.close)
         events = RedisEvents.from_url(settings.redis_url)
         stack.push_async_callback(events.close)
+        streams = RedisEventStreams.from_url(settings.redis_url)
+        stack.push_async_callback(streams.close)
 
         def make(folder: Path) -> Pipeline:
             snapshot = open_snapshot(folder, bundle.plan)
@@ -102,8 +110,13 @@ async def work(settings: GatewaySettings, link: Link) -> None:
         )
         await warm_up(live)
         gc.freeze()  # what exists now stays: later collections need not look at it
-        servicer = RecommendationServicer(live, request_log, clock, metrics, options)
-        await _serve(servicer, settings, metrics, link, stop)
+        calls = Calls(clock, metrics, options)
+        servicers = Servicers(
+            RecommendationServicer(live, request_log, calls),
+            EventServicer(live, streams, settings.event_entries, calls),
+            StatusServicer(live, calls),
+        )
+        await _serve(servicers, settings, metrics, link, stop)
 
 
 def _options(settings: GatewaySettings) -> ApiOptions:
@@ -114,14 +127,14 @@ def _options(settings: GatewaySettings) -> ApiOptions:
 
 
 async def _serve(
-    servicer: RecommendationServicer,
+    servicers: Servicers,
     settings: GatewaySettings,
     metrics: Metrics,
     link: Link,
     stop: asyncio.Event,
 ) -> None:
     health = Health()
-    server = make_server(servicer, health, settings, metrics)
+    server = make_server(servicers, health, settings, metrics)
     await server.start()
     health.serve()
     link.say("serving")

@@ -1,5 +1,6 @@
 """Checks a request against the limits that its proto states; all violations are told at once."""
 
+import re
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from typing import Literal
@@ -7,8 +8,10 @@ from typing import Literal
 from recserve.v1 import recommendation_service_pb2 as pb
 
 from serving.errors import FieldViolation, InvalidRequest
+from serving.features.filter_fields import NO_FIELDS, FilterFields
 from serving.features.keys import id_key
-from serving.types import Consent, Person, Query, RankQuery, SimilarQuery
+from serving.rpc.filters import condition
+from serving.types import Condition, Consent, Context, Person, Query, RankQuery, SimilarQuery
 
 IdKind = Literal["integer", "string"]
 LONGEST_ID = 128  # bytes
@@ -17,6 +20,10 @@ LARGEST_PAGE = 100
 DEFAULT_PAGE = 10
 MOST_EXCLUDED = 1000
 MOST_RANKED = 1000
+MOST_SEEDS = 16
+MOST_FILTERS = 16
+LONGEST_PLACEMENT_ID = 64
+LANGUAGE = re.compile("[A-Za-z0-9-]{0,35}")
 LISTED = 8  # violations named of one repeated field: error details have to fit into gRPC's metadata
 
 
@@ -68,6 +75,53 @@ class Check:
                 f"may have at most {LONGEST_REQUEST_ID} characters, all of them printable ASCII",
             )
 
+    def context(self, context: pb.Context) -> Context:
+        self.size("context.session_id", context.session_id)
+        if not _printable(context.placement_id, LONGEST_PLACEMENT_ID):
+            self.fail(
+                "context.placement_id",
+                f"may have at most {LONGEST_PLACEMENT_ID} characters, all of them printable ASCII",
+            )
+        if not LANGUAGE.fullmatch(context.language_code):
+            self.fail(
+                "context.language_code",
+                "must be a tag such as pt-BR: letters, digits and hyphens, at most 35 characters",
+            )
+        names = pb.Device.DESCRIPTOR.values_by_number
+        if context.device not in names:
+            known = ", ".join(map(str, names))
+            self.fail("context.device", f"{context.device} is no device; the devices are {known}")
+        return Context(
+            context.session_id,
+            context.placement_id,
+            names[context.device].name if context.device in names else "",
+            context.language_code,
+        )
+
+    def seeds(self, item_ids: Sequence[str]) -> tuple[int, ...]:
+        """Keys, each once; what can't be an id is ignored."""
+        if len(item_ids) > MOST_SEEDS:
+            self.fail("seed_item_ids", f"has {len(item_ids)} ids; at most {MOST_SEEDS} are allowed")
+            return ()
+        self._sizes("seed_item_ids", item_ids, shortest=0)
+        keys = (id_key(item_id, self.id_kind) for item_id in item_ids if item_id)
+        return tuple(dict.fromkeys(key for key in keys if key is not None))
+
+    def conditions(
+        self, filters: Sequence[pb.Filter], fields: FilterFields
+    ) -> tuple[Condition, ...]:
+        if len(filters) > MOST_FILTERS:
+            self.fail("filters", f"has {len(filters)} filters; at most {MOST_FILTERS} are allowed")
+            return ()
+        found = [
+            condition(one, f"filters[{at}]", fields, self.fail) for at, one in enumerate(filters)
+        ]
+        return tuple(one for one in found if one)
+
+    def size(self, name: str, text: str, shortest: int = 0) -> None:
+        if not shortest <= (size := len(text.encode())) <= LONGEST_ID:
+            self.fail(name, f"has {size} bytes; {shortest} to {LONGEST_ID} are allowed")
+
     def excluded(self, item_ids: Sequence[str]) -> frozenset[int]:
         """Keys; what can't be an id is ignored, as any id outside the catalogue is."""
         name = "exclude_item_ids"
@@ -105,11 +159,17 @@ class Check:
 
 
 def valid_request_id(request_id: str) -> bool:
-    return len(request_id) <= LONGEST_REQUEST_ID and all(" " <= c <= "~" for c in request_id)
+    return _printable(request_id, LONGEST_REQUEST_ID)
 
 
-def recommend_query(request: pb.RecommendRequest, id_kind: IdKind) -> Query:
-    """Raises InvalidRequest, as the other two do."""
+def _printable(text: str, longest: int) -> bool:
+    return len(text) <= longest and all(" " <= c <= "~" for c in text)
+
+
+def recommend_query(
+    request: pb.RecommendRequest, id_kind: IdKind, fields: FilterFields = NO_FIELDS
+) -> Query:
+    """Raises InvalidRequest, as the other two do. `fields` are those that filters may name."""
     check = Check(id_kind)
     query = Query(
         check.person(request.user_id, request.consent),
@@ -117,6 +177,11 @@ def recommend_query(request: pb.RecommendRequest, id_kind: IdKind) -> Query:
         check.page_size(request.page_size),
         request.exclude_purchased,
         check.excluded(request.exclude_item_ids),
+        frozenset(request.exclude_item_ids),
+        check.conditions(request.filters, fields),
+        check.seeds(request.seed_item_ids),
+        request.explain,
+        check.context(request.context) if request.HasField("context") else None,
     )
     check.request_id(request.request_id)
     check.finish()
@@ -129,19 +194,24 @@ def rank_query(request: pb.RankRequest, id_kind: IdKind) -> RankQuery:
         check.person(request.user_id, request.consent),
         check.surface(request.surface),
         check.candidates(request.item_ids),
+        request.explain,
+        check.context(request.context) if request.HasField("context") else None,
     )
     check.request_id(request.request_id)
     check.finish()
     return query
 
 
-def similar_query(request: pb.SimilarItemsRequest, id_kind: IdKind) -> SimilarQuery:
+def similar_query(
+    request: pb.SimilarItemsRequest, id_kind: IdKind, fields: FilterFields = NO_FIELDS
+) -> SimilarQuery:
     check = Check(id_kind)
     query = SimilarQuery(
         request.item_id,
         check.item(request.item_id),
         check.page_size(request.page_size),
         check.excluded(request.exclude_item_ids),
+        check.conditions(request.filters, fields),
     )
     check.request_id(request.request_id)
     check.finish()

@@ -2,17 +2,39 @@
 
 from collections.abc import Iterable
 
+from recserve.v1 import event_service_pb2 as event_pb
 from recserve.v1 import recommendation_service_pb2 as pb
 from recserve.v1 import request_log_pb2 as log_pb
 
 from serving.rpc.tokens import RequestTokens, TokenContent, derived_key, user_hash
-from serving.types import Answered, Consent, Person, ServedItem
+from serving.types import (
+    Answered,
+    Consent,
+    Context,
+    Contribution,
+    Query,
+    RankQuery,
+    ServedItem,
+)
 
 
 def items(served: Iterable[ServedItem]) -> list[pb.ScoredItem]:
     return [
-        pb.ScoredItem(item_id=i.item_id, score=i.score, sources=sources(i.sources)) for i in served
+        pb.ScoredItem(
+            item_id=i.item_id,
+            score=i.score,
+            sources=sources(i.sources),
+            target_item_ids=i.target_item_ids,
+            explanation=None if i.explanation is None else _explanation(i.explanation),
+        )
+        for i in served
     ]
+
+
+def _explanation(contributions: Iterable[Contribution]) -> pb.Explanation:
+    return pb.Explanation(
+        contributions=[pb.Contribution(view=c.view, log_odds=c.log_odds) for c in contributions]
+    )
 
 
 def sources(names: Iterable[str]) -> list[str]:
@@ -55,11 +77,11 @@ class Scribe:
     """Writes tokens and log entries under the operator's key."""
 
     def __init__(self, key: bytes) -> None:
-        self._tokens = RequestTokens(derived_key(key, "request token"))
+        self.tokens = RequestTokens(derived_key(key, "request token"))
         self._key = key
 
     def token(self, admitted_at_us: int, request_id: str, bundle_id: str) -> str:
-        return self._tokens.issue(TokenContent(admitted_at_us, request_id, bundle_id))
+        return self.tokens.issue(TokenContent(admitted_at_us, request_id, bundle_id))
 
     def entry(
         self,
@@ -67,10 +89,11 @@ class Scribe:
         admitted_at_us: int,
         answered: Answered,
         told: pb.Answer,
-        person: Person | None = None,
-        surface: str = "SURFACE_UNSPECIFIED",
+        query: Query | RankQuery | None = None,
     ) -> log_pb.RequestLogEntry:
         """The record of an answer; without consent to logging nothing in it names the person."""
+        person = query.person if query else None
+        context = query.context if query else None
         consent = person.consent if person else Consent()
         named = person is not None and consent.logging and person.user_id
         return log_pb.RequestLogEntry(
@@ -78,7 +101,7 @@ class Scribe:
             method=method,
             user_hash=user_hash(self._key, person.user_id) if person and named else b"",
             consent=pb.Consent(personalization=consent.personalization, logging=consent.logging),
-            surface=surface,
+            surface=query.surface if query else "SURFACE_UNSPECIFIED",
             slate=[
                 log_pb.LoggedItem(
                     item_id=item.item_id,
@@ -94,4 +117,29 @@ class Scribe:
                 log_pb.LoggedRow(view=row.view, event_time_us=row.event_time_us)
                 for row in answered.rows
             ],
+            context=None if context is None else _context(context, consent),
         )
+
+    def event(
+        self, event: event_pb.Event, user_id: str, consent: pb.Consent, received_at_us: int
+    ) -> log_pb.LoggedEvent:
+        """The record of an event; `user_id` is the one form of the person's id."""
+        kept = event_pb.Event()
+        kept.CopyFrom(event)
+        kept.user_id = user_id if consent.personalization else ""
+        return log_pb.LoggedEvent(
+            event=kept,
+            user_hash=user_hash(self._key, user_id),
+            consent=consent,
+            received_at_us=received_at_us,
+        )
+
+
+def _context(context: Context, consent: Consent) -> pb.Context:
+    """A session id ties answers to each other, and so to a person."""
+    return pb.Context(
+        session_id=context.session_id if consent.logging else "",
+        placement_id=context.placement_id,
+        device=context.device,
+        language_code=context.language_code,
+    )

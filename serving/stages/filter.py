@@ -8,13 +8,15 @@ import numpy as np
 from serving.stages.merge import Proposal
 from serving.types import ItemSnapshot, Keys, Mask, Removal
 
+Removed = tuple[tuple[Removal, int], ...]  # filters that removed none aren't listed
+
 
 @dataclass(frozen=True, slots=True)
 class Filtered:
     """What was kept, and how many different items each filter removed."""
 
     kept: tuple[Proposal, ...]
-    removed: tuple[tuple[Removal, int], ...]  # filters that removed none aren't listed
+    removed: Removed
 
 
 class Filter:
@@ -24,11 +26,18 @@ class Filter:
         self._snapshot = snapshot
 
     def __call__(
-        self, proposals: Sequence[Proposal], excluded: frozenset[int], purchased: Keys
+        self,
+        proposals: Sequence[Proposal],
+        excluded: frozenset[int],
+        purchased: Keys,
+        allowed: Mask | None = None,
     ) -> Filtered:
+        """`allowed` (N,) of the snapshot's items, by the request's conditions; None: all."""
         keys = np.unique(np.concatenate([p.keys for p in proposals]))
+        places = self._snapshot.positions(keys)
         filters: tuple[tuple[Removal, Mask], ...] = (
-            (Removal.NOT_IN_SNAPSHOT, self._snapshot.positions(keys) < 0),
+            (Removal.NOT_IN_SNAPSHOT, places < 0),
+            *([] if allowed is None else [(Removal.FILTERED, ~allowed[places])]),
             (Removal.EXCLUDED, np.isin(keys, np.fromiter(excluded, dtype=np.int64))),
             (Removal.PURCHASED, np.isin(keys, purchased)),
         )
@@ -39,6 +48,14 @@ class Filter:
                 removed.append((reason, count))
             gone |= hit
         return Filtered(tuple(_without(p, keys[gone]) for p in proposals), tuple(removed))
+
+
+def counted(*removed: Removed) -> Removed:
+    """One entry a reason, in the order in which they first appear."""
+    counts: dict[Removal, int] = {}
+    for reason, count in (one for some in removed for one in some):
+        counts[reason] = counts.get(reason, 0) + count
+    return tuple(counts.items())
 
 
 def _without(proposal: Proposal, gone: Keys) -> Proposal:

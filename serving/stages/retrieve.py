@@ -6,13 +6,13 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from serving.features.rows import UserRows
 from serving.stages.merge import Proposal
-from serving.stages.sources import Propose
+from serving.stages.sources import Asked, Propose
 from serving.trail import Trail
 from serving.types import Keys
 
 NONE = np.empty(0, dtype=np.int64)
+SEEDS = "seeds"  # what a failing source of seeds is called: SimilarItems fails, this one doesn't
 
 
 @dataclass(frozen=True, slots=True)
@@ -22,6 +22,7 @@ class Source:
     name: str
     quota: int
     propose: Propose
+    seeded: bool = False  # asked only where the request has seeds
 
 
 class Retrieve:
@@ -29,17 +30,18 @@ class Retrieve:
 
     def __init__(self, sources: Sequence[Source]) -> None:
         self._sources = tuple(sources)
+        self._unseeded = tuple(source for source in sources if not source.seeded)
 
-    async def __call__(
-        self, user: UserRows, now_us: int, timeout_s: float, trail: Trail
-    ) -> tuple[Proposal, ...]:
-        """In the order in which the sources fill the candidate list."""
+    async def __call__(self, asked: Asked, timeout_s: float, trail: Trail) -> tuple[Proposal, ...]:
+        """In the order in which the sources fill the candidate list; seeds are asked for if given."""
+        sources = self._sources if len(asked.seeds) else self._unseeded
 
         async def ask(source: Source) -> Keys:
-            return await trail.attempt(source.name, source.propose(user, now_us, timeout_s), NONE)
+            stage = SEEDS if source.seeded else source.name
+            return await trail.attempt(stage, source.propose(asked, timeout_s), NONE)
 
-        found = await asyncio.gather(*map(ask, self._sources))
+        found = await asyncio.gather(*map(ask, sources))
         return tuple(
             Proposal(source.name, source.quota, keys)
-            for source, keys in zip(self._sources, found, strict=True)
+            for source, keys in zip(sources, found, strict=True)
         )

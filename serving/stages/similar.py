@@ -7,7 +7,7 @@ from numpy.typing import NDArray
 
 from serving.features.item_inputs import ItemFiller
 from serving.features.read_plan import ModelPlan
-from serving.types import ItemSnapshot, Keys, ModelDoor
+from serving.types import Action, Degraded, ItemSnapshot, Keys, ModelDoor, Reason
 
 OUTPUTS = ("candidate_id", "candidate_score")
 
@@ -36,3 +36,12 @@ class Similar:
         found = outputs["candidate_id"].ravel().astype(np.int64, copy=False)
         cosine = outputs["candidate_score"].ravel().astype(np.float32, copy=False)
         return Neighbours(found[found >= 0], cosine[found >= 0])
+
+
+def unless_known(neighbours: Keys, item_id: str) -> tuple[Degraded, ...]:
+    """A model gives no neighbours of an item that came after its training."""
+    if len(neighbours):
+        return ()
+    return (
+        Degraded("similar", Reason.OUT_OF_VOCABULARY, Action.DROPPED_SOURCE, f"item {item_id}"),
+    )

@@ -1,5 +1,7 @@
 """The candidate sources: each proposes item keys for a person, best first and each once."""
 
+import asyncio
+from dataclasses import dataclass
 from typing import Protocol
 
 import numpy as np
@@ -7,13 +9,24 @@ import numpy as np
 from serving.features.inputs import UserFiller
 from serving.features.read_plan import ModelPlan
 from serving.features.rows import UserRows
-from serving.types import ItemSnapshot, Keys, ModelDoor
+from serving.stages.similar import Similar
+from serving.types import ItemSnapshot, Keys, Mask, ModelDoor
 
 MOST_POPULAR = 512  # proposed before filters and quotas
 
 
+@dataclass(frozen=True, slots=True)
+class Asked:
+    """What the sources may go by."""
+
+    user: UserRows
+    now_us: int
+    seeds: Keys  # (n,) of the request, each once
+    allowed: Mask | None = None  # (N,) of the snapshot's items; None: all
+
+
 class Propose(Protocol):
-    async def __call__(self, user: UserRows, now_us: int, timeout_s: float) -> Keys:
+    async def __call__(self, asked: Asked, timeout_s: float) -> Keys:
         """(n,) keys.
 
         Raises:
@@ -28,9 +41,9 @@ class Repeat:
     def __init__(self, column: str) -> None:
         self._column = column
 
-    async def __call__(self, user: UserRows, now_us: int, timeout_s: float) -> Keys:
-        del now_us, timeout_s
-        return user.items(self._column)
+    async def __call__(self, asked: Asked, timeout_s: float) -> Keys:
+        del timeout_s
+        return asked.user.items(self._column)
 
 
 class TwoTower:
@@ -39,8 +52,8 @@ class TwoTower:
     def __init__(self, door: ModelDoor, model: ModelPlan, fill: UserFiller) -> None:
         self._door, self._model, self._fill = door, model, fill
 
-    async def __call__(self, user: UserRows, now_us: int, timeout_s: float) -> Keys:
-        inputs = self._fill(user, now_us)
+    async def __call__(self, asked: Asked, timeout_s: float) -> Keys:
+        inputs = self._fill(asked.user, asked.now_us)
         outputs = await self._door.infer(
             self._model.triton_model, inputs, ["candidate_id"], timeout_s
         )
@@ -49,11 +62,35 @@ class TwoTower:
 
 
 class Popular:
-    """What sells best at the moment, the same for everybody."""
+    """What sells best at the moment among what the request allows, the same for everybody."""
 
     def __init__(self, snapshot: ItemSnapshot) -> None:
+        self._snapshot = snapshot
         self._keys: Keys = snapshot.item_key[snapshot.popular[:MOST_POPULAR]]
 
-    async def __call__(self, user: UserRows, now_us: int, timeout_s: float) -> Keys:
-        del user, now_us, timeout_s
-        return self._keys
+    async def __call__(self, asked: Asked, timeout_s: float) -> Keys:
+        del timeout_s
+        if asked.allowed is None:
+            return self._keys
+        rows = self._snapshot.popular
+        keys: Keys = self._snapshot.item_key[rows[asked.allowed[rows]][:MOST_POPULAR]]
+        return keys
+
+
+class NearSeeds:
+    """The neighbours of the request's seeds: the nearest of each first, then the second, ..."""
+
+    def __init__(self, similar: Similar, snapshot: ItemSnapshot) -> None:
+        self._similar, self._snapshot = similar, snapshot
+
+    async def __call__(self, asked: Asked, timeout_s: float) -> Keys:
+        known = asked.seeds[self._snapshot.positions(asked.seeds) >= 0].tolist()
+        near = await asyncio.gather(*(self._similar(key, asked.now_us, timeout_s) for key in known))
+        if not near:
+            return asked.seeds[:0]
+        keys = np.concatenate([one.keys for one in near])
+        places = np.concatenate([np.arange(len(one.keys)) for one in near])
+        turns = keys[np.argsort(places, kind="stable")]
+        _, first = np.unique(turns, return_index=True)
+        once: Keys = turns[np.sort(first)]
+        return once

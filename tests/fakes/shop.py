@@ -10,7 +10,7 @@ from serving.bundle import Bundle, BundlePolicy, SourcePolicy
 from serving.features.layout import LENGTH, layout_of, row_key
 from serving.features.read_plan import ReadPlan, parse_read_plan
 from serving.features.snapshot import Snapshot
-from serving.types import Tensors
+from serving.types import OfferTable, Tensors
 from tests.fakes.doors import Arrays
 from tests.fakes.time import NOW_S
 
@@ -141,10 +141,13 @@ def shop_bundle(plan: ReadPlan | None = None) -> Bundle:
         similar_model="similar",
         classification_threshold=0.2,
     )
-    return Bundle(Path("nowhere"), "0123456789abcdef", {}, plan or shop_plan(), policy)
+    manifest = {"horizon_days": 14}
+    return Bundle(Path("nowhere"), "0123456789abcdef", manifest, plan or shop_plan(), policy)
 
 
-def shop_snapshot(keys: np.ndarray[Any, np.dtype[np.int64]] = KEYS) -> Snapshot:
+def shop_snapshot(
+    keys: np.ndarray[Any, np.dtype[np.int64]] = KEYS, offers: OfferTable | None = None
+) -> Snapshot:
     """Item n has brand n, type 1000 + n, popularity n and price n / 10; item_profile lacks item 3."""
     n = np.arange(len(keys))
     times = np.full((len(keys), 2), EARLIER_US, dtype=np.int64)
@@ -161,6 +164,7 @@ def shop_snapshot(keys: np.ndarray[Any, np.dtype[np.int64]] = KEYS) -> Snapshot:
         oldest_event_time_us=EARLIER_US,
         int64_columns=("item_profile.type", "item_profile.brand"),
         float32_columns=("item_activity.price", "item_activity.popularity"),
+        offers=offers,
     )
 
 
@@ -227,3 +231,24 @@ def similar(inputs: Tensors) -> Arrays:
 
 
 MODELS = {"ranker": ranker, "two_tower": two_tower, "similar": similar}
+
+
+def shop_offers() -> OfferTable:
+    """Promotions for items 1 and 2, 10 and 11, and one for 5 that has just ended; two ads."""
+    offers = {
+        "cheap": ("SURFACE_PROMOTION", NOW_US + 1, 1.0, [1, 2]),
+        "fair": ("SURFACE_PROMOTION", NOW_US + 1, 1.0, [10, 11]),
+        "over": ("SURFACE_PROMOTION", NOW_US, 1.0, [5]),
+        "paid": ("SURFACE_AD", NOW_US + 1, 10.0, [12]),
+        "tiny": ("SURFACE_AD", NOW_US + 1, 1.0, [10]),
+    }
+    targets = [(at, row) for at, (_, _, _, rows) in enumerate(offers.values()) for row in rows]
+    return OfferTable(
+        offer_id=tuple(offers),
+        surface=tuple(surface for surface, _, _, _ in offers.values()),
+        start_us=np.full(len(offers), EARLIER_US, dtype=np.int64),
+        end_us=np.array([end for _, end, _, _ in offers.values()], dtype=np.int64),
+        weight=np.array([weight for _, _, weight, _ in offers.values()], dtype=np.float32),
+        offer=np.array([at for at, _ in targets], dtype=np.int64),
+        row=np.array([row for _, row in targets], dtype=np.int64),
+    )

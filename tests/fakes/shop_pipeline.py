@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 from serving.assembly import build_pipeline
 from serving.pipeline import Pipeline
 from serving.policy import Budget
-from serving.types import Consent, Person, Query
+from serving.types import Consent, OfferTable, Person, Query
 from tests.fakes.doors import FakeRows, FakeTriton
 from tests.fakes.shop import MODELS, person_rows, shop_bundle, shop_plan, shop_snapshot
 from tests.fakes.sinks import ListRecorder
@@ -24,6 +24,7 @@ class Shop:
         default_factory=lambda: FakeRows(person_rows(shop_plan(), 5, owned=[200, 150]))
     )
     triton: FakeTriton = field(default_factory=lambda: FakeTriton(MODELS))
+    offers: OfferTable | None = None
     ticks: FakeTicks = field(default_factory=FakeTicks)
     recorder: ListRecorder = field(default_factory=ListRecorder)
 
@@ -31,7 +32,7 @@ class Shop:
     def pipeline(self) -> Pipeline:
         return build_pipeline(
             shop_bundle(),
-            shop_snapshot(),
+            shop_snapshot(offers=self.offers),
             self.rows,
             self.triton,
             FakeClock(),

@@ -1,9 +1,11 @@
 """Sinks that keep what they were given."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 from recserve.v1.request_log_pb2 import RequestLogEntry
 
+from serving.errors import OutsideError
 from serving.types import FeatureState
 
 
@@ -41,3 +43,18 @@ class ListRecorder:
 
     def triton_call(self, endpoint: str, model: str, outcome: str, seconds: float) -> None:
         self.triton_calls.append((endpoint, model, outcome))
+
+
+@dataclass(slots=True)
+class ListStreams:
+    """EventStreams; raises `error` if it has one."""
+
+    entries: list[tuple[str, bytes]] = field(default_factory=list)
+    error: OutsideError | None = None
+
+    async def record(
+        self, entries: Sequence[tuple[str, bytes]], keep: int, timeout_s: float
+    ) -> None:
+        if self.error:
+            raise self.error
+        self.entries += entries

@@ -38,6 +38,7 @@ def write_bundle(folder: Path) -> Path:
         "project": PROJECT,
         "created_at": "2026-01-01T00:00:00Z",
         "feature_services": {},
+        "horizon_days": 14,
     }
     write_json(folder / "manifest.json", manifest)
     write_json(folder / "manifest.json", manifest | {"bundle_id": content_id(folder)})

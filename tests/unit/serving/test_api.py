@@ -11,13 +11,13 @@ from grpc_status import rpc_status
 from recserve.v1 import recommendation_service_pb2 as pb
 from recserve.v1 import recommendation_service_pb2_grpc as stubs
 
-from serving.api import ApiOptions, RecommendationServicer
+from serving.api import ApiOptions, Calls, RecommendationServicer
 from serving.assembly import build_pipeline
 from serving.bundle import Bundle
 from serving.errors import RecserveError, TimedOut, Unavailable
 from serving.policy import LONGEST_BUDGET_S, Budget
 from serving.rpc.tokens import RequestTokens, derived_key, user_hash
-from serving.types import Answered, Query, RankQuery, SimilarQuery
+from serving.types import Answered, ItemSnapshot, Query, RankQuery, SimilarQuery
 from tests.fakes.doors import FakeRows, FakeTriton
 from tests.fakes.shop import MODELS, NOW_US, person_rows, shop_bundle, shop_plan, shop_snapshot
 from tests.fakes.sinks import ListLog, ListRecorder
@@ -44,7 +44,7 @@ class Gateway:
             shop_bundle(), shop_snapshot(), self.rows, self.triton, clock, self.recorder
         )
         options = ApiOptions(KEY, default_deadline_s=30, new_request_id=lambda: "made-here")
-        return RecommendationServicer(pipeline, self.log, clock, self.recorder, options)
+        return RecommendationServicer(pipeline, self.log, Calls(clock, self.recorder, options))
 
 
 @pytest.fixture
@@ -228,6 +228,8 @@ class Stuck:
     """A pipeline that never answers."""
 
     bundle: Bundle = shop_bundle()
+    snapshot: ItemSnapshot = shop_snapshot()
+    surfaces: tuple[str, ...] = ("SURFACE_PRODUCT",)
 
     def __init__(self) -> None:
         self.asked, self.given_up = asyncio.Event(), asyncio.Event()
@@ -249,7 +251,7 @@ class Stuck:
 async def test_a_caller_without_a_deadline_is_answered_at_the_default_one():
     recorder = ListRecorder()
     options = ApiOptions(KEY, default_deadline_s=0.05)
-    servicer = RecommendationServicer(Stuck(), ListLog(), FakeClock(), recorder, options)
+    servicer = RecommendationServicer(Stuck(), ListLog(), Calls(FakeClock(), recorder, options))
     async with listening(servicer) as channel:
         stub = stubs.RecommendationServiceStub(channel)
         code, _, _ = await refusal(stub.Recommend(pb.RecommendRequest(surface=PRODUCT)))
@@ -259,7 +261,9 @@ async def test_a_caller_without_a_deadline_is_answered_at_the_default_one():
 
 async def test_a_caller_who_goes_away_ends_the_work():
     recorder, stuck = ListRecorder(), Stuck()
-    servicer = RecommendationServicer(stuck, ListLog(), FakeClock(), recorder, ApiOptions(KEY))
+    servicer = RecommendationServicer(
+        stuck, ListLog(), Calls(FakeClock(), recorder, ApiOptions(KEY))
+    )
     async with listening(servicer) as channel:
         stub = stubs.RecommendationServiceStub(channel)
         call = stub.Recommend(pb.RecommendRequest(surface=PRODUCT), timeout=60)

@@ -6,7 +6,7 @@ from recserve.v1 import recommendation_service_pb2 as pb
 from serving.errors import InvalidRequest
 from serving.features.keys import string_key
 from serving.rpc.validation import LISTED, rank_query, recommend_query, similar_query
-from serving.types import Consent, Person
+from serving.types import Consent, Context, Person
 
 LONG = "9" * 129
 PRODUCT = pb.SURFACE_PRODUCT
@@ -88,6 +88,53 @@ def test_similar_names_the_field_and_its_limit(fields: dict[str, object], field:
     found = violations(lambda: similar_query(similar(**fields), "integer"))
     assert list(found) == [field]
     assert limit in found[field]
+
+
+@pytest.mark.parametrize(
+    ("context", "field", "limit"),
+    [
+        ({"session_id": LONG}, "session_id", "129 bytes"),
+        ({"placement_id": "x" * 65}, "placement_id", "64"),
+        ({"placement_id": "é"}, "placement_id", "ASCII"),
+        ({"device": 99}, "device", "the devices are 0, 1"),
+        ({"language_code": "pt_BR"}, "language_code", "hyphens"),
+        ({"language_code": "x" * 36}, "language_code", "35"),
+    ],
+)
+def test_the_context_names_the_field_and_its_limit(
+    context: dict[str, object], field: str, limit: str
+):
+    for ask in (
+        lambda: recommend_query(recommend(context=context), "integer"),
+        lambda: rank_query(rank(context=context), "integer"),
+    ):
+        found = violations(ask)
+        assert list(found) == [f"context.{field}"]
+        assert limit in found[f"context.{field}"]
+
+
+def test_a_context_is_taken_as_given():
+    looking = {"session_id": "s", "placement_id": "top", "device": 2, "language_code": "pt-BR"}
+    found = recommend_query(recommend(context=looking), "integer").context
+    assert found == Context("s", "top", "DEVICE_PHONE", "pt-BR")
+    assert recommend_query(recommend(), "integer").context is None
+
+
+def test_seeds_are_taken_once_each_and_no_more_than_sixteen():
+    query = recommend_query(recommend(seed_item_ids=["7", "no id", "007", "8", ""]), "integer")
+    assert query.seeds == (7, 8)
+    found = violations(lambda: recommend_query(recommend(seed_item_ids=["7"] * 17), "integer"))
+    assert found == {"seed_item_ids": "has 17 ids; at most 16 are allowed"}
+    found = violations(lambda: recommend_query(recommend(seed_item_ids=["7", LONG]), "integer"))
+    assert list(found) == ["seed_item_ids[1]"]
+
+
+def test_no_more_than_sixteen_filters_are_read():
+    for ask in (
+        lambda: recommend_query(recommend(filters=[pb.Filter()] * 17), "integer"),
+        lambda: similar_query(similar(filters=[pb.Filter()] * 17), "integer"),
+    ):
+        assert violations(ask) == {"filters": "has 17 filters; at most 16 are allowed"}
 
 
 def test_all_violations_are_told_at_once():

@@ -9,8 +9,11 @@ from serving.types import (
     Action,
     Answered,
     Consent,
+    Context,
+    Contribution,
     Degraded,
     Person,
+    RankQuery,
     Reason,
     Removal,
     RowVersion,
@@ -68,10 +71,9 @@ def test_our_words_are_the_protos(ours: type[StrEnum], theirs: EnumTypeWrapper, 
     assert {f"{prefix}{word}" for word in ours} | {f"{prefix}UNSPECIFIED"} == set(theirs.keys())
 
 
-def entry(person: Person | None):
-    return Scribe(KEY).entry(
-        "Recommend", 9, ANSWERED, answer(ANSWERED, "r", "t"), person, "SURFACE_AD"
-    )
+def entry(person: Person | None, context: Context | None = None):
+    query = None if person is None else RankQuery(person, "SURFACE_AD", (), context=context)
+    return Scribe(KEY).entry("Recommend", 9, ANSWERED, answer(ANSWERED, "r", "t"), query)
 
 
 def test_the_log_keeps_the_slate_and_the_rows_behind_it():
@@ -94,3 +96,29 @@ def test_the_log_keeps_the_slate_and_the_rows_behind_it():
 )
 def test_the_log_names_a_person_by_hash_and_only_with_consent(person: Person | None, size: int):
     assert len(entry(person).user_hash) == size
+
+
+@pytest.mark.parametrize(
+    ("consent", "session"), [(Consent(logging=True), "s-1"), (Consent(personalization=True), "")]
+)
+def test_the_log_keeps_where_it_was_shown_and_the_session_only_with_consent(
+    consent: Consent, session: str
+):
+    looking = Context("s-1", "home-top", "DEVICE_PHONE", "pt-BR")
+    kept = entry(Person("5", 5, consent), looking).context
+    assert (kept.session_id, kept.placement_id, kept.device, kept.language_code) == (
+        session, "home-top", pb.DEVICE_PHONE, "pt-BR",
+    )  # fmt: skip
+    assert not entry(Person("5", 5, Consent(logging=True))).HasField("context")
+
+
+def test_an_item_tells_its_explanation_and_an_offer_its_items():
+    why = (Contribution("user_history", 1.5), Contribution("item_activity", -0.25))
+    (told,) = items([ServedItem("o-1", 0.5, ("offer",), ("7", "8"), why)])
+    assert list(told.target_item_ids) == ["7", "8"]
+    assert [(c.view, c.log_odds) for c in told.explanation.contributions] == [
+        ("user_history", 1.5), ("item_activity", -0.25),
+    ]  # fmt: skip
+    assert told.sources == [pb.CANDIDATE_SOURCE_OFFER]
+    (silent,) = items([ServedItem("o-1", 0.5, ("offer",))])
+    assert not silent.HasField("explanation")

@@ -5,19 +5,22 @@ import numpy as np
 import pytest
 
 from serving.errors import TimedOut, Unavailable
-from serving.features.rows import NOTHING, UserRows
-from serving.stages.retrieve import Retrieve, Source
+from serving.features.rows import NOTHING
+from serving.stages.retrieve import NONE, Retrieve, Source
+from serving.stages.sources import Asked
 from serving.trail import Trail
 from serving.types import Action, Degraded, Keys, Reason
 from tests.fakes.sinks import ListRecorder
 from tests.fakes.time import FakeTicks
+
+ASKED = Asked(NOTHING, 0, NONE)
 
 
 class Proposes:
     def __init__(self, *keys: int, error: Exception | None = None) -> None:
         self._keys, self._error = np.array(keys, dtype=np.int64), error
 
-    async def __call__(self, user: UserRows, now_us: int, timeout_s: float) -> Keys:
+    async def __call__(self, asked: Asked, timeout_s: float) -> Keys:
         if self._error:
             raise self._error
         return self._keys
@@ -29,7 +32,7 @@ def trail() -> Trail:
 
 async def test_sources_answer_in_the_order_of_the_policy():
     retrieve = Retrieve([Source("repeat", 2, Proposes(1, 2)), Source("popular", 1, Proposes(3))])
-    found = await retrieve(NOTHING, 0, 0.1, trail())
+    found = await retrieve(ASKED, 0.1, trail())
     assert [(p.source, p.quota, p.keys.tolist()) for p in found] == [
         ("repeat", 2, [1, 2]),
         ("popular", 1, [3]),
@@ -40,7 +43,7 @@ async def test_a_source_that_fails_is_left_out_and_said():
     failing = Proposes(error=TimedOut("two_tower is late"))
     retrieve = Retrieve([Source("two_tower", 2, failing), Source("popular", 1, Proposes(3))])
     marks = trail()
-    found = await retrieve(NOTHING, 0, 0.1, marks)
+    found = await retrieve(ASKED, 0.1, marks)
     assert [p.keys.tolist() for p in found] == [[], [3]]
     assert marks.degradations == (
         Degraded("two_tower", Reason.TIMEOUT, Action.DROPPED_SOURCE, "two_tower is late"),
@@ -51,33 +54,49 @@ async def test_a_source_that_fails_is_left_out_and_said():
 async def test_what_policy_does_not_forgive_fails_the_request(error: Exception):
     retrieve = Retrieve([Source("popular", 1, Proposes(error=error))])
     with pytest.raises(type(error)):
-        await retrieve(NOTHING, 0, 0.1, trail())
+        await retrieve(ASKED, 0.1, trail())
 
 
 async def test_sources_are_asked_at_the_same_time():
     barrier = asyncio.Barrier(2)
 
     class Waits:
-        async def __call__(self, user: UserRows, now_us: int, timeout_s: float) -> Keys:
+        async def __call__(self, asked: Asked, timeout_s: float) -> Keys:
             await barrier.wait()
             return np.array([1])
 
     retrieve = Retrieve([Source("two_tower", 1, Waits()), Source("popular", 1, Waits())])
-    found = await asyncio.wait_for(retrieve(NOTHING, 0, 0.1, trail()), 10)
+    found = await asyncio.wait_for(retrieve(ASKED, 0.1, trail()), 10)
     assert len(found) == 2
 
 
 async def test_who_gives_up_before_the_sources_began_leaves_none_of_them_behind():
-    asked: list[Awaitable[Keys]] = []
+    begun: list[Awaitable[Keys]] = []
 
-    def propose(user: UserRows, now_us: int, timeout_s: float) -> Awaitable[Keys]:
-        asked.append(asyncio.sleep(0, result=np.array([3])))
-        return asked[-1]
+    def propose(asked: Asked, timeout_s: float) -> Awaitable[Keys]:
+        begun.append(asyncio.sleep(0, result=np.array([3])))
+        return begun[-1]
 
     retrieve = Retrieve([Source("popular", 1, propose)])
-    given_up = asyncio.create_task(retrieve(NOTHING, 0, 0.1, trail()))
+    given_up = asyncio.create_task(retrieve(ASKED, 0.1, trail()))
     await asyncio.sleep(0)  # it has begun, the sources have not
     given_up.cancel()
     await asyncio.wait([given_up])
     assert given_up.cancelled()
-    assert asked == []
+    assert begun == []
+
+
+async def test_the_source_of_seeds_is_asked_only_where_there_are_seeds():
+    sources = [Source("similar", 9, Proposes(8), seeded=True), Source("popular", 1, Proposes(3))]
+    retrieve = Retrieve(sources)
+    assert [p.source for p in await retrieve(ASKED, 0.1, trail())] == ["popular"]
+    seeded = Asked(NOTHING, 0, np.array([7]))
+    assert [p.source for p in await retrieve(seeded, 0.1, trail())] == ["similar", "popular"]
+
+
+async def test_seeds_that_find_nothing_in_time_are_said():
+    late = Source("similar", 9, Proposes(error=TimedOut("late")), seeded=True)
+    marks = trail()
+    found = await Retrieve([late])(Asked(NOTHING, 0, np.array([7])), 0.1, marks)
+    assert [p.keys.tolist() for p in found] == [[]]
+    assert marks.degradations == (Degraded("seeds", Reason.TIMEOUT, Action.DROPPED_SOURCE, "late"),)

@@ -3,8 +3,11 @@ import pytest
 
 from serving.errors import Unavailable
 from serving.features.inputs import UserFiller
+from serving.features.item_inputs import ItemFiller
 from serving.features.rows import NOTHING, UserRows, collected, judge
-from serving.stages.sources import MOST_POPULAR, Popular, Repeat, TwoTower
+from serving.stages.retrieve import NONE
+from serving.stages.similar import Similar
+from serving.stages.sources import MOST_POPULAR, Asked, NearSeeds, Popular, Repeat, TwoTower
 from tests.fakes.doors import FakeTriton
 from tests.fakes.shop import KEYS, MODELS, NOW_US, person_rows, shop_plan, shop_snapshot
 
@@ -17,6 +20,10 @@ def user_who_owns(*keys: int) -> UserRows:
     return collected([judge(view, packed, NOW_US) for view, packed in views])
 
 
+def asked(user: UserRows = NOTHING) -> Asked:
+    return Asked(user, NOW_US, NONE)
+
+
 def two_tower(door: FakeTriton) -> TwoTower:
     model = PLAN.models["two_tower"]
     return TwoTower(door, model, UserFiller(model, PLAN))
@@ -24,20 +31,20 @@ def two_tower(door: FakeTriton) -> TwoTower:
 
 async def test_repeat_proposes_what_is_owned_in_stored_order():
     repeat = Repeat("user_history.owned_item")
-    assert (await repeat(user_who_owns(120, 100), NOW_US, 0.1)).tolist() == [120, 100]
-    assert (await repeat(NOTHING, NOW_US, 0.1)).tolist() == []
+    assert (await repeat(asked(user_who_owns(120, 100)), 0.1)).tolist() == [120, 100]
+    assert (await repeat(asked(), 0.1)).tolist() == []
 
 
 async def test_popular_proposes_the_best_selling():
-    found = await Popular(shop_snapshot())(NOTHING, NOW_US, 0.1)
+    found = await Popular(shop_snapshot())(asked(), 0.1)
     assert found.tolist() == KEYS[::-1].tolist()
     many = np.arange(2 * MOST_POPULAR, dtype=np.int64)
-    assert len(await Popular(shop_snapshot(many))(NOTHING, NOW_US, 0.1)) == MOST_POPULAR
+    assert len(await Popular(shop_snapshot(many))(asked(), 0.1)) == MOST_POPULAR
 
 
 async def test_two_tower_proposes_what_the_model_finds_for_the_person():
     door = FakeTriton(MODELS)
-    found = await two_tower(door)(user_who_owns(100), NOW_US, 0.25)
+    found = await two_tower(door)(asked(user_who_owns(100)), 0.25)
     assert found.tolist() == KEYS[1:11].tolist()
     assert door.timeouts == [0.25]
     _, inputs = door.calls[0]
@@ -46,10 +53,38 @@ async def test_two_tower_proposes_what_the_model_finds_for_the_person():
 
 async def test_two_tower_leaves_out_padding():
     short = {"candidate_id": np.array([[120, -1, -1]])}
-    found = await two_tower(FakeTriton({"two_tower": lambda _: short}))(NOTHING, NOW_US, 0.1)
+    found = await two_tower(FakeTriton({"two_tower": lambda _: short}))(asked(), 0.1)
     assert found.tolist() == [120]
 
 
 async def test_a_model_that_fails_is_not_hidden_here():
     with pytest.raises(Unavailable):
-        await two_tower(FakeTriton(MODELS, {"two_tower": Unavailable("away")}))(NOTHING, 0, 0.1)
+        await two_tower(FakeTriton(MODELS, {"two_tower": Unavailable("away")}))(asked(), 0.1)
+
+
+async def test_popular_proposes_the_best_selling_of_what_is_allowed():
+    allowed = np.zeros(len(KEYS), dtype=np.bool_)
+    allowed[[4, 30, 8]] = True
+    found = await Popular(shop_snapshot())(Asked(NOTHING, NOW_US, NONE, allowed), 0.1)
+    assert found.tolist() == KEYS[[30, 8, 4]].tolist()
+
+
+def near_seeds(door: FakeTriton) -> NearSeeds:
+    model, snapshot = PLAN.models["similar"], shop_snapshot()
+    similar = Similar(door, model, snapshot, ItemFiller(model, PLAN, snapshot))
+    return NearSeeds(similar, snapshot)
+
+
+async def test_seeds_propose_the_nearest_of_each_in_turn_and_each_once():
+    asked_for = Asked(NOTHING, NOW_US, np.array([100, 110, 999]))
+    door = FakeTriton(MODELS)
+    found = await near_seeds(door)(asked_for, 0.1)
+    # Neighbours are the next five: of 100 110 to 150, of 110 120 to 160; 999 is no item.
+    assert found.tolist() == [110, 120, 130, 140, 150, 160]
+    assert len(door.calls) == 2
+
+
+async def test_seeds_outside_the_catalogue_ask_no_model():
+    door = FakeTriton(MODELS)
+    assert (await near_seeds(door)(Asked(NOTHING, NOW_US, np.array([999])), 0.1)).tolist() == []
+    assert door.calls == []

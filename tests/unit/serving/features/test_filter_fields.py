@@ -1,0 +1,60 @@
+import numpy as np
+import pytest
+
+from serving.features.filter_fields import Conditions, filter_fields
+from serving.types import Condition
+from tests.fakes.shop import ITEMS, shop_plan, shop_snapshot
+
+PLAN = shop_plan()
+PRICE, BRAND = "item_activity.price", "item_profile.brand"
+
+
+def rows(*conditions: Condition) -> list[int]:
+    allowed = Conditions(PLAN, shop_snapshot())(conditions)
+    assert allowed is not None
+    return np.flatnonzero(allowed).tolist()
+
+
+def test_the_fields_are_the_items_texts_and_numbers_by_their_own_names():
+    found = filter_fields(PLAN)
+    assert list(found) == ["brand", "popularity", "price", "type"]
+    assert (found["brand"].kind, found["brand"].column) == ("text", BRAND)
+    assert (found["price"].kind, found["price"].column) == ("number", PRICE)
+
+
+def test_without_conditions_nothing_is_tested():
+    assert Conditions(PLAN, shop_snapshot())(()) is None
+
+
+def test_texts_match_one_of_the_values():
+    assert rows(Condition(BRAND, any_of=(4, 7, 999))) == [4, 7]
+
+
+def test_texts_turned_round_keep_items_without_a_value():
+    kept = rows(Condition(BRAND, any_of=(4,), exclude=True))
+    assert 3 in kept  # has no brand
+    assert kept == [n for n in range(ITEMS) if n != 4]
+
+
+@pytest.mark.parametrize(
+    ("minimum", "maximum", "expected"),
+    [(0.5, 0.7, [5, 6, 7]), (3.8, None, [38, 39]), (None, 0.1, [0, 1])],
+)
+def test_bounds_are_inclusive(minimum: float | None, maximum: float | None, expected: list[int]):
+    assert rows(Condition(PRICE, minimum=minimum, maximum=maximum)) == expected
+
+
+def test_an_item_without_a_number_lies_within_no_bounds():
+    snapshot = shop_snapshot()
+    snapshot.float32[2, 0] = np.nan
+    conditions = Conditions(PLAN, snapshot)
+    inside = conditions([Condition(PRICE, minimum=0.1, maximum=0.3)])
+    outside = conditions([Condition(PRICE, minimum=0.1, maximum=0.3, exclude=True)])
+    assert inside is not None
+    assert outside is not None
+    assert np.flatnonzero(inside).tolist() == [1, 3]
+    assert outside[2]
+
+
+def test_an_item_has_to_pass_every_condition():
+    assert rows(Condition(PRICE, minimum=0.5), Condition(BRAND, any_of=(4, 5, 6))) == [5, 6]

@@ -1,0 +1,132 @@
+from collections.abc import AsyncIterator
+from dataclasses import dataclass, field
+
+import grpc
+import pytest
+from google.protobuf.timestamp_pb2 import Timestamp
+from grpc import aio
+from recserve.v1 import event_service_pb2 as pb
+from recserve.v1 import event_service_pb2_grpc as event_stubs
+from recserve.v1 import recommendation_service_pb2 as recommendation_pb
+from recserve.v1 import request_log_pb2 as log_pb
+from recserve.v1 import status_service_pb2 as status_pb
+from recserve.v1 import status_service_pb2_grpc as status_stubs
+
+from serving.api import ApiOptions, Calls, EventServicer, StatusServicer
+from serving.errors import Unavailable
+from serving.rpc.recording import PARTITIONS, stream_of
+from serving.rpc.tokens import user_hash
+from tests.fakes.shop import ITEMS, NOW_US, PROJECT, shop_offers
+from tests.fakes.shop_pipeline import Shop
+from tests.fakes.sinks import ListRecorder, ListStreams
+from tests.fakes.time import FakeClock
+
+KEY = b"k" * 32
+ALL = recommendation_pb.Consent(personalization=True, logging=True)
+
+
+@dataclass
+class Gateway:
+    """Two servicers behind a real port, and what is around them."""
+
+    streams: ListStreams = field(default_factory=ListStreams)
+    recorder: ListRecorder = field(default_factory=ListRecorder)
+    events: event_stubs.EventServiceStub = field(init=False)
+    status: status_stubs.StatusServiceStub = field(init=False)
+
+
+@pytest.fixture
+async def gateway() -> AsyncIterator[Gateway]:
+    made, pipeline = Gateway(), Shop(offers=shop_offers()).pipeline
+    calls = Calls(FakeClock(), made.recorder, ApiOptions(KEY, new_request_id=lambda: "made-here"))
+    server = aio.server()
+    event_stubs.add_EventServiceServicer_to_server(
+        EventServicer(pipeline, made.streams, 1600, calls), server
+    )
+    status_stubs.add_StatusServiceServicer_to_server(StatusServicer(pipeline, calls), server)
+    port = server.add_insecure_port("127.0.0.1:0")
+    await server.start()
+    async with aio.insecure_channel(f"127.0.0.1:{port}") as channel:
+        made.events = event_stubs.EventServiceStub(channel)
+        made.status = status_stubs.StatusServiceStub(channel)
+        yield made
+    await server.stop(None)
+
+
+def batch(*user_ids: str, consent: recommendation_pb.Consent = ALL) -> pb.RecordEventsRequest:
+    now = Timestamp()
+    now.FromMicroseconds(NOW_US)
+    events = [
+        pb.Event(event_id=f"e-{n}", user_id=u, item_id="100", kind="click", event_time=now)
+        for n, u in enumerate(user_ids)
+    ]
+    return pb.RecordEventsRequest(events=events, consent=consent)
+
+
+async def test_events_are_in_their_persons_stream_when_the_caller_hears_of_it(gateway: Gateway):
+    reply = await gateway.events.RecordEvents(batch("5", "21", "5"))
+    assert (reply.recorded_count, reply.discarded_count, reply.request_id) == (3, 0, "made-here")
+    streams = [stream for stream, _ in gateway.streams.entries]
+    assert streams == [stream_of(PROJECT, 5 % PARTITIONS)] * 3  # 21 shares the partition of 5
+    logged = log_pb.LoggedEvent.FromString(gateway.streams.entries[0][1])
+    assert (logged.event.event_id, logged.event.user_id) == ("e-0", "5")
+    assert logged.user_hash == user_hash(KEY, "5")
+    assert logged.received_at_us == NOW_US
+    assert gateway.recorder.requests == [("RecordEvents", "OK")]
+
+
+async def test_one_person_has_one_id_and_one_hash(gateway: Gateway):
+    await gateway.events.RecordEvents(batch("007", "7"))
+    logged = [log_pb.LoggedEvent.FromString(raw) for _, raw in gateway.streams.entries]
+    assert {(one.event.user_id, one.user_hash) for one in logged} == {("7", user_hash(KEY, "7"))}
+
+
+async def test_without_consent_to_logging_nothing_is_kept(gateway: Gateway):
+    allowed = recommendation_pb.Consent(personalization=True)
+    reply = await gateway.events.RecordEvents(batch("5", "6", consent=allowed))
+    assert (reply.recorded_count, reply.discarded_count) == (0, 2)
+    assert gateway.streams.entries == []
+
+
+async def test_without_consent_to_personalization_the_person_is_a_hash(gateway: Gateway):
+    allowed = recommendation_pb.Consent(logging=True)
+    await gateway.events.RecordEvents(batch("5", consent=allowed))
+    logged = log_pb.LoggedEvent.FromString(gateway.streams.entries[0][1])
+    assert logged.event.user_id == ""
+    assert len(logged.user_hash) == 32
+
+
+async def test_a_bad_event_keeps_the_whole_batch_out(gateway: Gateway):
+    with pytest.raises(aio.AioRpcError) as caught:
+        await gateway.events.RecordEvents(batch("5", "anna"))
+    assert caught.value.code() is grpc.StatusCode.INVALID_ARGUMENT
+    assert "events[1].user_id" in str(caught.value.details())
+    assert gateway.streams.entries == []
+
+
+async def test_events_that_could_not_be_written_are_the_callers_to_send_again(gateway: Gateway):
+    gateway.streams.error = Unavailable("Redis: away")
+    with pytest.raises(aio.AioRpcError) as caught:
+        await gateway.events.RecordEvents(batch("5"))
+    assert caught.value.code() is grpc.StatusCode.UNAVAILABLE
+    assert gateway.recorder.requests == [("RecordEvents", "UNAVAILABLE")]
+
+
+async def test_the_status_tells_what_is_served(gateway: Gateway):
+    told = await gateway.status.GetStatus(status_pb.GetStatusRequest())
+    assert (told.project, told.bundle_id) == (PROJECT, "0123456789abcdef")
+    assert (told.snapshot_version, told.item_count, told.offer_count) == ("snapshot-1", ITEMS, 5)
+    names = [recommendation_pb.Surface.Name(number) for number in told.surfaces]
+    assert names == ["SURFACE_PRODUCT", "SURFACE_AD", "SURFACE_PROMOTION"]
+    assert told.id_kind == status_pb.ID_KIND_INTEGER
+    assert [(f.name, f.kind) for f in told.filter_fields] == [
+        ("brand", status_pb.FILTER_KIND_TEXT),
+        ("popularity", status_pb.FILTER_KIND_NUMBER),
+        ("price", status_pb.FILTER_KIND_NUMBER),
+        ("type", status_pb.FILTER_KIND_TEXT),
+    ]
+    assert list(told.models) == ["ranker", "similar", "two_tower"]
+    assert told.horizon_days == 14
+    assert told.server_time.ToMicroseconds() == NOW_US
+    unfilled = set(told.DESCRIPTOR.fields_by_name) - {f.name for f, _ in told.ListFields()}
+    assert unfilled == set()
