@@ -5,7 +5,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
-from pydantic import AfterValidator, BeforeValidator, Field, ValidationError
+from pydantic import AfterValidator, BeforeValidator, Field, ValidationError, model_validator
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
 from serving.errors import SettingsError
@@ -13,6 +13,7 @@ from serving.errors import SettingsError
 PREFIX = "RECSERVE_GATEWAY_"
 REDIS_SCHEMES = ("unix://", "redis://", "rediss://")
 SHORTEST_KEY = 16  # bytes
+TLS = ("tls_certificate_file", "tls_key_file", "tls_client_ca_file")
 SECRET = ("redis_url",)  # may hold a password: never shown in a message
 
 
@@ -70,6 +71,13 @@ class GatewaySettings(BaseSettings):
     workers: int = Field(default=2, ge=1, le=256)
     clock_file: Annotated[Path, AfterValidator(_file)] | None = None
     user_hash_key_file: Annotated[Path, AfterValidator(_key_file)] | None = None
+    tls_certificate_file: Annotated[Path, AfterValidator(_file)] | None = (
+        None  # PEM, with its chain
+    )
+    tls_key_file: Annotated[Path, AfterValidator(_file)] | None = None
+    tls_client_ca_file: Annotated[Path, AfterValidator(_file)] | None = (
+        None  # then callers need one
+    )
     default_deadline_ms: int = Field(default=500, ge=1, le=60_000)  # of calls that bring none
     drain_s: float = Field(default=10, ge=0, le=600)
     max_connection_age_s: float = Field(default=300, ge=1, le=86_400)
@@ -79,6 +87,16 @@ class GatewaySettings(BaseSettings):
     heartbeat_timeout_s: float = Field(default=10, ge=1, le=600)
     run_dir: Path | None = None  # metrics files; without it a temporary folder
     log_level: Literal["DEBUG", "INFO", "WARNING", "ERROR"] = "INFO"
+
+    @model_validator(mode="after")
+    def _whole_tls(self) -> "GatewaySettings":
+        """A certificate needs its key, and a check of the callers needs both."""
+        given = [name for name in TLS if getattr(self, name) is not None]
+        missing = [name for name in TLS[:2] if given and name not in given]
+        if missing:
+            needed = " and ".join(f"{PREFIX}{name.upper()}" for name in missing)
+            raise ValueError(f"{PREFIX}{given[0].upper()} is set, so {needed} must be too")
+        return self
 
 
 def read_settings() -> GatewaySettings:
@@ -100,6 +118,8 @@ def read_settings() -> GatewaySettings:
 
 
 def _sentence(problem: Mapping[str, Any]) -> str:
+    if not problem["loc"]:  # of several settings together
+        return str(problem["msg"]).removeprefix("Value error, ")
     field = str(problem["loc"][0])
     variable = f"{PREFIX}{field.upper()}"
     if problem["type"] == "missing":

@@ -9,9 +9,10 @@ from recserve.v1 import event_service_pb2_grpc as event_stubs
 from recserve.v1 import recommendation_service_pb2_grpc as stubs
 from recserve.v1 import status_service_pb2_grpc as status_stubs
 
+from serving.errors import SettingsError
 from serving.process.admission import Admission
 from serving.process.health import PUBLIC, Health
-from serving.settings import GatewaySettings
+from serving.settings import PREFIX, GatewaySettings
 from serving.telemetry import Metrics
 
 LARGEST_MESSAGE = 4 << 20  # bytes that gRPC takes in at all: its default, on either side
@@ -57,8 +58,26 @@ def make_server(
     status_stubs.add_StatusServiceServicer_to_server(servicers.status, server)  # type: ignore[no-untyped-call]
     health_pb2_grpc.add_HealthServicer_to_server(health, server)
     reflection.enable_server_reflection((*PUBLIC, HEALTH, reflection.SERVICE_NAME), server)
-    server.add_insecure_port(_address(settings.host, settings.port))
+    _listen(server, settings)
     return server
+
+
+def _listen(server: grpc.aio.Server, settings: GatewaySettings) -> None:
+    address = _address(settings.host, settings.port)
+    if settings.tls_certificate_file is None or settings.tls_key_file is None:
+        server.add_insecure_port(address)
+        return
+    pair = (settings.tls_key_file.read_bytes(), settings.tls_certificate_file.read_bytes())
+    ca = settings.tls_client_ca_file
+    credentials = grpc.ssl_server_credentials(
+        [pair], ca.read_bytes() if ca else None, require_client_auth=ca is not None
+    )
+    try:
+        server.add_secure_port(address, credentials)
+    except RuntimeError as error:
+        raise SettingsError(
+            f"{PREFIX}TLS_CERTIFICATE_FILE and {PREFIX}TLS_KEY_FILE are no PEM pair that gRPC takes"
+        ) from error
 
 
 def _address(host: str, port: int) -> str:

@@ -89,3 +89,18 @@ def test_a_short_hash_key_is_refused(needed: Path, monkeypatch: pytest.MonkeyPat
     monkeypatch.setenv(f"{PREFIX}USER_HASH_KEY_FILE", str(key))
     with pytest.raises(SettingsError, match="a key of 5 bytes, at least 16 are needed"):
         read_settings()
+
+
+def test_a_certificate_needs_its_key_and_a_check_of_callers_needs_both(
+    needed: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    file = needed / "some.pem"
+    file.write_text("PEM")
+    monkeypatch.setenv(f"{PREFIX}TLS_CLIENT_CA_FILE", str(file))
+    with pytest.raises(SettingsError, match="TLS_CERTIFICATE_FILE and .*TLS_KEY_FILE must be too"):
+        read_settings()
+    monkeypatch.setenv(f"{PREFIX}TLS_CERTIFICATE_FILE", str(file))
+    with pytest.raises(SettingsError, match="so RECSERVE_GATEWAY_TLS_KEY_FILE must be too"):
+        read_settings()
+    monkeypatch.setenv(f"{PREFIX}TLS_KEY_FILE", str(file))
+    assert read_settings().tls_key_file == file
