@@ -97,7 +97,7 @@ def test_a_certificate_needs_its_key_and_a_check_of_callers_needs_both(
     file = needed / "some.pem"
     file.write_text("PEM")
     monkeypatch.setenv(f"{PREFIX}TLS_CLIENT_CA_FILE", str(file))
-    with pytest.raises(SettingsError, match="TLS_CERTIFICATE_FILE and .*TLS_KEY_FILE must be too"):
+    with pytest.raises(SettingsError, match=r"TLS_CERTIFICATE_FILE and .*TLS_KEY_FILE must be too"):
         read_settings()
     monkeypatch.setenv(f"{PREFIX}TLS_CERTIFICATE_FILE", str(file))
     with pytest.raises(SettingsError, match="so RECSERVE_GATEWAY_TLS_KEY_FILE must be too"):
