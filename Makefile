@@ -96,6 +96,9 @@ env: $(ENVS) build/protos.done ## Create both environments and the stubs
 
 protos: build/protos.done ## Generate the Python stubs from the protos
 
+client: .venv/project/.done ## Build the wheel of the Python client into build/dist
+	@cd serving/client && "$(CURDIR)/$(PY)" -m hatchling build --target wheel --directory "$(CURDIR)/build/dist"
+
 lock: .venv/project/.done ## Resolve requirements/*.in anew into the lock files
 	@$(PY) requirements/lock.py project data:no-deps movielens:no-deps triton
 
@@ -212,4 +215,4 @@ fix: env ## Format and mend what can be mended
 
 FORCE:
 
-.PHONY: help env protos lock start up demo score final status logs down clean test accept check fix FORCE
+.PHONY: help env protos client lock start up demo score final status logs down clean test accept check fix FORCE

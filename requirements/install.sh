@@ -34,4 +34,4 @@ if [ -n "$torch" ]; then
   pip check
 fi
 site=$("$folder/bin/python" -c 'import sysconfig; print(sysconfig.get_path("purelib"))')
-printf '%s\n%s\n' "$PWD" "$PWD/protos" > "$site/recserve.pth"
+printf '%s\n' "$PWD" "$PWD/protos" "$PWD/serving/client/src" > "$site/recserve.pth"

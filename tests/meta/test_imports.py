@@ -26,6 +26,10 @@ DOORS = {
     "redis": ("serving.clients.", "serving.features.", "serving.local."),
 }
 SERVING = modules("serving")
+CLIENT = [m for m in SERVING if m.startswith("serving.client.src.")]
+# What the client's distribution depends on; its extras are for frames alone.
+OF_CLIENT = {"click", "google", "grpc", "grpc_status", "recserve", "rich", *sys.stdlib_module_names}
+EXTRAS = {"pandas", "polars"}
 
 
 def test_the_layers_exist() -> None:
@@ -83,6 +87,23 @@ def test_an_outside_system_has_one_door(library: str) -> None:
         and library in {m.split(".")[0] for m in imports(module)}
     ]
     assert elsewhere == []
+
+
+@pytest.mark.parametrize("module", CLIENT)
+def test_the_client_imports_its_dependencies_alone(module: str) -> None:
+    allowed = OF_CLIENT | (EXTRAS if module.endswith(".frames") else set())
+    assert {m.split(".")[0] for m in imports(module)} - allowed == set()
+
+
+def test_only_the_command_line_needs_click_and_rich() -> None:
+    library = [m for m in CLIENT if ".cli." not in m]
+    assert len(library) > 10
+    assert [m for m in library if {n.split(".")[0] for n in imports(m)} & {"click", "rich"}] == []
+
+
+def test_the_server_needs_no_client() -> None:
+    server = [m for m in SERVING if not m.startswith("serving.client.")]
+    assert [m for m in server if any("recserve.client" in n for n in imports(m))] == []
 
 
 def test_no_module_is_a_drawer() -> None:

@@ -1,0 +1,132 @@
+"""The commands that ask: recommend, rank, similar, status."""
+
+import click
+from recserve.client.cli import options
+from recserve.client.cli.connection import Connection, connected
+from recserve.client.cli.printing import show_slate, show_status
+from recserve.client.enums import Surface
+from recserve.client.requests import Consent, Context, Filter
+
+
+@click.command()
+@options.surface
+@options.user
+@options.consent
+@options.page_size
+@click.option("--exclude-purchased", is_flag=True, help="Leave out what was bought before.")
+@options.exclude
+@options.filters
+@click.option("--seed", multiple=True, metavar="ID", help="Relate the answer to this item.")
+@options.explain
+@options.context
+@options.request_id
+@options.output
+@connected
+def recommend(
+    *,
+    connection: Connection,
+    surface: Surface,
+    user: str | None,
+    consent: Consent,
+    page_size: int,
+    exclude_purchased: bool,
+    exclude: tuple[str, ...],
+    filters: list[Filter],
+    seed: tuple[str, ...],
+    explain: bool,
+    context: Context | None,
+    request_id: str | None,
+    output: str,
+) -> None:
+    """What a person should see, best first."""
+    with connection.client() as client:
+        slate = client.recommend(
+            surface,
+            user_id=user,
+            page_size=page_size,
+            exclude_purchased=exclude_purchased,
+            exclude_item_ids=exclude,
+            consent=consent,
+            request_id=request_id,
+            context=context,
+            filters=filters,
+            seed_item_ids=seed,
+            explain=explain,
+        )
+    show_slate(slate, output)
+
+
+@click.command()
+@click.argument("item_ids", nargs=-1, required=True, metavar="ITEM...")
+@options.surface
+@options.user
+@options.consent
+@options.explain
+@options.context
+@options.request_id
+@options.output
+@connected
+def rank(
+    *,
+    connection: Connection,
+    item_ids: tuple[str, ...],
+    surface: Surface,
+    user: str | None,
+    consent: Consent,
+    explain: bool,
+    context: Context | None,
+    request_id: str | None,
+    output: str,
+) -> None:
+    """Your own candidates, most probable first."""
+    with connection.client() as client:
+        slate = client.rank(
+            surface,
+            item_ids,
+            user_id=user,
+            consent=consent,
+            request_id=request_id,
+            context=context,
+            explain=explain,
+        )
+    show_slate(slate, output)
+
+
+@click.command()
+@click.argument("item_id", metavar="ITEM")
+@options.page_size
+@options.exclude
+@options.filters
+@options.request_id
+@options.output
+@connected
+def similar(
+    *,
+    connection: Connection,
+    item_id: str,
+    page_size: int,
+    exclude: tuple[str, ...],
+    filters: list[Filter],
+    request_id: str | None,
+    output: str,
+) -> None:
+    """The items nearest to one item."""
+    with connection.client() as client:
+        slate = client.similar(
+            item_id,
+            page_size=page_size,
+            exclude_item_ids=exclude,
+            request_id=request_id,
+            filters=filters,
+        )
+    show_slate(slate, output)
+
+
+@click.command()
+@options.output
+@connected
+def status(*, connection: Connection, output: str) -> None:
+    """What the deployment serves."""
+    with connection.client() as client:
+        found = client.status()
+    show_status(found, output)

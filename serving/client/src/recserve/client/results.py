@@ -1,0 +1,166 @@
+"""What the service answers, as plain values. None is what the server didn't know."""
+
+from dataclasses import dataclass
+from datetime import datetime
+from typing import TYPE_CHECKING, Any
+
+from recserve.client import frames
+from recserve.client.enums import (
+    CandidateSource,
+    DegradationAction,
+    DegradationReason,
+    FilterKind,
+    IdKind,
+    RemovalReason,
+    Surface,
+)
+from recserve.client.plain import plain
+
+if TYPE_CHECKING:
+    import pandas as pd
+    import polars as pl
+
+
+@dataclass(frozen=True, slots=True)
+class Contribution:
+    """What one feature view did to a score, in log-odds; above 0 speaks for the item."""
+
+    view: str
+    log_odds: float
+
+
+@dataclass(frozen=True, slots=True)
+class Explanation:
+    """Why an item got its score, the largest effect first."""
+
+    contributions: tuple[Contribution, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class ScoredItem:
+    """One item, or offer, of an answer.
+
+    Attributes:
+        score: a calibrated probability; of similar items a cosine; None if no model scored it.
+        target_item_ids: of an offer, the items that speak for it; empty elsewhere.
+    """
+
+    item_id: str
+    score: float | None
+    sources: tuple[CandidateSource, ...]
+    target_item_ids: tuple[str, ...]
+    explanation: Explanation | None
+
+
+@dataclass(frozen=True, slots=True)
+class StageTiming:
+    stage: str
+    duration_ms: float
+
+
+@dataclass(frozen=True, slots=True)
+class Degradation:
+    """One thing that was done less well than asked. `detail` is for a human reader."""
+
+    stage: str
+    reason: DegradationReason
+    action: DegradationAction
+    detail: str | None
+
+    def __str__(self) -> str:
+        words = f"{self.stage}: {self.reason}, {self.action}".replace("_", " ")
+        return f"{words} ({self.detail})" if self.detail else words
+
+
+@dataclass(frozen=True, slots=True)
+class SourceCount:
+    source: CandidateSource
+    count: int
+
+
+@dataclass(frozen=True, slots=True)
+class RemovedCount:
+    reason: RemovalReason
+    count: int
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """How an answer was made."""
+
+    request_id: str
+    request_token: str
+    bundle_id: str
+    snapshot_version: str
+    treatment: str
+    timings: tuple[StageTiming, ...]
+    degradations: tuple[Degradation, ...]
+    oldest_feature_age_s: float | None
+    candidate_counts: tuple[SourceCount, ...]
+    removed: tuple[RemovedCount, ...]
+    cold_start: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Slate:
+    """Items, best first, and how they came about.
+
+    Attributes:
+        unknown_item_ids: of `rank`, the candidates outside the catalogue; empty elsewhere.
+    """
+
+    items: tuple[ScoredItem, ...]
+    answer: Answer
+    unknown_item_ids: tuple[str, ...] = ()
+
+    def to_dict(self) -> dict[str, Any]:
+        """Of what JSON can say."""
+        return plain(self)
+
+    def to_pandas(self) -> "pd.DataFrame":
+        """A row an item. Needs the extra `pandas`."""
+        return frames.to_pandas(self.items)
+
+    def to_polars(self) -> "pl.DataFrame":
+        """A row an item. Needs the extra `polars`."""
+        return frames.to_polars(self.items)
+
+
+@dataclass(frozen=True, slots=True)
+class Recorded:
+    """What became of events; those discarded lacked consent to logging."""
+
+    request_id: str
+    recorded_count: int
+    discarded_count: int
+
+    def to_dict(self) -> dict[str, Any]:
+        """Of what JSON can say."""
+        return plain(self)
+
+
+@dataclass(frozen=True, slots=True)
+class FilterField:
+    name: str
+    kind: FilterKind
+
+
+@dataclass(frozen=True, slots=True)
+class Status:
+    """What a deployment serves. `server_time` is its own clock, which may be set back."""
+
+    project: str
+    bundle_id: str
+    snapshot_version: str
+    item_count: int
+    offer_count: int
+    surfaces: tuple[Surface, ...]
+    id_kind: IdKind
+    filter_fields: tuple[FilterField, ...]
+    models: tuple[str, ...]
+    horizon_days: int
+    server_time: datetime | None
+
+    def to_dict(self) -> dict[str, Any]:
+        """Of what JSON can say."""
+        return plain(self)
