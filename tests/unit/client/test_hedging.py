@@ -35,7 +35,7 @@ async def test_a_slow_call_is_sent_again_and_the_loser_cancelled(
     found = await asked(kind, endpoint, _recommend, timeout_s=60, hedge_after_s=SOON)
     assert len(found.items) == 2
     assert len(gateway.asked) == 2
-    assert gateway.abandoned.wait(10)
+    assert gateway.abandoned.acquire(timeout=10)
 
 
 def test_the_second_attempt_goes_to_another_server() -> None:
