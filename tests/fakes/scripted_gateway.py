@@ -4,7 +4,7 @@ from collections import deque
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
-from threading import Event
+from threading import Event, Semaphore
 from typing import Any
 
 import grpc
@@ -33,7 +33,7 @@ class ScriptedGateway(
         self.script: deque[Step] = deque()
         self.asked: list[Any] = []
         self.left_s: list[float] = []
-        self.abandoned = Event()
+        self.abandoned = Semaphore(0)  # released once for each hanging call that its caller gave up
         self.slate = slate()
 
     def plan(self, *steps: Step) -> None:
@@ -43,7 +43,7 @@ class ScriptedGateway(
         """Until the caller gives up."""
         gone = Event()
         if not context.add_callback(gone.set) or gone.wait(60):
-            self.abandoned.set()
+            self.abandoned.release()
 
     def Recommend(self, request: pb.RecommendRequest, context: Any) -> pb.RecommendResponse:  # noqa: N802
         self._play(request, context)

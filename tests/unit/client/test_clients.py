@@ -83,7 +83,7 @@ async def test_a_deadline_ends_a_call_that_hangs(
     gateway.plan(gateway.hang)
     with pytest.raises(DeadlineExceeded):
         await asked(kind, endpoint, lambda c: c.status(timeout_s=0.05))
-    assert gateway.abandoned.wait(10)
+    assert gateway.abandoned.acquire(timeout=10)
 
 
 @both
@@ -118,11 +118,13 @@ def test_a_closed_client_asks_no_more(endpoint: str) -> None:
         client.status()
 
 
-async def test_a_cancelled_caller_gives_the_call_up(
-    endpoint: str, gateway: ScriptedGateway
+@pytest.mark.parametrize("hedge_after_s", [None, 0.01])
+async def test_a_cancelled_caller_gives_its_calls_up(
+    hedge_after_s: float | None, endpoint: str, gateway: ScriptedGateway
 ) -> None:
-    gateway.plan(gateway.hang)
-    async with AsyncClient(endpoint, timeout_s=60) as client:
+    gateway.plan(gateway.hang, gateway.hang)
+    async with AsyncClient(endpoint, timeout_s=60, hedge_after_s=hedge_after_s) as client:
         with pytest.raises(TimeoutError):
-            await asyncio.wait_for(client.status(), 0.1)
-    assert gateway.abandoned.wait(10)
+            await asyncio.wait_for(client.recommend(Surface.PRODUCT), 0.3)
+    assert gateway.abandoned.acquire(timeout=10)
+    assert hedge_after_s is None or gateway.abandoned.acquire(timeout=10)

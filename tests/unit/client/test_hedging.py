@@ -1,13 +1,16 @@
 """A slow read is sent again, once, and never often enough to hurt."""
 
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 from typing import Any
 
 import grpc
 import pytest
 from google.rpc import code_pb2
-from recserve.client import Client, DeadlineExceeded, InvalidRequest, Surface, Unavailable
-from recserve.client.hedging import HedgeBudget, Race
+from recserve.client import Client, DeadlineExceeded, InvalidRequest, Surface, Unavailable, calls
+from recserve.client.hedging import HedgeBudget, Race, first_answer, first_answer_async
+from recserve.client.sending import Sender
 from recserve.client.service_config import HedgingPolicy, service_config
 from recserve.v1 import status_service_pb2 as status_pb
 
@@ -21,6 +24,7 @@ POLICY = HedgingPolicy(2, 0.1, frozenset({grpc.StatusCode.UNAVAILABLE}))
 UNAVAILABLE = refuse(status(code_pb2.UNAVAILABLE, "try again", "r-1"))
 INVALID = refuse(status(code_pb2.INVALID_ARGUMENT, "no", "r-1"))
 SOON, LATE = 0.02, 50.0
+QUICK = replace(POLICY, delay_s=SOON)
 
 
 def _recommend(client: Any) -> Any:
@@ -35,7 +39,25 @@ async def test_a_slow_call_is_sent_again_and_the_loser_cancelled(
     found = await asked(kind, endpoint, _recommend, timeout_s=60, hedge_after_s=SOON)
     assert len(found.items) == 2
     assert len(gateway.asked) == 2
-    assert gateway.abandoned.wait(10)
+    assert gateway.abandoned.acquire(timeout=10)
+
+
+async def test_the_loser_is_cancelled_while_its_client_lives(
+    endpoint: str, gateway: ScriptedGateway
+) -> None:
+    """The attempts are held here: neither a closed channel nor the collector cancels them."""
+    gateway.plan(gateway.hang, _well, gateway.hang)
+    call, policy, budget = calls.recommend(Surface.PRODUCT), QUICK, HedgeBudget(10, 1)
+    with grpc.insecure_channel(endpoint) as channel:
+        sending = Sender(channel, service_config(SOON), 60).sending(call)
+        held = _Held(sending.future)
+        first_answer(held, policy, budget)
+        assert [attempt.cancelled() for attempt in held.attempts] == [True, False]
+    async with grpc.aio.insecure_channel(endpoint) as channel:
+        sending = Sender(channel, service_config(SOON), 60).sending(call)
+        held = _Held(sending.now)
+        await first_answer_async(held, policy, budget)
+        assert [attempt.cancelled() for attempt in held.attempts] == [True, False]
 
 
 def test_the_second_attempt_goes_to_another_server() -> None:
@@ -114,8 +136,8 @@ async def test_events_are_retried_and_never_hedged(
 def test_servers_that_all_hang_get_a_tenth_more_and_not_twice_as_much(
     endpoint: str, gateway: ScriptedGateway
 ) -> None:
-    calls = 40
-    gateway.plan(*[gateway.hang] * 2 * calls)
+    count = 40
+    gateway.plan(*[gateway.hang] * 2 * count)
 
     def give_up(client: Client) -> None:
         with pytest.raises(DeadlineExceeded):
@@ -123,9 +145,9 @@ def test_servers_that_all_hang_get_a_tenth_more_and_not_twice_as_much(
 
     client = Client(endpoint, timeout_s=0.1, hedge_after_s=0.001)
     with client, ThreadPoolExecutor(4) as threads:
-        list(threads.map(give_up, [client] * calls))
+        list(threads.map(give_up, [client] * count))
     config = service_config(0.001)
-    assert calls < len(gateway.asked) <= calls + config.max_tokens + config.token_ratio * calls
+    assert count < len(gateway.asked) <= count + config.max_tokens + config.token_ratio * count
 
 
 def test_grpc_itself_hedges_nothing_yet(endpoint: str, gateway: ScriptedGateway) -> None:
@@ -181,6 +203,21 @@ def test_a_race_is_decided_by_an_answer_and_by_what_is_fatal() -> None:
     assert not race.decided(grpc.StatusCode.UNAVAILABLE)
     assert race.decided(grpc.StatusCode.NOT_FOUND)
     assert race.running == 0
+
+
+class _Held:
+    """Sends attempts and keeps them."""
+
+    def __init__(self, send: Callable[[], Any]) -> None:
+        self._send, self.attempts = send, list[Any]()
+
+    def __call__(self) -> Any:
+        self.attempts.append(self._send())
+        return self.attempts[-1]
+
+
+def _well(context: Any) -> None:
+    """The step of a call that is answered at once."""
 
 
 def _ask_until_both_are_connected(client: Client, gateways: list[ScriptedGateway]) -> None:

@@ -3,7 +3,7 @@
 A client holds connections to all servers behind its endpoint: make one, not one for every request.
 """
 
-from collections.abc import Awaitable, Callable
+from collections.abc import Callable, Coroutine
 from inspect import Parameter, signature
 from types import TracebackType
 from typing import Any, Concatenate, ParamSpec, Self, TypeVar
@@ -41,7 +41,9 @@ def _blocking(build: Callable[P, Call[T]]) -> Callable[Concatenate["Client", P],
     return _named(method, build)
 
 
-def _awaited(build: Callable[P, Call[T]]) -> Callable[Concatenate["AsyncClient", P], Awaitable[T]]:
+def _awaited(
+    build: Callable[P, Call[T]],
+) -> Callable[Concatenate["AsyncClient", P], Coroutine[Any, Any, T]]:
     async def method(self: "AsyncClient", *args: P.args, **kwargs: P.kwargs) -> T:
         return await self._ask(build(*args, **kwargs))
 
