@@ -33,7 +33,8 @@ class ScriptedGateway(
         self.script: deque[Step] = deque()
         self.asked: list[Any] = []
         self.left_s: list[float] = []
-        self.abandoned = Semaphore(0)  # released once for each hanging call that its caller gave up
+        self.arrived = Semaphore(0)  # released once a call
+        self.abandoned = Semaphore(0)  # once a hanging call whose caller gave it up
         self.slate = slate()
 
     def plan(self, *steps: Step) -> None:
@@ -78,6 +79,7 @@ class ScriptedGateway(
     def _play(self, request: Message, context: grpc.ServicerContext) -> None:
         self.asked.append(request)
         self.left_s.append(context.time_remaining() or 0.0)
+        self.arrived.release()
         if self.script:
             self.script.popleft()(context)
 

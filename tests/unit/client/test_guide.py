@@ -64,7 +64,7 @@ def test_a_block_of_python_runs(
 def test_a_command_runs(line: str, endpoint: str, encrypted: str, gateway: ScriptedGateway) -> None:
     program, *args = shlex.split(line)
     environment = {"RECSERVE_ENDPOINT": endpoint}
-    done = CliRunner().invoke(recserve, args, env=environment)
+    done = CliRunner().invoke(recserve, [*args, "--timeout", "30"], env=environment)
     assert (program, done.exit_code, done.stderr.count("Error")) == ("recserve", 0, 0)
     assert gateway.asked
 
