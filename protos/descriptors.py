@@ -20,6 +20,7 @@ BUF = str(Path(sys.prefix) / "bin/buf")
 PACKAGE = "recserve.v1"
 # Field numbers within descriptor.proto, of which source paths are made.
 MESSAGE, ENUM, SERVICE, FIELD, NESTED, NESTED_ENUM, VALUE, METHOD = 4, 5, 6, 2, 3, 4, 2, 2
+SYNTAX = 12  # what stands before the first line speaks for the file
 
 Named = tuple[tuple[int, ...], str]
 Service: TypeAlias = Any  # descriptors as the pool gives them, whose classes are without types
@@ -36,6 +37,11 @@ class Api:
     def requests(self) -> tuple[Message, ...]:
         """The messages that a caller can send, at any depth, in the order of the methods."""
         return reached(m.input_type for s in self.services for m in s.methods)
+
+    def messages(self) -> tuple[Message, ...]:
+        """Of both ways, each method's request first and then its response."""
+        methods = [m for s in self.services for m in s.methods]
+        return reached(one for m in methods for one in (m.input_type, m.output_type))
 
     def responses(self) -> tuple[Message, ...]:
         return reached(m.output_type for s in self.services for m in s.methods)
@@ -93,7 +99,8 @@ def comments(file: FileDescriptorProto) -> dict[str, str]:
 
 
 def named(file: FileDescriptorProto) -> Iterator[Named]:
-    """All that ought to be commented, with its source path."""
+    """All that ought to be commented, with its source path; the file itself by its own name."""
+    yield (SYNTAX,), file.name
     for n, message in enumerate(file.message_type):
         yield from _of_message((MESSAGE, n), message.name, message)
     for n, enum in enumerate(file.enum_type):
