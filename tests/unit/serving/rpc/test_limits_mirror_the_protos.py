@@ -22,7 +22,7 @@ from serving.rpc.validation import (
 )
 from tests.fakes.shop import shop_plan
 from tests.meta.proto_rules import resolved
-from tests.unit.serving.rpc.limit_requests import NOW_US, TOKENS, Limit
+from tests.unit.serving.rpc.limit_requests import NOW_US, TOKEN, TOKENS, Limit
 from tests.unit.serving.rpc.proto_limits import LIMITS
 
 EACH = [(name, limit) for name, limits in LIMITS.items() for limit in limits]
@@ -75,6 +75,12 @@ def test_a_comment_that_drifted_is_noticed(api: Api):
 def test_the_size_of_a_page_is_by_default_what_the_comment_says(api: Api):
     query = recommend_query(pb.RecommendRequest(surface=pb.SURFACE_PRODUCT), "string")
     assert f"0 means {query.page_size}" in api.comments["RecommendRequest.page_size"]
+
+
+def test_the_longest_token_is_as_long_as_the_comments_say(api: Api):
+    said = f"at most {len(TOKEN)} characters"
+    assert said in api.comments["Answer.request_token"]
+    assert said in api.comments["Event.request_token"]
 
 
 def unstated(name: str, api: Api) -> set[str]:
