@@ -70,7 +70,7 @@ RUN  = $(PY) -m training.traced $(patsubst $(STATE)/%,%,$@)
 KEEP = mkdir -p $(@D) && cat > $@.new && if cmp -s $@.new $@; then rm $@.new; else mv $@.new $@; fi
 
 help: ## Print every target
-	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F':.*## ' '{printf "  %-8s %s\n", $$1, $$2}'
+	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F':.*## ' '{printf "  %-9s %s\n", $$1, $$2}'
 	@echo 'Variables: PROFILE=quick, STATE=<folder>, DATA=<folder of a data set>, NOW=<time>, TRITON_URL=<host:port>,'
 	@echo 'GATEWAY_PORT, HTTP_PORT, TRITON_GRPC_PORT, TRITON_HTTP_PORT, TRITON_METRICS_PORT, WORKERS'
 
@@ -98,6 +98,12 @@ protos: build/protos.done ## Generate the Python stubs from the protos
 
 client: .venv/project/.done ## Build the wheel of the Python client into build/dist
 	@cd serving/client && "$(CURDIR)/$(PY)" -m hatchling build --target wheel --directory "$(CURDIR)/build/dist"
+
+reference: env ## Write docs/api.md from the protos
+	@$(PY) -m protos.reference
+
+baseline: env ## At a release: hold later changes of the API against the present one
+	@.venv/project/bin/buf build --exclude-source-info -o protos/baseline/recserve.binpb
 
 lock: .venv/project/.done ## Resolve requirements/*.in anew into the lock files
 	@$(PY) requirements/lock.py project data:no-deps movielens:no-deps triton
@@ -215,4 +221,4 @@ fix: env ## Format and mend what can be mended
 
 FORCE:
 
-.PHONY: help env protos client lock start up demo score final status logs down clean test accept check fix FORCE
+.PHONY: help env protos client reference baseline lock start up demo score final status logs down clean test accept check fix FORCE

@@ -185,6 +185,7 @@ class StatusServicer(StatusServiceServicer):
     ) -> status_pb.GetStatusResponse:
         async def answer(admitted: Admitted) -> status_pb.GetStatusResponse:
             live = self._pipeline
+            validation.require_request_id(request.request_id, live.bundle.plan.id_kind)
             return status_reply.reply(live.bundle, live.snapshot, live.surfaces, admitted.at_us)
 
         return await self._calls.serve("GetStatus", request, context, answer)

@@ -158,6 +158,13 @@ class Check:
             self.fail(name, f"{len(wrong) - LISTED} further ids are out of the limits likewise")
 
 
+def require_request_id(request_id: str, id_kind: IdKind) -> None:
+    """Raises InvalidRequest; for a request that has nothing else to check."""
+    check = Check(id_kind)
+    check.request_id(request_id)
+    check.finish()
+
+
 def valid_request_id(request_id: str) -> bool:
     return _printable(request_id, LONGEST_REQUEST_ID)
 

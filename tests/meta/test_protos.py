@@ -2,40 +2,26 @@
 
 import shutil
 import subprocess
-import sys
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from google.protobuf.descriptor_pb2 import (
-    DescriptorProto,
-    EnumDescriptorProto,
-    FileDescriptorProto,
-    FileDescriptorSet,
-)
+from google.protobuf.descriptor_pb2 import FileDescriptorProto
 
+from protos.descriptors import BUF, FIELD, MESSAGE, build, comments, named, own_files
 from tests.meta.imports import ROOT
 
-BUF = str(Path(sys.prefix) / "bin/buf")
 BASELINE = ROOT / "protos/baseline/recserve.binpb"
-# Field numbers within descriptor.proto, of which source paths are made.
-MESSAGE, ENUM, SERVICE, FIELD, NESTED, NESTED_ENUM, VALUE, METHOD = 4, 5, 6, 2, 3, 4, 2, 2
-Named = tuple[tuple[int, ...], str]
 
 
-@pytest.fixture(scope="module")
+@pytest.fixture
 def files() -> list[FileDescriptorProto]:
-    built = subprocess.run([BUF, "build", "-o", "-"], cwd=ROOT, check=True, stdout=subprocess.PIPE)
-    return [
-        f for f in FileDescriptorSet.FromString(built.stdout).file if f.package == "recserve.v1"
-    ]
+    return own_files(build())
 
 
 def test_every_message_field_enum_value_service_and_method_is_commented(
     files: list[FileDescriptorProto],
 ) -> None:
-    names = [named for file in files for named in _named(file)]
-    assert len(names) > 50
+    assert len([name for file in files for name in named(file)]) > 50
     assert [name for file in files for name in _silent(file)] == []
 
 
@@ -64,36 +50,5 @@ def _breaking(folder: Path) -> subprocess.CompletedProcess[str]:
 
 
 def _silent(file: FileDescriptorProto) -> list[str]:
-    said = {
-        tuple(location.path)
-        for location in file.source_code_info.location
-        if location.leading_comments.strip()
-    }
-    return [name for path, name in _named(file) if path not in said]
-
-
-def _named(file: FileDescriptorProto) -> Iterator[Named]:
-    for n, message in enumerate(file.message_type):
-        yield from _of_message((MESSAGE, n), message.name, message)
-    for n, enum in enumerate(file.enum_type):
-        yield from _of_enum((ENUM, n), enum.name, enum)
-    for n, service in enumerate(file.service):
-        yield (SERVICE, n), service.name
-        for m, method in enumerate(service.method):
-            yield (SERVICE, n, METHOD, m), f"{service.name}.{method.name}"
-
-
-def _of_message(path: tuple[int, ...], name: str, message: DescriptorProto) -> Iterator[Named]:
-    yield path, name
-    for n, field in enumerate(message.field):
-        yield (*path, FIELD, n), f"{name}.{field.name}"
-    for n, nested in enumerate(message.nested_type):
-        yield from _of_message((*path, NESTED, n), f"{name}.{nested.name}", nested)
-    for n, enum in enumerate(message.enum_type):
-        yield from _of_enum((*path, NESTED_ENUM, n), f"{name}.{enum.name}", enum)
-
-
-def _of_enum(path: tuple[int, ...], name: str, enum: EnumDescriptorProto) -> Iterator[Named]:
-    yield path, name
-    for n, value in enumerate(enum.value):
-        yield (*path, VALUE, n), f"{name}.{value.name}"
+    said = comments(file)
+    return [name for _, name in named(file) if name not in said]

@@ -130,3 +130,10 @@ async def test_the_status_tells_what_is_served(gateway: Gateway):
     assert told.server_time.ToMicroseconds() == NOW_US
     unfilled = set(told.DESCRIPTOR.fields_by_name) - {f.name for f, _ in told.ListFields()}
     assert unfilled == set()
+
+
+async def test_a_request_id_that_can_be_none_is_refused_by_the_status_too(gateway: Gateway):
+    with pytest.raises(aio.AioRpcError) as caught:
+        await gateway.status.GetStatus(status_pb.GetStatusRequest(request_id="x" * 65))
+    assert caught.value.code() == grpc.StatusCode.INVALID_ARGUMENT
+    assert "request_id: may have at most 64" in caught.value.details()
