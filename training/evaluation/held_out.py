@@ -44,7 +44,7 @@ def read_purchases(state: Path) -> pl.DataFrame:
     id_type = pl.Int64 if data.id_kind == "integer" else pl.String
     listed = pl.scan_parquet(path).select(pl.col("item_id").cast(id_type), "item_key")
     return (
-        clean_events(data.events)
+        clean_events(data.events, data.target_kinds)
         .join(listed, on="item_id")
         .select("user_id", "item_key", "group", "time")
         .sort("time", "user_id", "group", "item_key")

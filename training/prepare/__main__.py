@@ -54,7 +54,7 @@ def prepare(state: Path, now: datetime | None, count: int, console: Console) -> 
     data = open_data_set(state / "dataset")
     asked = _cutoffs(now or data.default_now, data.default_now + HORIZON, count)
     _print_cleaning(data, console)
-    cleaned = clean.clean_events(data.events)
+    cleaned = clean.clean_events(data.events, data.target_kinds)
     known_items = _catalogue(data, cleaned, asked[-1])
     # Both are used by every view at every cut-off: collected once.
     events = _keyed_events(data, cleaned, known_items).collect(engine="streaming").lazy()
@@ -101,7 +101,11 @@ def _with_history(cutoffs: list[datetime], first: datetime, console: Console) ->
 
 
 def _print_cleaning(data: DataSet, console: Console) -> None:
-    found = clean.problems(data.events).collect(engine="streaming").row(0, named=True)
+    found = (
+        clean.problems(data.events, data.target_kinds)
+        .collect(engine="streaming")
+        .row(0, named=True)
+    )
     total = found.pop("lines")
     left_out = ", ".join(f"{count:,} {reason.replace('_', ' ')}" for reason, count in found.items())
     console.print(f"{data.name}: {total:,} event lines; left out: {left_out}")
