@@ -45,7 +45,7 @@ class Domain:
     brand_column: str = "brand"
     place_column: str = "region"
     currencies: Mapping[str, float] = field(default_factory=dict)  # worth of one unit
-    time_zone: str | None = None  # times are written as this zone's clocks show them
+    time_zone: str = "UTC"  # of the times that are written
     take: str = "purchase"
     finish: str | None = None  # an event that follows some takes
     visit_gap_days: float = 4.0
@@ -84,8 +84,6 @@ class Domain:
             "licence": "Made up by a seeded generator of this repository; nobody's data.",
             "catalogue": {"min_events": self.min_events},
         }
-        if self.time_zone:
-            described["time_zone"] = self.time_zone
         if self.currencies:
             described["currencies"] = dict(self.currencies)
         return described

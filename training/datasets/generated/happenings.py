@@ -191,10 +191,8 @@ def _typed(text: str, mistyped: bool, at: float) -> str:  # noqa: FBT001 - a row
 
 
 def _time(domain: Domain, day: pl.Series) -> pl.Series:
-    """Days since the first to instants; without a zone, as the domain's clocks show them."""
+    """Days since the first to instants, as the domain's clocks show them."""
     micros = (day * 86_400e6).round().cast(pl.Int64)
     first = int(START.timestamp() * 1e6)
     times = (micros + first).cast(pl.Datetime("us", "UTC"))
-    if domain.time_zone is None:
-        return times
-    return times.dt.convert_time_zone(domain.time_zone).dt.replace_time_zone(None)
+    return times.dt.convert_time_zone(domain.time_zone)
