@@ -73,7 +73,7 @@ def train(settings: TrainingSettings, console: Console) -> None:
         taught, judged = _examples(settings, prepared, of, towers, ranker, console)
         console.print(
             f"ranker: {len(taught.item):,} examples, {len(judged.item):,} for validation, of which "
-            f"{float(judged.bought.mean()):.2%} were bought"
+            f"{float(judged.bought.mean()):.2%} were taken"
         )
         lesson = teach(settings, ranker, taught, judged, progress=console.is_terminal)
         calibrated = calibrate(settings, lesson, judged)

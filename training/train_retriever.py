@@ -97,7 +97,7 @@ def teach(
     moments = [read_moment(prepared, of, cutoff) for cutoff in cutoffs]
     if not any(moment.bought.lengths.any() for moment in moments):
         raise PreparedError(
-            f"in the fortnights from {cutoffs[0]:%Y-%m-%d} to {cutoffs[-1]:%Y-%m-%d} nobody bought anything "
+            f"in the horizons from {cutoffs[0]:%Y-%m-%d} to {cutoffs[-1]:%Y-%m-%d} nobody took anything "
             "for the first time, so there is nothing to teach; set a later now, or bring more data"
         )
     judged = moments[-1] if validation is None else read_moment(prepared, of, validation)

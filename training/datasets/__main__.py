@@ -25,7 +25,9 @@ DOMAINS = {domain.name: domain for domain in (SHOP, COURSES)}
 
 def main() -> int:
     parser = argparse.ArgumentParser(prog="python -m training.datasets")
-    parser.add_argument("--name", choices=sorted((*CONVERTERS, *DOMAINS)), default=complete_journey.NAME)
+    parser.add_argument(
+        "--name", choices=sorted((*CONVERTERS, *DOMAINS)), default=complete_journey.NAME
+    )
     parser.add_argument("--data", type=Path, help="a folder in the form of docs/contracts.md")
     parser.add_argument("--out", type=Path, required=True)
     parser.add_argument("--users", type=int, default=0, help="keep, or draw, that many; 0: all")

@@ -1,11 +1,11 @@
 """MovieLens-100K: 100,000 ratings of 1,682 films by 943 people, from the examples of the recbole package.
 
-Source: GroupLens, University of Minnesota; F. M. Harper and J. A. Konstan, "The MovieLens datasets: history and
-context" (ACM TiiS 2015). Every rating is a `watch`, whatever its stars: the task is to say what somebody sees
-next, and leave-one-out evaluations of this data count all ratings too. The stars are the event's `value`.
+Source: GroupLens, University of Minnesota; F. M. Harper and J. A. Konstan, "The MovieLens datasets: history
+and context" (ACM TiiS 2015). Every rating is a `watch`, whatever its stars: the task is to say what somebody
+sees next, and leave-one-out evaluations of this data count all ratings too. Stars are the event's `value`.
 
 Most people rated in one sitting: the median person's ratings span less than an hour, and 305 of 943 have
-ratings more than a day apart. Who returns within a horizon is therefore few, and a longer one has more: of the
+ratings more than a day apart. Few return within a horizon, then, and a longer one has more of them: of the
 people with a history at a cut-off, 26 to 53 rate within 7 days, 35 to 75 within 14 and 50 to 101 within 28,
 over cut-offs since November 1997. Hence 28 days, with now on 26 February 1998: 101 people with a history and
 69 without one to be asked for, six cut-offs to learn from, and 80 people kept for `make final`.

@@ -18,9 +18,7 @@ def offer_tables(data: DataSet, known_items: pl.DataFrame) -> dict[str, pl.LazyF
     )
     offers = (
         data.offers.join(targets, on="offer_id", how="semi")
-        .select(
-            "offer_id", "surface", "start", "end", pl.col("weight").cast(pl.Float32), "title"
-        )
+        .select("offer_id", "surface", "start", "end", pl.col("weight").cast(pl.Float32), "title")
         .sort("offer_id")
     )
     return {

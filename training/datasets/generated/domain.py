@@ -10,7 +10,9 @@ DAYS = 240
 SEASON_DAYS = 30  # the assortment and the seasons change as often
 SEASONS = DAYS // SEASON_DAYS
 SLOTS = 10  # of a page
-EXAMINED = tuple((1.0 + slot) ** -0.7 for slot in range(SLOTS))  # the position bias: chance of a look
+EXAMINED = tuple(
+    (1.0 + slot) ** -0.7 for slot in range(SLOTS)
+)  # the position bias: chance of a look
 
 
 @dataclass(frozen=True, slots=True)

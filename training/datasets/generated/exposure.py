@@ -1,8 +1,8 @@
 """When people came, and what they were shown: the logging policy, whose chances are known exactly.
 
-Every slot of a page draws a category by the person's wishes and a thing by its share of it, each slot by itself.
-A thing drawn before on the same page is not shown again. So the chance that slot k (from 0) shows a thing is
-q (1 - q)^k, where q is that of one draw: the `propensity` of the data set.
+Every slot of a page draws a category by the person's wishes and a thing by its share of it, each slot by
+itself. A thing drawn before on the same page is not shown again. So the chance that slot k (from 0) shows a
+thing is q (1 - q)^k, where q is that of one draw: the `propensity` of the data set.
 """
 
 from dataclasses import dataclass

@@ -33,7 +33,9 @@ def generate(domain: Domain, out: Path, users: int, seed: int, console: Console)
     if seed < 0:
         raise DataSetError(f"seed is {seed}; give 0 or more")
     drawn, truth = draw(domain, users or USERS, seed)
-    described = domain.description() | {"tables": {name: roles for name, (_, roles) in drawn.items()}}
+    described = domain.description() | {
+        "tables": {name: roles for name, (_, roles) in drawn.items()}
+    }
     with replacing(out) as folder:
         for name, (frame, _) in drawn.items():
             frame.write_parquet(folder / f"{name}.parquet")

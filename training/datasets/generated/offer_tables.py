@@ -43,9 +43,7 @@ def offer_tables(
     return (announced, OFFER_ROLES), (every.select("offer_id", "item_id"), TARGET_ROLES)
 
 
-def placements(
-    world: World, names: Names, promotions: Promotions
-) -> tuple[pl.DataFrame, Columns]:
+def placements(world: World, names: Names, promotions: Promotions) -> tuple[pl.DataFrame, Columns]:
     del world
     frame = pl.DataFrame(
         {
@@ -56,7 +54,9 @@ def placements(
         }
     )
     return (
-        frame.select("item_id", start_time=_time("start"), end_time=_time("end"), discount="discount"),
+        frame.select(
+            "item_id", start_time=_time("start"), end_time=_time("end"), discount="discount"
+        ),
         PLACEMENT_ROLES,
     )
 

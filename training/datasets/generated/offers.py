@@ -32,7 +32,9 @@ class Promotions:
     def share(self, items: int, start: float, end: float) -> Floats:
         """(items,) share of [start, end) in which each thing is promoted."""
         covered = np.minimum(self.end, end) - np.maximum(self.start, start)
-        return np.bincount(self.item, weights=covered.clip(min=0.0), minlength=items) / (end - start)
+        return np.bincount(self.item, weights=covered.clip(min=0.0), minlength=items) / (
+            end - start
+        )
 
     def _found(self, item: Ints, day: Floats) -> Ints:
         """Place of the promotion that runs, -1 for none; they begin with weeks, one a thing."""

@@ -1,8 +1,8 @@
 """What could have been known: the chance that each person takes each thing within a horizon.
 
-It is reckoned from what the world was drawn from, not from the events. What only chance decides (when somebody
-comes, what a page happens to show) is unknown here too. Left out: takes after a click on an ad, and habits that
-begin within the horizon.
+It is reckoned from what the world was drawn from, not from the events. What only chance decides (when
+somebody comes, what a page happens to show) is unknown here too. Left out: habits that begin within the
+horizon.
 """
 
 from dataclasses import dataclass
