@@ -9,7 +9,7 @@ from typing import Any
 import polars as pl
 import yaml
 
-from training.datasets.errors import DataSetError
+from training.datasets.errors import DataSetError, DescriptionError
 from training.prepare.contract_checks import (
     column_problems,
     description_problems,
@@ -68,17 +68,18 @@ def read_description(folder: Path) -> dict[str, Any]:
     """What dataset.yaml says, with the defaults of the keys that it leaves out.
 
     Raises:
-        DataSetError: it is missing, no YAML or can't be followed; every problem is named.
+        DescriptionError: it is missing, no YAML or can't be followed; every problem is named.
     """
     path = folder / DESCRIPTION
     if not path.is_file():
-        raise DataSetError(
-            f"{path} is missing; it gives each column its role, see docs/contracts.md"
+        raise DescriptionError(
+            [f"{path} is missing; it gives each column its role, see docs/contracts.md"]
         )
     try:
         described = yaml.safe_load(path.read_text(encoding="utf-8"))
     except (yaml.YAMLError, UnicodeDecodeError) as error:
-        raise DataSetError(f"{path} is no YAML: {' '.join(str(error).split())}") from error
+        problem = f"{path} is no YAML: {' '.join(str(error).split())}"
+        raise DescriptionError([problem]) from error
     _refuse([f"{path}: {problem}" for problem in description_problems(described)])
     given = {key: value for key, value in described.items() if value is not None}
     return dict(DEFAULTS) | given
@@ -156,7 +157,7 @@ def _default_now(given: object, events: pl.LazyFrame, horizon: timedelta) -> dat
 
 def _refuse(problems: list[str]) -> None:
     if problems:
-        raise DataSetError("; ".join(problems))
+        raise DescriptionError(problems)
 
 
 def _schema(frame: pl.LazyFrame, path: Path) -> pl.Schema:

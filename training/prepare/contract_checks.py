@@ -35,6 +35,7 @@ KEYS = (
 )
 SURFACES = ("product", "content")
 LONGEST_HORIZON_DAYS = 90
+LONGEST_NAME = 60  # of a feature; it names files and fields
 TIME_UNITS = ("s", "ms", "us")
 VERSION = 1
 
@@ -156,8 +157,8 @@ def _role_problems(table: str, columns: Mapping[str, Mapping[str, Any]]) -> Iter
 def name_problems(tables: Tables) -> list[str]:
     """Names that features can't bear: they name fields, files and tensors further on."""
     found = [
-        f"tables.{table}.{column}: a feature may not be called that; take letters, digits and single "
-        f"_, and none of {', '.join(reserved)}"
+        f"tables.{table}.{column}: a feature may not be called that; take up to {LONGEST_NAME} letters, "
+        f"digits and single _, and none of {', '.join(reserved)}"
         for table, reserved in RESERVED.items()
         for column in feature_columns(tables, table)
         if not names_a_feature(column, table)
@@ -167,7 +168,8 @@ def name_problems(tables: Tables) -> list[str]:
 
 
 def names_a_feature(column: str, table: str) -> bool:
-    return column.isidentifier() and "__" not in column and column not in RESERVED[table]
+    plain = column.isidentifier() and "__" not in column and len(column) <= LONGEST_NAME
+    return plain and column not in RESERVED.get(table, ())
 
 
 def feature_columns(tables: Tables, table: str) -> list[str]:

@@ -61,6 +61,7 @@ RESERVED = {
         "weight",
     ),
     "users": ("created_timestamp", "event_timestamp", "item", "user", "user_id"),
+    "placements": ("end", "item_id", "start"),
 }
 
 
