@@ -45,6 +45,15 @@ USERS   ?= 0
 CUTOFFS ?= 15
 endif
 
+ifeq ($(DATASET),movielens)
+# Few people, most of whom come once: every cut-off teaches, in small steps, and half of it is about strangers.
+export RECSERVE_TRAINING_RANKER_CUTOFFS ?= 8
+export RECSERVE_TRAINING_RANKER_BATCH ?= 8
+export RECSERVE_TRAINING_RANKER_EPOCHS ?= 8
+export RECSERVE_TRAINING_RANKER_DROPOUT ?= 0.3
+export RECSERVE_TRAINING_UNKNOWN_SHARE ?= 0.5
+endif
+
 # Threads that wait for others sleep: spinning costs a busy machine several times the work itself.
 export OMP_WAIT_POLICY ?= passive
 export RECSERVE_STATE := $(abspath $(STATE))

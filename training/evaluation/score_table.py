@@ -30,7 +30,8 @@ def print_scores(
     first, last = models[0], models[-1].replace("_", " ")
     table = Table(
         box=box.SIMPLE_HEAD,
-        padding=0,  # the box keeps columns apart, and there may be five models in 80 columns
+        padding=0,  # the box keeps columns apart, and five models must fit into 80 columns
+        show_edge=False,
         title="Answers against what was then taken",
         caption=f"Difference: {first} less {last} on the same users, with its 95 % interval.",
         caption_justify="left",

@@ -132,7 +132,7 @@ def _written(
         event_time=_time(world.domain, frame["day"]),
         arrival_time=_time(world.domain, arrival),
         session_id=pl.format("s{}", "visit"),
-        quantity=pl.when(taken).then(counted),
+        quantity=pl.when(taken).then(counted).otherwise(1.0),
         value=pl.when(taken).then(paid),
         slot="slot",
         propensity="propensity",
