@@ -187,7 +187,7 @@ def queries(world: World, names: Names, done: Actions) -> tuple[pl.DataFrame, Co
 def _typed(text: str, mistyped: bool, at: float) -> str:  # noqa: FBT001 - a row's value
     place = int(at * len(text))
     typed = text[:place] + text[place + 1 :] if mistyped and len(text) > 3 else text
-    return typed.lower()
+    return typed.lower().strip()
 
 
 def _time(domain: Domain, day: pl.Series) -> pl.Series:

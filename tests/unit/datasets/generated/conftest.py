@@ -3,10 +3,10 @@ from dataclasses import dataclass
 import pytest
 
 from training.datasets.generated.actions import Actions, act
+from training.datasets.generated.courses import COURSES
 from training.datasets.generated.domain import Domain
 from training.datasets.generated.offers import Promotions, promotions
 from training.datasets.generated.shop import SHOP
-from training.datasets.generated.courses import COURSES
 from training.datasets.generated.world import World, new_world
 
 USERS, SEED = 400, 11
