@@ -11,6 +11,7 @@ STATE   ?= build/$(if $(filter-out complete_journey,$(DATASET)),$(DATASET)-)$(PR
 NOW     ?=
 USER_ID ?=
 TOPIC   ?= slice
+CHECKED ?= build/data-check
 GATEWAY_PORT        ?= 50051
 HTTP_PORT           ?= 9464
 TRITON_GRPC_PORT    ?= 8001
@@ -35,6 +36,9 @@ $(error DATASET is "$(DATASET)"; give complete_journey, courses, movielens or sh
 endif
 ifneq ($(and $(strip $(DATA)),$(filter command environment,$(origin DATASET))),)
 $(error DATA and DATASET are both given; give DATA for a folder of your own, or DATASET for one that comes along)
+endif
+ifeq ($(filter data-check,$(MAKECMDGOALS))$(DATA),data-check)
+$(error DATA is empty; name the folder of the tables and their dataset.yaml: make data-check DATA=<folder>)
 endif
 
 ifeq ($(PROFILE),quick)
@@ -87,7 +91,7 @@ RUN  = $(PY) -m training.traced $(patsubst $(STATE)/%,%,$@)
 KEEP = mkdir -p $(@D) && cat > $@.new && if cmp -s $@.new $@; then rm $@.new; else mv $@.new $@; fi
 
 help: ## Print every target
-	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F':.*## ' '{printf "  %-8s %s\n", $$1, $$2}'
+	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F':.*## ' '{printf "  %-10s %s\n", $$1, $$2}'
 	@echo 'Variables: PROFILE=quick, DATASET=<complete_journey, courses, movielens or shop>, STATE=<folder>,'
 	@echo 'DATA=<folder of a data set>, NOW=<time>, TRITON_URL=<host:port>,'
 	@echo 'GATEWAY_PORT, HTTP_PORT, TRITON_GRPC_PORT, TRITON_HTTP_PORT, TRITON_METRICS_PORT, WORKERS'
@@ -207,6 +211,9 @@ clean: down ## Stop, and remove everything made for this profile
 
 ## checks
 
+data-check: env ## Check one's own tables, repair what is safe: make data-check DATA=<folder>
+	@$(PY) -m training.datasets.check --data "$(DATA)" --out "$(CHECKED)"
+
 test: env ## Unit, integration and end-to-end tests, with the real servers
 	@$(PLAIN) $(PY) -m pytest
 
@@ -229,4 +236,4 @@ fix: env ## Format and mend what can be mended
 
 FORCE:
 
-.PHONY: help env protos lock start up demo score final status logs down clean test accept check fix FORCE
+.PHONY: help data-check env protos lock start up demo score final status logs down clean test accept check fix FORCE

@@ -101,7 +101,7 @@ def teach(
             f"in the horizons from {cutoffs[0]:%Y-%m-%d} to {cutoffs[-1]:%Y-%m-%d} nobody took anything "
             "for the first time, so there is nothing to teach; set a later now, or bring more data"
         )
-    judged = moments[-1] if validation is None else read_moment(prepared, of, validation)
+    judged = _judged(moments, None if validation is None else read_moment(prepared, of, validation))
     widths = {f"{i.name}{suffix}": i.length for i in of.inputs for suffix in ("", "__row")}
     config = TwoTowerConfig(
         feature_config(prepared, of), settings.dimension, dropout=settings.retriever_dropout
@@ -150,6 +150,13 @@ def _told(lesson: TwoTowerLesson) -> str:
         f"epoch {best['epoch']:.0f} of {len(lesson.curves)}, training loss {best['train_loss']:.3f}"
     )
     return told + (f", recall@{lesson.top} {best['recall']:.3f}" if "recall" in best else "")
+
+
+def _judged(moments: Sequence[Moment], validation: Moment | None) -> Moment:
+    """What stops the teaching: the validation, or the latest moment where it has nothing to find."""
+    if validation is not None and validation.bought.lengths.any():
+        return validation
+    return next(moment for moment in reversed(moments) if moment.bought.lengths.any())
 
 
 def _best(lesson: TwoTowerLesson) -> dict[str, float]:

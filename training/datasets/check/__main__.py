@@ -42,9 +42,11 @@ def run(data: Path, out: Path, console: Console) -> int:
         raise DataSetError(f"{data} is no folder; DATA names one that holds dataset.yaml")
     strange = out.exists() and (not out.is_dir() or any(out.iterdir()))
     if strange and not (out / REPORT).is_file():
-        raise DataSetError(f"{out} holds something else than an earlier check; give another OUT")
+        raise DataSetError(
+            f"{out} holds something else than an earlier check; give another folder for it"
+        )
     if data.resolve().is_relative_to(out.resolve()):
-        raise DataSetError(f"{data} lies in {out}, which is replaced; give another OUT")
+        raise DataSetError(f"{data} lies in {out}, which is replaced; give another folder for it")
     with replacing(out) as kept:
         (kept / ACCEPTED).mkdir()
         report = check(data, kept / ACCEPTED, kept, datetime.now(UTC))

@@ -8,7 +8,7 @@ from typing import Any
 import polars as pl
 
 from training.datasets.check import readings, times
-from training.datasets.check.findings import Finding, examples
+from training.datasets.check.findings import Done, Finding, examples
 from training.datasets.check.readings import Cells, Reading
 from training.datasets.check.sources import ROW, Source
 from training.prepare.contract_roles import INSTANTS, NUMBERS, ROLES, is_entity_id
@@ -79,25 +79,9 @@ def read_columns(source: Source, columns: tuple[Column, ...], terms: Terms) -> R
             findings.append(Finding(column.table, column.name, words, "refused"))
             continue
         unreadable[column.inside] = reading.unreadable
-        read = cells.select(
-            reading.value.alias(column.inside),
-            reading.there.fill_null(value=False).alias(column.there),
-        )
-        findings += [
-            f
-            for one in reading.refusals
-            if (f := _found(column, cells, one, "refused")) is not None
-        ]
-        findings += [
-            f
-            for one in reading.repairs
-            if (f := _found(column, cells, one, "repaired")) is not None
-        ]
+        read, told = _read(column, cells, reading)
         rows = rows.hstack(read)
-        if not column.strict:
-            lost = Cells(f"{reading.unreadable}; taken as missing", _lost(column))
-            found = _found(column, pl.concat([cells, read], how="horizontal"), lost, "repaired")
-            findings += [found] if found is not None else []
+        findings += told
     return Read(rows, columns, unreadable, tuple(findings))
 
 
@@ -115,13 +99,31 @@ def _reading(column: Column, dtype: pl.DataType, terms: Terms, kind: str) -> Rea
     return readings.text(dtype, None if column.role in OPAQUE else readings.LONGEST_TEXT)
 
 
-def _lost(column: Column) -> pl.Expr:
-    return pl.col(column.there) & pl.col(column.inside).is_null()
-
-
-def _found(column: Column, cells: pl.DataFrame, of: Cells, done: Any) -> Finding | None:
-    hit = cells.filter(of.where)
-    if hit.is_empty():
-        return None
-    shown = examples(hit[ROW].head(3).to_list(), hit["source"].head(3))
-    return Finding(column.table, column.name, of.words, done, hit.height, shown)
+def _read(
+    column: Column, cells: pl.DataFrame, reading: Reading
+) -> tuple[pl.DataFrame, list[Finding]]:
+    """The column's values, and what is told of its cells."""
+    lost = Cells(
+        f"{reading.unreadable}; taken as missing",
+        reading.there.fill_null(value=False) & reading.value.is_null(),
+    )
+    forgiven = () if column.strict else (lost,)
+    told: list[tuple[Cells, Done]] = [(cells, "refused") for cells in reading.refusals]
+    told += [(cells, "repaired") for cells in (*reading.repairs, *forgiven)]
+    # One query, so that what several of the expressions share is computed once.
+    read = (
+        reading.staged(cells.lazy())
+        .select(
+            reading.value.alias(column.inside),
+            reading.there.fill_null(value=False).alias(column.there),
+            *(one.where.alias(f"told {number}") for number, (one, _) in enumerate(told)),
+        )
+        .collect(engine="streaming")
+    )
+    found = []
+    for number, (one, done) in enumerate(told):
+        hit = cells.filter(read[f"told {number}"])
+        if not hit.is_empty():
+            shown = examples(hit[ROW].head(3).to_list(), hit["source"].head(3))
+            found.append(Finding(column.table, column.name, one.words, done, hit.height, shown))
+    return read.select(column.inside, column.there), found

@@ -75,6 +75,6 @@ def filled(
             held = fill.value(roles)
             values += [
                 pl.when(where).then(held).otherwise(value).alias(column.inside),
-                (pl.col(column.there) & ~where).alias(column.there),
+                pl.when(where).then(held.is_not_null()).otherwise(column.there).alias(column.there),
             ]
     return rows.with_columns(values), tuple(found)

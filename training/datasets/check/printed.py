@@ -1,17 +1,15 @@
 """A report for people: what can be in a cell must not be able to break the table or hide in it."""
 
 from pathlib import Path
-from unicodedata import bidirectional
 
 from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
 from training.datasets.check.findings import Example, Finding, Report
+from training.datasets.check.shown import WIDEST_NAME, shown
 from training.datasets.check.whole import QUARANTINE, REPORT
 
-WIDEST = 32  # characters of a value that are shown
-WIDEST_NAME = 60
 STYLES = {"repaired": "green", "quarantined": "yellow", "refused": "bold red", "noted": "dim"}
 ORDER = ("refused", "quarantined", "repaired", "noted")
 
@@ -43,15 +41,6 @@ def print_report(report: Report, kept: Path, console: Console) -> None:
     count = len(report.refusals)
     told = f"Refused for {count} reason{'s'[: count != 1]}; see the table." if count else "Usable."
     console.print(Text(told, style="bold red" if count else "bold green"))
-
-
-def shown(text: str, widest: int = WIDEST) -> str:
-    """One line of printable characters; others as their code points, the middle of long ones left out."""
-    cut = text if len(text) <= widest else f"{text[: widest - 1]}…"
-    line = "".join(c if c.isprintable() else f"\\u{{{ord(c):x}}}" for c in cut)
-    leftwards = any(bidirectional(c) in ("R", "AL") for c in line)
-    # Isolated, so that a terminal that turns text round turns this alone.
-    return f"\u2068{line}\u2069" if leftwards else line
 
 
 def _row(finding: Finding) -> tuple[Text, ...]:

@@ -21,13 +21,22 @@ class Cells:
 
 @dataclass(frozen=True, slots=True)
 class Reading:
-    """How a column is read. A cell that is there and gives no value is unreadable."""
+    """How a column is read. A cell that is there and gives no value is unreadable.
+
+    `stages` are columns computed first, each from those before, for what would be computed many times over.
+    """
 
     value: pl.Expr
     there: pl.Expr
     unreadable: str = "can't be read"
     repairs: tuple[Cells, ...] = ()
     refusals: tuple[Cells, ...] = ()  # one such cell and the column can't be used
+    stages: tuple[tuple[pl.Expr, ...], ...] = ()
+
+    def staged(self, cells: pl.LazyFrame) -> pl.LazyFrame:
+        for stage in self.stages:
+            cells = cells.with_columns(stage)
+        return cells
 
 
 def text(dtype: pl.DataType, longest: int | None = LONGEST_TEXT) -> Reading | None:

@@ -1,5 +1,6 @@
 """Finds a table's file and makes it readable: parquet as it is, CSV as parquet of texts."""
 
+import codecs
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -41,6 +42,8 @@ def open_source(folder: Path, table: str, scratch: Path) -> Source | str:
     if len(found) > 1:
         return f"both {table}.parquet and {table}.csv are in the folder; remove one"
     kind = found[0].suffix[1:]
+    if kind == "csv" and (reason := _not_text(found[0])):
+        return reason
     try:
         path = (
             found[0] if kind == "parquet" else _as_parquet(found[0], scratch / f"{table}.parquet")
@@ -64,6 +67,17 @@ def foreign_separator(source: Source) -> str:
 def _as_parquet(csv: Path, path: Path) -> Path:
     pl.scan_csv(csv, infer_schema=False).sink_parquet(path)
     return path
+
+
+def _not_text(path: Path) -> str:
+    """Why a file can't be CSV, by its first bytes; empty if it may be."""
+    with path.open("rb") as file:
+        head = file.read(4096)
+    if head.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)):
+        return f"{path.name} is not in UTF-8; save it as CSV in UTF-8"
+    if b"\0" in head:
+        return f"{path.name} is no CSV but a binary file; save it as CSV, or name it by what it is"
+    return ""
 
 
 def _reason(path: Path, error: str) -> str:

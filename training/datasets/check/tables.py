@@ -11,6 +11,7 @@ from training.datasets.check.fills import filled
 from training.datasets.check.findings import Counted, Finding, examples, refused
 from training.datasets.check.repetition import Distinct, distinct
 from training.datasets.check.rules import Judged, judge, row_rules
+from training.datasets.check.shown import WIDEST_NAME, shown
 from training.datasets.check.sources import ROW, Source, foreign_separator
 
 REASONS = "reasons"
@@ -44,7 +45,7 @@ def described_columns(
 
 def missing_columns(source: Source, columns: tuple[Column, ...]) -> list[Finding]:
     """Described columns that the file lacks."""
-    there = ", ".join(list(source.schema)[:SHOWN_NAMES])
+    there = _listed(list(source.schema))
     hint = f"its columns are {there}"
     separator = foreign_separator(source)
     if separator:
@@ -82,9 +83,13 @@ def _undescribed(source: Source, columns: tuple[Column, ...]) -> list[Finding]:
     unknown = [name for name in source.schema if name not in {c.name for c in columns}]
     if not unknown:
         return []
-    more = f" and {len(unknown) - SHOWN_NAMES} more" if len(unknown) > SHOWN_NAMES else ""
-    words = f"not in dataset.yaml, so not read: {', '.join(unknown[:SHOWN_NAMES])}{more}"
+    words = f"not in dataset.yaml, so not read: {_listed(unknown)}"
     return [Finding(columns[0].table, "", words, "noted")]
+
+
+def _listed(names: list[str]) -> str:
+    some = ", ".join(shown(name, WIDEST_NAME) for name in names[:SHOWN_NAMES])
+    return some + (f" and {len(names) - SHOWN_NAMES} more" if len(names) > SHOWN_NAMES else "")
 
 
 def _broken(judged: Judged, source: Source, table: str) -> list[Finding]:

@@ -1,5 +1,8 @@
 """How a cell becomes an instant: expressions over the column `source`."""
 
+from dataclasses import replace
+from typing import Literal
+
 import polars as pl
 
 from training.datasets.check.readings import CELL, Cells, Reading
@@ -24,7 +27,9 @@ def instants(dtype: pl.DataType, zone: str | None, unit: str | None) -> Reading 
         value = CELL.dt.convert_time_zone("UTC").dt.cast_time_unit("us")
         return Reading(value, CELL.is_not_null(), UNREADABLE)
     if isinstance(dtype, pl.Datetime | pl.Date):
-        return _zoned(CELL.cast(pl.Datetime("us")), CELL.is_not_null(), zone)
+        bare = _zoned(CELL.is_not_null(), zone)
+        local = CELL.cast(pl.Datetime("us")).alias("local")
+        return replace(bare, stages=((local,), *bare.stages))
     if unit is not None and (dtype.is_numeric() or dtype == pl.String):
         return _since_1970(dtype, unit)
     if dtype.is_numeric():
@@ -47,21 +52,33 @@ def _since_1970(dtype: pl.DataType, unit: str) -> Reading:
 
 def _written(zone: str | None) -> Reading:
     stripped = CELL.cast(pl.String).str.strip_chars()
-    parts = stripped.str.extract_groups(ISO)
+    part = pl.col("parts").struct.field
     local = pl.concat_str(
-        parts.struct.field("day"),
+        part("day"),
         pl.lit(" "),
-        parts.struct.field("clock").fill_null("00:00"),
+        part("clock").fill_null("00:00"),
         pl.lit(":"),
-        parts.struct.field("second").fill_null("00"),
+        part("second").fill_null("00"),
         pl.lit("."),
-        parts.struct.field("fraction").fill_null("0"),
+        part("fraction").fill_null("0"),
     ).str.to_datetime("%Y-%m-%d %H:%M:%S%.f", time_unit="us", strict=False)
-    offset = parts.struct.field("zone")
-    named = (local - pl.duration(minutes=_minutes(offset))).dt.replace_time_zone("UTC")
-    bare = _zoned(pl.when(offset.is_null()).then(local), pl.lit(value=True), zone)
-    value = pl.when(offset.is_not_null()).then(named).otherwise(bare.value)
-    return Reading(value, stripped != "", UNREADABLE, bare.repairs, bare.refusals)
+    named, ahead = pl.col("zone").is_not_null(), pl.duration(minutes=_minutes(pl.col("zone")))
+    bare = _zoned(pl.lit(value=True), zone)
+    return Reading(
+        pl.when(named)
+        .then((pl.col("written") - ahead).dt.replace_time_zone("UTC"))
+        .otherwise(bare.value),
+        stripped != "",
+        UNREADABLE,
+        bare.repairs,
+        bare.refusals,
+        (
+            (stripped.str.extract_groups(ISO).alias("parts"),),
+            (part("zone").alias("zone"), local.alias("written")),
+            (pl.when(pl.col("zone").is_null()).then(pl.col("written")).alias("local"),),
+            *bare.stages,
+        ),
+    )
 
 
 def _minutes(offset: pl.Expr) -> pl.Expr:
@@ -73,26 +90,29 @@ def _minutes(offset: pl.Expr) -> pl.Expr:
     return sign * (hours * 60 + minutes)
 
 
-def _zoned(local: pl.Expr, there: pl.Expr, zone: str | None) -> Reading:
+def _zoned(there: pl.Expr, zone: str | None) -> Reading:
+    """Of the column `local`, times on the clocks of `zone`."""
+    local = pl.col("local")
     if zone is None:
         nothing = pl.lit(None, pl.Datetime("us", "UTC"))
         return Reading(nothing, there, UNREADABLE, refusals=(Cells(NO_ZONE, local.is_not_null()),))
-    found = local.dt.replace_time_zone(zone, ambiguous="earliest", non_existent="null")
-    once = local.dt.replace_time_zone(zone, ambiguous="null", non_existent="null")
+
+    def on_clock(time: pl.Expr, ambiguous: Literal["earliest", "null"] = "earliest") -> pl.Expr:
+        return time.dt.replace_time_zone(zone, ambiguous=ambiguous, non_existent="null")
+
+    found = pl.col("found")
     # Clocks skip an hour in spring; one country skipped a day.
-    after = [
-        local.dt.offset_by(by).dt.replace_time_zone(zone, ambiguous="earliest", non_existent="null")
-        for by in ("1h", "24h")
-    ]
-    value = pl.coalesce(found, *after).dt.convert_time_zone("UTC")
+    after = [on_clock(local.dt.offset_by(by)) for by in ("1h", "24h")]
     repairs = (
         Cells(
             "was on the clock twice, as clocks went back; the earlier one is taken",
-            found.is_not_null() & once.is_null(),
+            found.is_not_null() & on_clock(local, "null").is_null(),
         ),
         Cells(
             "was never on the clock, as clocks went forward; the time after the gap is taken",
             found.is_null() & local.is_not_null(),
         ),
     )
-    return Reading(value, there, UNREADABLE, repairs)
+    value = pl.coalesce(found, *after).dt.convert_time_zone("UTC")
+    stages = ((on_clock(local).alias("found"),),)
+    return Reading(value, there, UNREADABLE, repairs, stages=stages)

@@ -63,13 +63,8 @@ def usable(data: DataSet) -> Usable:
 
 
 def _no_target(data: DataSet) -> Finding:
-    kinds = (
-        data.events.group_by("kind").len().sort("len", descending=True).head(SHOWN_KINDS).collect()
-    )
-    shown = ", ".join(
-        f"{kind!s} ({count:,})"
-        for kind, count in zip(kinds["kind"].to_list(), kinds["len"].to_list(), strict=True)
-    )
+    counts = data.events.group_by("kind").len().sort("len", descending=True).head(SHOWN_KINDS)
+    shown = ", ".join(f"{kind!r} ({count:,})" for kind, count in counts.collect().rows())
     return refused(
         "events",
         "",
@@ -110,7 +105,8 @@ def _outside_catalogue(data: DataSet, count: int, items: int) -> Finding:
 def _history(data: DataSet, taken: pl.DataFrame, inside: pl.DataFrame, items: int) -> list[Finding]:
     now, horizon = data.default_now, data.horizon
     if items == 0:
-        most = taken.filter(pl.col("time") < now).group_by("item_id").len()["len"].max() or 0
+        earlier = taken.filter(pl.col("time") < now)
+        most = earlier.group_by("item_id").len().select(pl.col("len").max()).item() or 0
         return [
             refused(
                 "items",
