@@ -12,8 +12,8 @@ from training.settings import read_settings
 
 @pytest.fixture(scope="session")
 def system() -> Iterator[System]:
-    """The quick profile, made anew where the code changed, running until the tests end."""
-    made = new_system(ROOT / "build/test")
+    """The made-up shop, quickly taught, made anew where the code changed; running until the tests end."""
+    made = new_system(ROOT / "build/test", dataset="shop")
     try:
         made.make("start")
         yield made

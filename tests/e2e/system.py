@@ -72,13 +72,14 @@ def free_ports(count: int) -> list[int]:
             one.close()
 
 
-def new_system(state: Path, profile: str = "quick") -> System:
+def new_system(state: Path, profile: str = "quick", dataset: str | None = None) -> System:
     """Describes a system in `state` on free ports; nothing is started."""
     ports = dict(zip(PORTS, free_ports(len(PORTS)), strict=True))
     return System(
         state=state,
         variables=(
             f"PROFILE={profile}",
+            *([f"DATASET={dataset}"] if dataset else ()),
             f"STATE={state}",
             *(f"{name}={port}" for name, port in ports.items()),
         ),

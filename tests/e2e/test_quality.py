@@ -13,6 +13,7 @@ def test_the_served_quality_is_the_offline_figure(system: System):
         if (m["task"], m["metric"]) == ("any", "ndcg@10")
     }
     assert found["served"] > found["popularity"]
+    assert found["served"] < found["oracle"]
     assert abs(found["served"] - found["offline"]) <= 0.002
     assert report["answers"]["count"] > 100
     assert report["answers"]["degraded"] == 0

@@ -1,28 +1,36 @@
-"""Somebody's own data set: a folder in the contract's form, checked and copied."""
+"""Somebody's own data set: a folder in the contract's form, checked, repaired and taken over."""
 
-import shutil
+from datetime import UTC, datetime
 from pathlib import Path
 
 from rich.console import Console
 
+from training.datasets.check.printed import print_report
+from training.datasets.check.whole import check
 from training.datasets.errors import DataSetError
 from training.datasets.folder import replacing
-from training.prepare.contract import open_data_set
+from training.prepare.contract import DESCRIPTION
 
-DESCRIPTION = "dataset.yaml"
+CHECKED = "data-check"  # beside the data set: report.json and quarantine/
 
 
 def copy(source: Path, out: Path, console: Console) -> None:
-    """Takes `source`'s tables and description to `out`, whole or not at all.
+    """Takes what can be used of `source` to `out`, whole or not at all, and prints the check's report.
 
     Raises:
-        DataSetError: the folder is not a data set; every problem is named.
+        DataSetError: the folder is none, or what is left of it can't be used; the report says why.
     """
     if not source.is_dir():
         raise DataSetError(f"{source} is no folder; DATA names one that holds {DESCRIPTION}")
-    name = open_data_set(source).name
-    with replacing(out) as folder:
-        for path in sorted(source.glob("*.parquet")):
-            shutil.copyfile(path, folder / path.name)
-        shutil.copyfile(source / DESCRIPTION, folder / DESCRIPTION)
-    console.print(f"{out}: the data set {name}, copied from {source}")
+    beside = out.parent / CHECKED
+    with replacing(out) as accepted:
+        with replacing(beside) as kept:
+            report = check(source, accepted, kept, datetime.now(UTC))
+        print_report(report, beside, console)
+        if report.refusals:
+            reasons = "; ".join(
+                " ".join(part for part in (f.table, f.column, f.rule) if part)
+                for f in report.refusals
+            )
+            raise DataSetError(f"{source} can't be used: {reasons}")
+    console.print(f"{out}: the data set {report.name}, checked and taken from {source}")

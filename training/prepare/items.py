@@ -45,7 +45,8 @@ def activity(events: pl.LazyFrame, cutoff: datetime) -> pl.LazyFrame:
 
 def _unit_price(days: int) -> pl.Expr:
     inside = pl.col("age") <= days
-    return pl.col("value").filter(inside).sum() / pl.col("quantity").filter(inside).sum()
+    priced = inside & pl.col("value").is_not_null()
+    return pl.col("value").filter(inside).sum() / pl.col("quantity").filter(priced).sum()
 
 
 def placement(placements: pl.LazyFrame, cutoff: datetime, horizon: timedelta) -> pl.LazyFrame:

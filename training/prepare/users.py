@@ -53,7 +53,7 @@ def activity(events: pl.LazyFrame, cutoff: datetime) -> pl.LazyFrame:
             days_since_first=pl.col("age").max(),
             distinct_items=pl.col("item_key").n_unique(),
             items_per_basket=pl.len() / pl.col("group").n_unique(),
-            value_per_item=pl.col("value").sum() / pl.col("quantity").sum(),
+            value_per_item=pl.col("value").sum() / of_known_value("quantity").sum(),
             repeat_share_91d=pl.col("repeat").filter(pl.col("age") <= 91).mean(),
             value_per_line_91d=pl.col("value").filter(pl.col("age") <= 91).mean(),
         )
@@ -61,12 +61,18 @@ def activity(events: pl.LazyFrame, cutoff: datetime) -> pl.LazyFrame:
     )
 
 
+def of_known_value(name: str) -> pl.Expr:
+    """A column where the value is known: what a sum of values may be divided by."""
+    return pl.col(name).filter(pl.col("value").is_not_null())
+
+
 def _window(days: int) -> list[pl.Expr]:
     inside = pl.col("age") <= days
+    values = pl.col("value").filter(inside)
     return [
         pl.col("group").filter(inside).n_unique().alias(f"baskets_{days}d"),
         inside.sum().alias(f"items_{days}d"),
-        pl.col("value").filter(inside).sum().alias(f"value_{days}d"),
+        pl.when(values.null_count() == 0).then(values.sum()).alias(f"value_{days}d"),
     ]
 
 

@@ -128,10 +128,20 @@ def test_a_changed_file_redoes_the_steps_that_ran_it(clone: Clone) -> None:
 
 
 def test_make_final_takes_nothing_that_changes_its_figures(clone: Clone) -> None:
-    given = ("PROFILE=quick", "USERS=5", "CUTOFFS=4", "NOW=2017-01-01", "DATA=/x", "STATE=build/x")
+    given = (
+        "PROFILE=quick",
+        "USERS=5",
+        "CUTOFFS=4",
+        "NOW=2017-01-01",
+        "DATASET=shop",
+        "STATE=build/x",
+    )
     ran = clone.set_up().ran("final", *given)
     assert "ran training.final check --state build/final (profile quick)" in ran
-    assert "ran training.datasets --out build/final/dataset --users 0 (profile full)" in ran
+    assert (
+        "ran training.datasets --out build/final/dataset --name complete_journey --users 0 (profile full)"
+        in ran
+    )
     at = "--cutoffs 15 --now 2017-12-11T05:00:00Z"
     assert f"ran training.prepare --state build/final {at} (profile full)" in ran
     scored = ran.index(
@@ -152,12 +162,49 @@ def test_a_folder_that_make_did_not_make_is_not_removed(clone: Clone) -> None:
 
 @pytest.mark.parametrize(
     ("given", "said"),
-    [("PROFILE=fast", "PROFILE is"), ("STATE=two words", "STATE is")],
+    [
+        ("PROFILE=fast", "PROFILE is"),
+        ("STATE=two words", "STATE is"),
+        ("DATASET=books", 'DATASET is "books"; give complete_journey, courses, movielens or shop'),
+    ],
 )
 def test_a_wrong_variable_is_named(clone: Clone, given: str, said: str) -> None:
     done = clone.make("help", given)
     assert done.returncode != 0
     assert said in done.stderr
+
+
+@pytest.mark.parametrize(
+    ("profile", "users"), [("quick", {"shop": 400, "movielens": 0}), ("full", {"courses": 0})]
+)
+def test_a_data_set_is_made_by_its_name_in_a_folder_of_its_own(
+    clone: Clone, profile: str, users: dict[str, int]
+) -> None:
+    clone.set_up()
+    for name, count in users.items():
+        ran = clone.ran("start", f"DATASET={name}", f"PROFILE={profile}")
+        folder = f"build/{name}-{profile}"
+        made = f"--out {folder}/dataset --name {name} --users {count} (profile {profile})"
+        assert f"ran training.datasets {made}" in ran
+        assert f"dataset={name}" in (clone.folder / folder / "settings").read_text()
+
+
+def test_a_folder_of_ones_own_and_a_name_are_not_given_together(clone: Clone) -> None:
+    done = clone.make("help", "DATA=/x", "DATASET=shop")
+    assert done.returncode != 0
+    assert "DATA and DATASET are both given" in done.stderr
+    assert clone.make("help", "DATA=/x").returncode == 0
+
+
+def test_a_recipe_of_a_data_set_gives_way_to_what_is_set(clone: Clone) -> None:
+    clone.set_up()
+    clone.ran("start", "DATASET=movielens", "RECSERVE_TRAINING_RANKER_BATCH=16")
+    settings = (clone.folder / "build/movielens-full/training-settings").read_text()
+    assert "RECSERVE_TRAINING_RANKER_BATCH=16" in settings
+    assert "RECSERVE_TRAINING_UNKNOWN_SHARE=0.5" in settings
+    clone.ran("start", "DATASET=shop")
+    others = (clone.folder / "build/shop-full/training-settings").read_text()
+    assert "UNKNOWN_SHARE" not in others
 
 
 def test_a_python_that_is_not_3_11_is_named_with_what_to_set(clone: Clone) -> None:

@@ -1,4 +1,4 @@
-from datetime import UTC, datetime
+from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
 
 import polars as pl
@@ -50,6 +50,11 @@ def test_columns_are_found_by_role_whatever_their_names(tmp_path: Path) -> None:
     data = open_data_set(write(tmp_path))
     assert data.categories == ("root", "leaf")
     assert data.placements is None
+    assert (data.surface, data.target_kinds, data.horizon) == (
+        "product",
+        ("purchase",),
+        timedelta(days=14),
+    )
     assert data.events.collect_schema().names() == [
         "user_id",
         "item_id",
@@ -122,7 +127,25 @@ def tables(**changes: dict) -> dict:
         ({"tables": []}, "tables gives no mapping"),
         (tables(users={"age": "categorical"}), r"tables\.users\.age has no role"),
         (tables(items={"leaf": {"role": "category"}}), "leaf is a category without a level"),
-        (tables(events={"n": {"role": "count"}}), "no column with role quantity"),
+        (tables(events={"n": {"role": "count"}}), r"tables\.events\.n: count is no role there"),
+        (tables(events={"what": {"role": "value"}}), "no column with role kind"),
+        (tables(events={"what": {"role": "value"}}), "has 2 columns with role value; one is"),
+        (
+            tables(items={"leaf": {"role": "categorical"}, "group": {"role": "brand"}}),
+            "items.group",
+        ),
+        (tables(items={"a b": {"role": "brand"}}), r"items\.a b: a feature may not be called that"),
+        (tables(items={"x": {"role": "brand"}}, users={"x": {"role": "numeric"}}), "both have a f"),
+        ({"surface": "ad"}, "surface is 'ad', not product or content"),
+        ({"target_kinds": []}, r"target_kinds is \[\], not a list of kinds"),
+        ({"target_kinds": "purchase"}, "target_kinds is 'purchase', not a list"),
+        ({"horizon_days": 0}, "horizon_days is 0, not a whole number from 1 to 90"),
+        ({"time_zone": "Sao Paulo"}, "time_zone is 'Sao Paulo', no IANA name"),
+        ({"time_zone": "../etc/passwd"}, "no IANA name"),
+        ({"currencies": {"EUR": 0}}, r"currencies\.EUR is 0, not a number above 0"),
+        ({"currencies": {False: 1.0}}, "currencies names False, no text; put it in quotes"),
+        ({"horizon": 7}, "'horizon' is no key of it; known are"),
+        (tables() | {"tables": {**DESCRIPTION["tables"], "stores": {}}}, "stores is no table"),
     ],
 )
 def test_a_description_that_can_not_be_followed_is_told_in_a_sentence(
@@ -180,3 +203,63 @@ def test_numbers_may_be_categories_and_ids_of_any_width(tmp_path: Path) -> None:
     assert data.users.collect_schema()["age"] == pl.String
     assert data.users.collect_schema()["user_id"] == pl.Int64
     assert data.events.collect_schema()["item_id"] == pl.Int64
+
+
+def smallest(**keys: object) -> dict:
+    """Nothing optional: no users, no basket, no quantity, no value, no now."""
+    mine = tables()
+    del mine["tables"]["users"], mine["default_now"]
+    for column in ("cart", "n", "paid"):
+        del mine["tables"]["events"][column]
+    return mine | keys
+
+
+def test_what_is_optional_has_its_default(tmp_path: Path) -> None:
+    data = open_data_set(write(tmp_path, smallest()))
+    assert data.users.collect()["user_id"].to_list() == ["x"]
+    row = data.events.collect().row(0, named=True)
+    assert (row["group"], row["quantity"], row["value"]) == (date(2024, 1, 1), 1.0, None)
+
+
+def test_without_a_now_it_is_two_horizons_before_the_end_of_the_last_day(tmp_path: Path) -> None:
+    data = open_data_set(write(tmp_path, smallest(horizon_days=7)))
+    assert data.default_now == datetime(2023, 12, 19, tzinfo=UTC)
+    path = tmp_path / "events.parquet"
+    pl.read_parquet(path).clear().write_parquet(path)
+    with pytest.raises(DataSetError, match="holds no event with a time"):
+        open_data_set(tmp_path)
+
+
+def test_values_are_brought_to_one_currency(tmp_path: Path) -> None:
+    description = tables(events={"money": {"role": "currency"}})
+    write(tmp_path, description | {"currencies": {"x": 1.5, "EUR": 2.0}})
+    assert open_data_set(tmp_path).events.collect()["value"].to_list() == [1.5]
+    (tmp_path / "dataset.yaml").write_text(yaml.safe_dump(description | {"currencies": {"y": 2}}))
+    assert open_data_set(tmp_path).events.collect()["value"].to_list() == [None]
+
+
+def test_offers_their_items_and_queries_are_named_by_role(tmp_path: Path) -> None:
+    more = {
+        "offers": {
+            "code": {"role": "id"},
+            "where": {"role": "surface"},
+            "from": {"role": "start"},
+            "to": {"role": "end"},
+        },
+        "offer_targets": {"code": {"role": "offer"}, "sku": {"role": "item"}},
+        "queries": {"who": {"role": "user"}, "said": {"role": "text"}, "when": {"role": "time"}},
+    }
+    description = DESCRIPTION | {"tables": DESCRIPTION["tables"] | more}
+    write(tmp_path, description)
+    at = pl.lit(datetime(2024, 1, 1, tzinfo=UTC))
+    for table, columns in {"offers": ("from", "to"), "queries": ("when",)}.items():
+        path = tmp_path / f"{table}.parquet"
+        pl.read_parquet(path).with_columns(at.alias(c) for c in columns).write_parquet(path)
+    data = open_data_set(tmp_path)
+    assert data.offers is not None
+    assert data.offer_targets is not None
+    assert data.queries is not None
+    offer = data.offers.collect().row(0, named=True)
+    assert (offer["offer_id"], offer["title"], offer["weight"]) == ("x", None, 1.0)
+    assert data.offer_targets.collect().row(0) == ("x", "x")
+    assert data.queries.collect().columns == ["user_id", "text", "time", "item_id"]

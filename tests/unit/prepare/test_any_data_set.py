@@ -1,0 +1,131 @@
+"""What preparation makes of data sets that are poorer, or richer, than a shop's."""
+
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+import numpy as np
+import polars as pl
+import pytest
+import yaml
+
+from tests.unit.training.bundle.shop import random_models, silent
+from training.data import open_prepared
+from training.datasets.generated.courses import COURSES
+from training.datasets.generated.generate import generate
+from training.prepare.__main__ import prepare
+
+NOW = datetime(2024, 6, 3, tzinfo=UTC)
+
+
+@pytest.fixture(scope="module")
+def courses(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    state = tmp_path_factory.mktemp("courses")
+    generate(COURSES, state / "dataset", 80, 7, silent())
+    prepare(state, None, 5, silent())
+    return state
+
+
+@pytest.fixture(scope="module")
+def bare(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Items with an id and a title, and events; five items, nine people, no other table or column."""
+    state = tmp_path_factory.mktemp("bare")
+    folder = state / "dataset"
+    folder.mkdir()
+    draw = np.random.default_rng(5)
+    pl.DataFrame({"id": list("abcde"), "name": list("ABCDE")}).write_parquet(
+        folder / "items.parquet"
+    )
+    count = 600
+    pl.DataFrame(
+        {
+            "who": [f"p{n}" for n in draw.integers(0, 9, count)],
+            "what": draw.choice(list("abcde"), count),
+            "did": ["purchase"] * count,
+            "when": [
+                NOW - timedelta(minutes=int(m)) for m in draw.integers(-20_000, 150_000, count)
+            ],
+        }
+    ).write_parquet(folder / "events.parquet")
+    roles = {
+        "items": {"id": {"role": "id"}, "name": {"role": "title"}},
+        "events": {
+            "who": {"role": "user"},
+            "what": {"role": "item"},
+            "did": {"role": "kind"},
+            "when": {"role": "time"},
+        },
+    }
+    document = {
+        "version": 1,
+        "name": "bare",
+        "id_kind": "string",
+        "default_now": NOW.isoformat(),
+        "catalogue": {"min_events": 1},
+        "tables": roles,
+    }
+    (folder / "dataset.yaml").write_text(yaml.safe_dump(document))
+    prepare(state, None, 5, silent())
+    return state
+
+
+def fields(state: Path, view: str) -> dict[str, str]:
+    described = open_prepared(state / "prepared").features["views"][view]["fields"]
+    return {field["name"]: field["dtype"] for field in described}
+
+
+def test_numbers_of_people_and_things_are_floats_of_their_profiles(courses: Path) -> None:
+    assert fields(courses, "user_profile") == {
+        "country": "string",
+        "device": "string",
+        "age": "float32",
+    }
+    assert fields(courses, "item_profile")["price_eur"] == "float32"
+    frame = pl.read_parquet(courses / "prepared" / "views" / "user_profile.parquet")
+    assert 0 < frame["age"].null_count() < frame.height
+
+
+def test_texts_are_no_features(courses: Path) -> None:
+    prepared = open_prepared(courses / "prepared")
+    names = [f["name"] for v in prepared.features["views"].values() for f in v["fields"]]
+    assert "description" not in names
+
+
+def test_what_was_noticed_is_counted_for_people_and_things(courses: Path) -> None:
+    expected = {
+        f"{kind}_{days}d"
+        for kind in ("ad_click", "ad_impression", "click", "complete", "impression")
+        for days in (7, 28, 91)
+    }
+    for view in ("item_engagement", "user_engagement"):
+        assert set(fields(courses, view)) == expected
+
+
+def test_horizon_and_surface_are_the_data_sets_own(courses: Path) -> None:
+    features = open_prepared(courses / "prepared").features
+    assert (features["horizon_days"], features["surface"]) == (28, "content")
+    cutoffs = open_prepared(courses / "prepared").cutoffs
+    assert cutoffs[1] - cutoffs[0] == timedelta(days=28)
+
+
+def test_without_columns_there_are_no_profiles_and_no_affinities(bare: Path) -> None:
+    views = open_prepared(bare / "prepared").features["views"]
+    assert set(views) == {"item_activity", "user_activity", "user_history"}
+
+
+@pytest.mark.parametrize("state", ["bare", "courses"])
+def test_models_take_whatever_features_there_are(
+    state: str, request: pytest.FixtureRequest
+) -> None:
+    """With fewer items than are retrieved, the rest of the places are empty."""
+    prepared = open_prepared(request.getfixturevalue(state) / "prepared")
+    count = len(prepared.item_keys)
+    _, two_tower, _ = random_models(prepared, retrieved=count + 3)
+    inputs = {
+        i.name: np.full(
+            (1, i.length or len(i.columns)), -1 if i.dtype == "int64" else np.nan
+        ).astype(i.dtype)
+        for i in two_tower.inputs
+    }
+    found = two_tower.run(inputs)["candidate_id"][0]
+    assert set(found[:count]) == set(prepared.item_keys)
+    assert found[count:].tolist() == [-1, -1, -1]
