@@ -236,6 +236,8 @@ check: env ## Lint, types, protos, import direction; writes nothing
 	@.venv/project/bin/ruff check --no-cache .
 	@.venv/project/bin/ruff format --no-cache --check .
 	@.venv/project/bin/mypy
+	@cd serving/client/src && MYPYPATH="$(CURDIR)/protos" "$(CURDIR)/.venv/project/bin/mypy" \
+		--config-file "$(CURDIR)/pyproject.toml" -p recserve.client
 	@.venv/project/bin/buf lint
 	@.venv/project/bin/buf breaking --against protos/baseline/recserve.binpb
 	@$(PLAIN) $(PY) -m pytest -q -p no:cacheprovider tests/meta

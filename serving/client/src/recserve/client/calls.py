@@ -58,7 +58,7 @@ def recommend(
     """What this person should see here, best first; without a user, what an anonymous visitor should."""
     request = pb.RecommendRequest(
         user_id=user_id,
-        surface=pb.Surface.ValueType(wire.number(surface)),
+        surface=pb.Surface.Name(wire.number(surface)),
         page_size=page_size,
         exclude_purchased=exclude_purchased,
         exclude_item_ids=wire.texts("exclude_item_ids", exclude_item_ids),
@@ -86,7 +86,7 @@ def rank(
     """The caller's own candidates, most probable first."""
     request = pb.RankRequest(
         user_id=user_id,
-        surface=pb.Surface.ValueType(wire.number(surface)),
+        surface=pb.Surface.Name(wire.number(surface)),
         item_ids=wire.texts("item_ids", item_ids),
         consent=wire.consent(consent),
         request_id=request_id,

@@ -35,7 +35,7 @@ def _named(method: F, build: Callable[..., Any]) -> F:
 
 
 def _blocking(build: Callable[P, Call[T]]) -> Callable[Concatenate["Client", P], T]:
-    def method(self: "Client", *args: P.args, **kwargs: P.kwargs) -> T:
+    def method(self: "Client", /, *args: P.args, **kwargs: P.kwargs) -> T:
         return self._ask(build(*args, **kwargs))
 
     return _named(method, build)
@@ -44,7 +44,7 @@ def _blocking(build: Callable[P, Call[T]]) -> Callable[Concatenate["Client", P],
 def _awaited(
     build: Callable[P, Call[T]],
 ) -> Callable[Concatenate["AsyncClient", P], Coroutine[Any, Any, T]]:
-    async def method(self: "AsyncClient", *args: P.args, **kwargs: P.kwargs) -> T:
+    async def method(self: "AsyncClient", /, *args: P.args, **kwargs: P.kwargs) -> T:
         return await self._ask(build(*args, **kwargs))
 
     return _named(method, build)

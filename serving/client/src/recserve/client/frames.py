@@ -45,13 +45,14 @@ def _columns(items: Sequence["ScoredItem"]) -> dict[str, list[Any]]:
         for item in items
     ]
     views = dict.fromkeys(view for of_item in effects for view in of_item)
-    return {
+    columns: dict[str, list[Any]] = {
         "position": list(range(len(items))),
         "item_id": [item.item_id for item in items],
         "score": [item.score for item in items],
         "sources": [[str(source) for source in item.sources] for item in items],
         "target_item_ids": [list(item.target_item_ids) for item in items],
-    } | {EXPLAINED + view: [of_item.get(view) for of_item in effects] for view in views}
+    }
+    return columns | {EXPLAINED + view: [one.get(view) for one in effects] for view in views}
 
 
 def _is_number(name: str) -> bool:

@@ -69,7 +69,7 @@ def context(given: Context) -> pb.Context:
     return pb.Context(
         session_id=given.session_id,
         placement_id=given.placement_id,
-        device=pb.Device.ValueType(number(given.device)),
+        device=pb.Device.Name(number(given.device)),
         language_code=given.language_code,
     )
 

@@ -45,11 +45,15 @@ class Connection:
         if not (self.tls_ca or self.tls_cert or self.tls_key or self.tls_server_name):
             return None
         return Tls(
-            root_certificates=self.tls_ca and self.tls_ca.read_bytes(),
-            client_certificate=self.tls_cert and self.tls_cert.read_bytes(),
-            client_key=self.tls_key and self.tls_key.read_bytes(),
+            root_certificates=_content(self.tls_ca),
+            client_certificate=_content(self.tls_cert),
+            client_key=_content(self.tls_key),
             server_name=self.tls_server_name,
         )
+
+
+def _content(path: Path | None) -> bytes | None:
+    return None if path is None else path.read_bytes()
 
 
 connected = folded(

@@ -35,7 +35,7 @@ ONE: Mapping[str, str] = {
 }
 
 
-class _Time(click.ParamType):
+class _Time(click.ParamType):  # type: ignore[type-arg] # generic only in late versions
     name = "time"
 
     def convert(
