@@ -18,12 +18,11 @@ from rich.markup import escape
 from training.datasets.errors import DataSetError
 from training.datasets.folder import replacing
 from training.learning.schedule import FEWEST_CUTOFFS
-from training.prepare import clean
+from training.prepare import clean, offers
 from training.prepare.contract import DataSet, open_data_set
 from training.prepare.contract_checks import instant
 from training.prepare.engagement import other_events
 from training.prepare.keys import item_keys, with_keys
-from training.prepare.offers import offer_tables
 from training.prepare.statistics import FIRST_ROW, statistics, vocabulary
 from training.prepare.targets import targets
 from training.prepare.views import View, as_contract, field_dtype, max_length, views
@@ -72,8 +71,7 @@ def prepare(state: Path, now: datetime | None, count: int, console: Console) -> 
         pl.concat([targets(events, t, horizon) for t in cutoffs[:-1]]).sink_parquet(
             folder / "targets.parquet"
         )
-        for name, frame in offer_tables(data, known_items).items():
-            frame.sink_parquet(folder / f"{name}.parquet")
+        offers.write(folder, data, known_items)
         _write_features(folder, data, cutoffs, written)
     console.print(f"{state / 'prepared'}: {known_items.height:,} items, {len(cutoffs)} cut-offs")
 
