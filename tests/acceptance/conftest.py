@@ -27,10 +27,11 @@ def measured(record_property: Callable[[str, object], None]) -> Note:
     return note
 
 
-def _made(profile: str) -> Iterator[Made]:
-    state = FOLDER / profile
+def made_system(profile: str, dataset: str | None = None) -> Iterator[Made]:
+    """`make up` from an empty state folder; running until the next."""
+    state = FOLDER / (dataset or profile)
     shutil.rmtree(state, ignore_errors=True)
-    system = new_system(state, profile)
+    system = new_system(state, profile, dataset)
     try:
         yield make_timed(system, "up")
     finally:
@@ -40,13 +41,25 @@ def _made(profile: str) -> Iterator[Made]:
 @pytest.fixture(scope="session")
 def quick() -> Iterator[Made]:
     """`make up PROFILE=quick` from an empty state folder; running."""
-    yield from _made("quick")
+    yield from made_system("quick")
 
 
 @pytest.fixture(scope="session")
 def full() -> Iterator[Made]:
     """`make up` from an empty state folder; running."""
-    yield from _made("full")
+    yield from made_system("full")
+
+
+@pytest.fixture(scope="session")
+def generated_shop() -> Iterator[Made]:
+    """`make up PROFILE=quick DATASET=shop` from an empty state folder; running."""
+    yield from made_system("quick", "shop")
+
+
+@pytest.fixture
+def made(request: pytest.FixtureRequest) -> Iterator[Made]:
+    """`make up PROFILE=quick` of the data set that the test names, from an empty state folder; running."""
+    yield from made_system("quick", request.param)
 
 
 def pytest_configure(config: pytest.Config) -> None:

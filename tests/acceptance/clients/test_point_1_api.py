@@ -18,6 +18,8 @@ from recserve.v1 import status_service_pb2_grpc as status_stubs
 from tests.acceptance.made import PYTHON, Made, run
 from tests.e2e.asking import SECONDS, ids
 from tests.e2e.system import ROOT
+from training.demo import lively_user
+from training.evaluation.held_out import read_purchases
 
 Note = Callable[[str], None]
 ALL = pb.Consent(personalization=True, logging=True)
@@ -39,8 +41,15 @@ def service(channel: grpc.Channel) -> stubs.RecommendationServiceStub:
     return stubs.RecommendationServiceStub(channel)
 
 
+@pytest.fixture(scope="module")
+def known(generated_shop: Made) -> str:
+    """Somebody with a lively history."""
+    purchases = read_purchases(generated_shop.state)
+    return lively_user(purchases, purchases["time"].max())
+
+
 def asked(surface: int = pb.SURFACE_PRODUCT, **fields: object) -> pb.RecommendRequest:
-    whole = {"user_id": "1", "surface": surface, "consent": ALL, "page_size": 10}
+    whole = {"surface": surface, "consent": ALL, "page_size": 10}
     return pb.RecommendRequest(**(whole | fields))
 
 
@@ -88,20 +97,27 @@ def test_point_1b_filters_and_seeds_do_what_they_say(
 
 
 def test_point_1c_no_field_of_an_answer_is_left_empty_by_all(
-    channel: grpc.Channel, service: stubs.RecommendationServiceStub, measured: Note
+    channel: grpc.Channel,
+    service: stubs.RecommendationServiceStub,
+    known: str,
+    measured: Note,
 ) -> None:
     filters = [pb.Filter(field="price_91d", maximum=5)]
-    product = service.Recommend(asked(explain=True, filters=filters), timeout=SECONDS)
+    personal = asked(user_id=known, explain=True, filters=filters)
+    product = service.Recommend(personal, timeout=SECONDS)
     promotion = service.Recommend(asked(pb.SURFACE_PROMOTION), timeout=SECONDS)
-    stranger = service.Recommend(asked(user_id=""), timeout=SECONDS)
+    stranger = service.Recommend(asked(), timeout=SECONDS)
     ranking = pb.RankRequest(
-        user_id="1", surface=pb.SURFACE_PRODUCT, consent=ALL, item_ids=[*ids(product), "999999999"]
+        user_id=known,
+        surface=pb.SURFACE_PRODUCT,
+        consent=ALL,
+        item_ids=[*ids(product), "999999999"],
     )
     ranked = service.Rank(ranking, timeout=SECONDS)
     near = pb.SimilarItemsRequest(item_id=product.items[0].item_id)
     similar = service.SimilarItems(near, timeout=SECONDS)
     event = event_pb.Event(
-        event_id="accept-1", user_id="1", item_id=product.items[0].item_id, kind="click",
+        event_id="accept-1", user_id=known, item_id=product.items[0].item_id, kind="click",
         event_time=Timestamp(seconds=1_500_000_000), request_token=product.answer.request_token,
     )  # fmt: skip
     events = event_stubs.EventServiceStub(channel)
@@ -119,17 +135,19 @@ def test_point_1c_no_field_of_an_answer_is_left_empty_by_all(
 
 
 def test_point_1d_an_explanation_is_what_the_score_loses(
-    service: stubs.RecommendationServiceStub, measured: Note
+    service: stubs.RecommendationServiceStub, known: str, measured: Note
 ) -> None:
-    plain = service.Recommend(asked(), timeout=SECONDS)
-    answer = service.Recommend(asked(explain=True), timeout=SECONDS)
+    plain = service.Recommend(asked(user_id=known), timeout=SECONDS)
+    answer = service.Recommend(asked(user_id=known, explain=True), timeout=SECONDS)
     assert ids(answer) == ids(plain)
     assert [t.stage for t in answer.answer.timings][-1] == "explain"
     for item in answer.items:
         views = {c.view: c.log_odds for c in item.explanation.contributions}
-        assert {"user_history", "item_activity"} <= set(views)
+        assert views["user_history"] != 0
+        assert views["item_activity"] != 0
     # Without consent the person's rows are not read: their views can have moved nothing.
-    stranger = service.Recommend(asked(explain=True, consent=pb.Consent()), timeout=SECONDS)
+    nothing = asked(user_id=known, explain=True, consent=pb.Consent())
+    stranger = service.Recommend(nothing, timeout=SECONDS)
     first = {c.view: c.log_odds for c in stranger.items[0].explanation.contributions}
     assert first["user_history"] == first["user_activity"] == 0
     best = answer.items[0].explanation.contributions[0]

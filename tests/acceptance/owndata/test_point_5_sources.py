@@ -3,30 +3,16 @@
 import hashlib
 import json
 import re
-import shutil
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
-from tests.acceptance.made import PYTHON, Made, make_timed, run
-from tests.e2e.system import ROOT, new_system
+from tests.acceptance.made import PYTHON, Made, run
+from tests.e2e.system import run_make
 
-FOLDER = (ROOT / "build" / "accept").resolve()
 TABLE = re.compile(r" \d+ +\S.* +\d+\.\d% +(?:repeat|two-tower|popular)")
 BASELINES = ("popularity", "personal_decay")
-
-
-@pytest.fixture
-def made(request: pytest.FixtureRequest) -> Iterator[Made]:
-    """`make up` of a data set from an empty state folder; running."""
-    state = FOLDER / request.param
-    shutil.rmtree(state, ignore_errors=True)
-    system = new_system(state, dataset=request.param)
-    try:
-        yield make_timed(system, "up")
-    finally:
-        system.make("clean", check=False)
 
 
 @pytest.mark.parametrize(
@@ -85,5 +71,5 @@ def test_point_5c_what_was_planted_is_what_is_found(measured: Callable[[str], No
 
 def test_point_5d_an_unknown_data_set_is_one_sentence(measured: Callable[[str], None]) -> None:
     with pytest.raises(AssertionError, match='DATASET is "books"; give complete_journey') as told:
-        new_system(FOLDER / "none", dataset="books").make("status")
+        run_make("status", "DATASET=books")
     measured(next(line for line in str(told.value).splitlines() if "DATASET is" in line).strip())
