@@ -5,8 +5,9 @@ MAKEFLAGS += --no-builtin-rules
 SHELL := /bin/bash
 
 PROFILE ?= full
-STATE   ?= build/$(PROFILE)
+DATASET ?= complete_journey
 DATA    ?=
+STATE   ?= build/$(if $(filter-out complete_journey,$(DATASET)),$(DATASET)-)$(PROFILE)
 NOW     ?=
 USER_ID ?=
 TOPIC   ?= slice
@@ -34,12 +35,28 @@ ifeq ($(filter data-check,$(MAKECMDGOALS))$(DATA),data-check)
 $(error DATA is empty; name the folder of the tables and their dataset.yaml: make data-check DATA=<folder>)
 endif
 
+ifeq ($(filter $(DATASET),complete_journey courses movielens shop),)
+$(error DATASET is "$(DATASET)"; give complete_journey, courses, movielens or shop, or a folder of your own as DATA)
+endif
+ifneq ($(and $(strip $(DATA)),$(filter command environment,$(origin DATASET))),)
+$(error DATA and DATASET are both given; give DATA for a folder of your own, or DATASET for one that comes along)
+endif
+
 ifeq ($(PROFILE),quick)
-USERS   ?= 400
+USERS   ?= $(if $(filter movielens,$(DATASET)),0,400)
 CUTOFFS ?= 5
 else
 USERS   ?= 0
 CUTOFFS ?= 15
+endif
+
+ifeq ($(DATASET),movielens)
+# Few people, most of whom come once: every cut-off teaches, in small steps, and half of it is about strangers.
+export RECSERVE_TRAINING_RANKER_CUTOFFS ?= 8
+export RECSERVE_TRAINING_RANKER_BATCH ?= 8
+export RECSERVE_TRAINING_RANKER_EPOCHS ?= 8
+export RECSERVE_TRAINING_RANKER_DROPOUT ?= 0.3
+export RECSERVE_TRAINING_UNKNOWN_SHARE ?= 0.5
 endif
 
 # Threads that wait for others sleep: spinning costs a busy machine several times the work itself.
@@ -61,8 +78,8 @@ STACK   := $(PY) -m serving.local.stack
 GATEWAY := 127.0.0.1:$(GATEWAY_PORT)
 PROTOS  := $(wildcard protos/recserve/v1/*.proto)
 ENVS    := .venv/project/.done .venv/triton/.done
-# All that decides the figures of the last fortnight, whatever was given to make.
-FINAL   := PROFILE=full STATE=build/final DATA= USERS=0 CUTOFFS=15 NOW=2017-12-11T05:00:00Z
+# All that decides the figures of the last fortnight of Complete Journey, whatever was given to make.
+FINAL   := PROFILE=full STATE=build/final DATASET=complete_journey DATA= USERS=0 CUTOFFS=15 NOW=2017-12-11T05:00:00Z
 # Tests and checks see none of the settings above.
 PLAIN   := env $(foreach name,$(filter RECSERVE_%,$(.VARIABLES)),-u $(name))
 
@@ -76,7 +93,8 @@ KEEP = mkdir -p $(@D) && cat > $@.new && if cmp -s $@.new $@; then rm $@.new; el
 
 help: ## Print every target
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F':.*## ' '{printf "  %-10s %s\n", $$1, $$2}'
-	@echo 'Variables: PROFILE=quick, STATE=<folder>, DATA=<folder of a data set>, NOW=<time>, TRITON_URL=<host:port>,'
+	@echo 'Variables: PROFILE=quick, DATASET=<complete_journey, courses, movielens or shop>, STATE=<folder>,'
+	@echo 'DATA=<folder of a data set>, NOW=<time>, TRITON_URL=<host:port>,'
 	@echo 'GATEWAY_PORT, HTTP_PORT, TRITON_GRPC_PORT, TRITON_HTTP_PORT, TRITON_METRICS_PORT, WORKERS'
 
 ## environments
@@ -106,14 +124,14 @@ lock: .venv/project/.done ## Resolve requirements/*.in anew into the lock files
 ## the offline flow
 
 $(STATE)/settings: FORCE
-	@echo "users=$(USERS) cutoffs=$(CUTOFFS) now=$(NOW) data=$(DATA)" | { $(KEEP); }
+	@echo "users=$(USERS) cutoffs=$(CUTOFFS) now=$(NOW) data=$(DATA) dataset=$(DATASET)" | { $(KEEP); }
 
 $(STATE)/training-settings: FORCE
 	@env | grep '^RECSERVE_TRAINING_' | grep -v '_STATE=' | sort | { $(KEEP); }
 
 $(STATE)/dataset/dataset.yaml: $(STATE)/settings $(if $(DATA),$(wildcard $(DATA)/*)) | env
 	$(call STEP,Data set)
-	@$(RUN) training.datasets --out $(STATE)/dataset $(if $(DATA),--data "$(DATA)",--users $(USERS))
+	@$(RUN) training.datasets --out $(STATE)/dataset $(if $(DATA),--data "$(DATA)",--name $(DATASET) --users $(USERS))
 
 $(STATE)/prepared/features.yaml: $(STATE)/dataset/dataset.yaml
 	$(call STEP,Preparation)
@@ -165,7 +183,7 @@ demo: ## Ask the running gateway again (USER_ID=... for one person)
 	$(SET_UP)
 	@$(PY) -m training.demo --state $(STATE) --endpoint $(GATEWAY) $(if $(USER_ID),--user "$(USER_ID)")
 
-score: ## Score the running gateway on the held-out fortnight
+score: ## Score the running gateway on what was held out
 	$(SET_UP)
 	@$(PY) -m training.score --state $(STATE) --endpoint $(GATEWAY)
 

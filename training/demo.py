@@ -1,6 +1,6 @@
 """Shows what the running gateway recommends: `python -m training.demo --state FOLDER --endpoint HOST:PORT`.
 
-Without --user, a household with a lively history is taken, always the same one.
+Without --user, a user with a lively history is taken, always the same one.
 """
 
 import argparse
@@ -16,17 +16,37 @@ from recserve.v1 import recommendation_service_pb2 as pb
 from rich.console import Console
 from rich.markup import escape
 
+from serving.bundle import open_bundle
+from serving.errors import RecserveError
 from training.data import open_prepared
 from training.datasets.errors import DataSetError
 from training.errors import TrainingError
 from training.evaluation import demo_tables as tables
-from training.evaluation.gateway_client import DEADLINE_S, gateway
+from training.evaluation.gateway_client import DEADLINE_S, gateway, surface_of_items
 from training.evaluation.held_out import histories, read_purchases
 
 ITEMS = 10
 LIVELY = timedelta(days=28)
-RANK = 0.1  # the demo's household is livelier than nine in ten
+RANK = 0.1  # the demo's user is livelier than nine in ten
 CONSENT = pb.Consent(personalization=True)
+
+
+@dataclass(frozen=True, slots=True)
+class Asked:
+    """On which surface, and for whom."""
+
+    surface: pb.Surface
+    user: str
+    stranger: str
+
+    def request(self, user: str, count: int, *, new: bool = False) -> pb.RecommendRequest:
+        return pb.RecommendRequest(
+            user_id=user,
+            surface=self.surface,
+            page_size=count,
+            exclude_purchased=new,
+            consent=CONSENT,
+        )
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,7 +54,7 @@ class Answers:
     """Everything that the demo asks for."""
 
     person: pb.RecommendResponse
-    new: pb.RecommendResponse  # without what the person bought before
+    new: pb.RecommendResponse  # without what the person took before
     stranger: pb.RecommendResponse
     similar_to: str  # item id
     similar: pb.SimilarItemsResponse
@@ -44,12 +64,12 @@ def main() -> int:
     parser = argparse.ArgumentParser(prog="python -m training.demo")
     parser.add_argument("--state", type=Path, required=True)
     parser.add_argument("--endpoint", required=True, help="host:port of the gateway")
-    parser.add_argument("--user", help="a user id; default: a household with a lively history")
+    parser.add_argument("--user", help="a user id; default: a user with a lively history")
     given = parser.parse_args()
     console = Console()
     try:
         show(given.state, given.endpoint, given.user, console)
-    except (TrainingError, DataSetError) as error:
+    except (TrainingError, DataSetError, RecserveError) as error:
         console.print(f"[red]demo:[/red] {escape(str(error))}")
         return 1
     return 0
@@ -60,7 +80,7 @@ def show(state: Path, endpoint: str, user: str | None, console: Console) -> None
 
     Raises:
         GatewayError: the gateway isn't running or refuses the request.
-        TrainingError, DataSetError: the state folder is incomplete.
+        TrainingError, DataSetError, RecserveError: the state folder is incomplete.
     """
     prepared = open_prepared(state / "prepared")
     history = histories(read_purchases(state), prepared.now)
@@ -68,7 +88,9 @@ def show(state: Path, endpoint: str, user: str | None, console: Console) -> None
     titles = tables.Titles(catalogue)
     user = lively_user(history, prepared.now) if user is None else user
     recent = recent_purchases(history, user)
-    answers = asyncio.run(_ask(endpoint, user, stranger(history), recent, titles))
+    surface = surface_of_items(open_bundle(state / "bundles" / "current").policy.surfaces)
+    people = Asked(surface, user, stranger(history))
+    answers = asyncio.run(_ask(endpoint, people, recent, titles))
     tables.print_person(user, prepared.now, recent, answers.person, titles, console)
     tables.print_answer(
         answers.person.answer, _services(state, answers.person.answer.bundle_id), console
@@ -92,7 +114,7 @@ def lively_user(history: pl.DataFrame, now: datetime) -> str:
 
 
 def recent_purchases(history: pl.DataFrame, user: str) -> pl.DataFrame:
-    """`item_key` and `time` of what the user bought last, each item once, newest first."""
+    """`item_key` and `time` of what the user took last, each item once, newest first."""
     return (
         history.filter(pl.col("user_id").cast(pl.String) == user)
         .group_by("item_key")
@@ -109,28 +131,20 @@ def stranger(history: pl.DataFrame) -> str:
 
 
 async def _ask(
-    endpoint: str, user: str, unknown: str, recent: pl.DataFrame, titles: tables.Titles
+    endpoint: str, people: Asked, recent: pl.DataFrame, titles: tables.Titles
 ) -> Answers:
+    mine = people.request(people.user, ITEMS)
+    few = people.request(people.user, tables.FEW, new=True)
+    theirs = people.request(people.stranger, tables.FEW)
     async with gateway(endpoint) as service:
-        person = await service.Recommend(_request(user, ITEMS), timeout=DEADLINE_S)
-        few = _request(user, tables.FEW, new=True)
+        person = await service.Recommend(mine, timeout=DEADLINE_S)
         new = await service.Recommend(few, timeout=DEADLINE_S)
-        nobody = await service.Recommend(_request(unknown, tables.FEW), timeout=DEADLINE_S)
+        nobody = await service.Recommend(theirs, timeout=DEADLINE_S)
         keys = recent["item_key"].to_list()
         item_id = titles.item_id(keys[0]) if keys else nobody.items[0].item_id
         request = pb.SimilarItemsRequest(item_id=item_id, page_size=tables.FEW)
         similar = await service.SimilarItems(request, timeout=DEADLINE_S)
     return Answers(person, new, nobody, item_id, similar)
-
-
-def _request(user: str, count: int, *, new: bool = False) -> pb.RecommendRequest:
-    return pb.RecommendRequest(
-        user_id=user,
-        surface=pb.SURFACE_PRODUCT,
-        page_size=count,
-        exclude_purchased=new,
-        consent=CONSENT,
-    )
 
 
 def _services(state: Path, bundle_id: str) -> dict[str, str]:

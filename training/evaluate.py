@@ -1,6 +1,6 @@
 """Evaluates offline at the validation cut-off: `python -m training.evaluate --state FOLDER`.
 
-Writes `<state>/report/metrics.json` and what the report page is drawn from. The fortnight after now is
+Writes `<state>/report/metrics.json` and what the report page is drawn from. The horizon after now is
 not looked at here: `make score` does that.
 """
 
@@ -76,7 +76,7 @@ def evaluate(settings: TrainingSettings, console: Console) -> None:
     if settings.state.resolve() == ROOT / "build" / "full":
         (ROOT / "build" / "report").mkdir(exist_ok=True)
         shutil.copy(report / "metrics.json", ROOT / "build" / "report" / "metrics.json")
-    print_evaluation(measured, cutoff, counts(targets), console)
+    print_evaluation(measured, cutoff, horizon, counts(targets), console)
 
 
 def trained_threshold(models: Path) -> float:

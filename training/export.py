@@ -82,7 +82,7 @@ def write_models(
 ) -> None:
     """All of a bundle but its manifest."""
     write_document(folder / "read_plan.json", read_plan(prepared.features, models))
-    write_document(folder / "policy.json", policy(threshold))
+    write_document(folder / "policy.json", policy(prepared.features, threshold))
     for model in models:
         path = graph_of(folder / "models", model.name)
         path.parent.mkdir(parents=True)

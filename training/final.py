@@ -95,13 +95,13 @@ def log(state: Path, log_file: Path, repository: Path) -> int:
 
 
 def require_permit(state: Path, now: datetime, default_now: datetime) -> None:
-    """Refuses to look past the data set's own fortnight outside `make final`, and twice inside it."""
+    """Refuses to look past the data set's own horizon outside `make final`, and twice inside it."""
     if now <= default_now:
         return
     if not (state / PERMIT).is_file():
         raise ScoreRefused(
-            f"now is {now.isoformat()}, later than the data set's {default_now.isoformat()}: that "
-            "fortnight is scored once, by `make final`"
+            f"now is {now.isoformat()}, later than the data set's {default_now.isoformat()}: what "
+            "follows is scored once, by `make final`"
         )
     if _was_scored(state):
         raise ScoreRefused(

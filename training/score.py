@@ -1,7 +1,8 @@
 """Scores the running gateway: `python -m training.score --state FOLDER --endpoint HOST:PORT`.
 
-Every household with purchases in the fortnight after now is asked for, and its answers are held
-against what it then bought, beside the baselines and the same pipeline computed offline.
+Everybody who took something in the horizon after now is asked for, and their answers are held against what
+they then took, beside the baselines and the same pipeline computed offline; for made-up data, also beside
+what could have been known.
 """
 
 import argparse
@@ -13,6 +14,7 @@ from datetime import datetime
 from pathlib import Path
 
 import numpy as np
+from recserve.v1 import recommendation_service_pb2 as pb
 from rich.console import Console
 from rich.markup import escape
 
@@ -22,14 +24,22 @@ from serving.errors import RecserveError
 from training import offline
 from training.atomic import replace_text
 from training.data import open_prepared
+from training.datasets import complete_journey
 from training.datasets.errors import DataSetError
 from training.errors import TrainingError
 from training.evaluation.answers import baseline_slates, offline_answers
+from training.evaluation.gateway_client import surface_of_items
 from training.evaluation.held_out import Targets, counts, held_out, read_purchases
 from training.evaluation.measurements import Subject
+from training.evaluation.oracle import oracle_slates
 from training.evaluation.score_checks import Check, checks, require_whole
-from training.evaluation.score_run import MODELS, Run, measure
-from training.evaluation.score_table import print_answers, print_checks, print_scores
+from training.evaluation.score_run import Run, measure
+from training.evaluation.score_table import (
+    print_answers,
+    print_checks,
+    print_reach,
+    print_scores,
+)
 from training.evaluation.served import Served, ask, requests
 from training.final import require_permit
 from training.prepare.contract import open_data_set
@@ -57,7 +67,7 @@ def score(settings: TrainingSettings, endpoint: str, console: Console) -> bool:
 
     Raises:
         GatewayError: the gateway isn't running, or a request failed.
-        ScoreRefused: the fortnight is kept for `make final`, or the answers are not to be scored.
+        ScoreRefused: the horizon is kept for `make final`, or the answers are not to be scored.
         TrainingError, DataSetError, RecserveError: the state folder is incomplete.
     """
     prepared = open_prepared(settings.prepared)
@@ -66,15 +76,18 @@ def score(settings: TrainingSettings, endpoint: str, console: Console) -> bool:
     bundle = open_bundle(settings.bundles / "current")
     purchases = read_purchases(settings.state)
     targets = held_out(purchases, prepared.now, prepared.horizon)
-    served = _ask(endpoint, targets, data.id_kind, console)
+    surface = surface_of_items(bundle.policy.surfaces)
+    served = _ask(endpoint, targets, data.id_kind, surface, console)
     require_whole(served, bundle.bundle_id)
     slates = baseline_slates(purchases, prepared.now, targets)
+    for task, known in oracle_slates(settings.state, purchases, prepared.now, targets).items():
+        slates[task] |= known
     models = offline.open_models(settings)
     judged = offline_answers(models, prepared.now, targets, console)
     subject = Subject(data.name, settings.seed, len(prepared.item_keys))
     threshold = bundle.policy.classification_threshold
     run = measure(subject, targets, served, judged, slates, threshold)
-    found = checks(run.measurements, full=settings.profile == "full")
+    found = checks(run.measurements, unjudged=_unjudged(data.name, settings.profile))
     about = {
         "dataset": data.name,
         "now": prepared.now.isoformat(),
@@ -86,17 +99,33 @@ def score(settings: TrainingSettings, endpoint: str, console: Console) -> bool:
     }
     # Written before it is shown: what was seen once is on record.
     _write(settings.state, about | _results(served, run, found))
-    print_scores(run.measurements, run.differences, MODELS, counts(targets), console)
+    print_scores(run.measurements, run.differences, run.models, counts(targets), console)
+    print_reach(run.measurements, console)
     print_answers(served, run.identical, _hours_past(settings.state, prepared.now), console)
     print_checks(found, console)
     write_page(settings.state)
     return all(check.passed for check in found if check.judged)
 
 
-def _ask(endpoint: str, targets: Mapping[str, Targets], id_kind: str, console: Console) -> Served:
-    total = sum(map(len, requests(targets).values()))
+def _unjudged(dataset: str, profile: str) -> str:
+    """Why the bar of personal decay can't fail the run; empty if it can."""
+    if profile != "full":
+        return "the quick profile is too small to be judged by this"
+    if dataset != complete_journey.NAME:
+        return f"only {complete_journey.NAME} is judged by this"
+    return ""
+
+
+def _ask(
+    endpoint: str,
+    targets: Mapping[str, Targets],
+    id_kind: str,
+    surface: pb.Surface,
+    console: Console,
+) -> Served:
+    total = sum(map(len, requests(targets, surface).values()))
     with progress_bar(console, f"Asking {endpoint}", total) as advance:
-        return ask(endpoint, targets, id_kind, lambda: advance(1))
+        return ask(endpoint, targets, id_kind, surface, lambda: advance(1))
 
 
 def _write(state: Path, document: Mapping[str, object]) -> None:

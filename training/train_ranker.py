@@ -24,7 +24,7 @@ from training.known import known_at
 from training.learning.calibration import log_loss, platt
 from training.learning.checkpoints import Towers, load_towers, save_ranker
 from training.learning.feature_config import check_same_inputs, feature_config
-from training.learning.fit import Watch, fit, set_threads
+from training.learning.fit import Watch, batch_size, fit, set_threads
 from training.learning.ranker_examples import (
     ExampleBatches,
     Examples,
@@ -73,7 +73,7 @@ def train(settings: TrainingSettings, console: Console) -> None:
         taught, judged = _examples(settings, prepared, of, towers, ranker, console)
         console.print(
             f"ranker: {len(taught.item):,} examples, {len(judged.item):,} for validation, of which "
-            f"{float(judged.bought.mean()):.2%} were bought"
+            f"{float(judged.bought.mean()):.2%} were taken"
         )
         lesson = teach(settings, ranker, taught, judged, progress=console.is_terminal)
         calibrated = calibrate(settings, lesson, judged)
@@ -109,7 +109,7 @@ def teach(
     )
     fit(
         lesson,
-        _loader(taught, settings.ranker_batch, settings.seed),
+        _loader(taught, batch_size(settings.ranker_batch, len(taught.offsets) - 1), settings.seed),
         _loader(judged, settings.ranker_batch, None),
         settings.ranker_epochs,
         Watch("log_loss", "min", settings.ranker_patience),

@@ -11,6 +11,7 @@ from collections.abc import Sequence
 from datetime import datetime
 from pathlib import Path
 
+import numpy as np
 import torch
 from rich.console import Console
 from rich.markup import escape
@@ -21,7 +22,7 @@ from training.data import Prepared, open_prepared
 from training.errors import PreparedError, TrainingError
 from training.learning.checkpoints import Towers, save_towers
 from training.learning.feature_config import feature_config
-from training.learning.fit import Watch, fit, set_threads
+from training.learning.fit import Watch, batch_size, fit, set_threads
 from training.learning.retriever_batches import (
     Moment,
     RetrieverBatches,
@@ -97,7 +98,7 @@ def teach(
     moments = [read_moment(prepared, of, cutoff) for cutoff in cutoffs]
     if not any(moment.bought.lengths.any() for moment in moments):
         raise PreparedError(
-            f"in the fortnights from {cutoffs[0]:%Y-%m-%d} to {cutoffs[-1]:%Y-%m-%d} nobody bought anything "
+            f"in the horizons from {cutoffs[0]:%Y-%m-%d} to {cutoffs[-1]:%Y-%m-%d} nobody took anything "
             "for the first time, so there is nothing to teach; set a later now, or bring more data"
         )
     judged = _judged(moments, None if validation is None else read_moment(prepared, of, validation))
@@ -129,7 +130,9 @@ def _training(
     batches = RetrieverBatches(
         moments, widths, settings.retriever_negatives, settings.unknown_share, settings.seed
     )
-    order = ShuffledUsers(moments, settings.retriever_batch, settings.seed)
+    takers = sum(int(np.count_nonzero(moment.bought.lengths)) for moment in moments)
+    size = batch_size(settings.retriever_batch, takers)
+    order = ShuffledUsers(moments, size, settings.seed)
     return DataLoader(batches, sampler=order, batch_size=None)
 
 

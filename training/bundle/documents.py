@@ -78,13 +78,14 @@ def service_fingerprints(features: Mapping[str, Any]) -> dict[str, str]:
     return found
 
 
-def policy(threshold: float) -> dict[str, Any]:
+def policy(features: Mapping[str, Any], threshold: float) -> dict[str, Any]:
+    """How the gateway answers: on which surface, from which sources, by which models."""
     sources: dict[str, dict[str, Any]] = {name: {"quota": quota} for name, quota in QUOTAS.items()}
     sources["repeat"]["items"] = OWNED
     sources["two_tower"]["model"] = TWO_TOWER
     return {
         "version": VERSION,
-        "surfaces": ["SURFACE_PRODUCT"],
+        "surfaces": [f"SURFACE_{features['surface'].upper()}"],
         "ranker": RANKER,
         "max_candidates": MAX_CANDIDATES,
         "sources": sources,

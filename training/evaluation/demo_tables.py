@@ -41,21 +41,21 @@ def print_person(
     titles: Titles,
     console: Console,
 ) -> None:
-    """What the person bought last beside what is recommended; long names go on below."""
+    """What the person took last beside what is recommended; long names go on below."""
     table = Table(
         box=box.SIMPLE_HEAD,
-        title=f"Household {escape(user)}, {now:%d %B %Y}",
+        title=f"User {escape(user)}, {now:%d %B %Y}",
         expand=True,
         padding=(0, 1, 0, 0),
         pad_edge=False,
     )
-    table.add_column("Bought", ratio=1)
+    table.add_column("Last taken", ratio=1)
     table.add_column("When", no_wrap=True)
     table.add_column("#", justify="right", style="dim", no_wrap=True, min_width=3)
     table.add_column("Recommended", ratio=1, style="bold")
     table.add_column("Chance", justify="right", no_wrap=True)
     table.add_column("Found by", max_width=None if console.width >= WIDE else NARROW)
-    bought = [
+    taken = [
         (titles.title(titles.item_id(key)), f"{time:%d %b}")
         for key, time in recent.select("item_key", "time").iter_rows()
     ]
@@ -63,9 +63,9 @@ def print_person(
         (str(place), titles.title(item.item_id), chance(item), sources(item))
         for place, item in enumerate(response.items, 1)
     ]
-    for left, right in zip_longest(bought, offered):
+    for left, right in zip_longest(taken, offered):
         table.add_row(*(left or ("", "")), *(right or ("", "", "", "")))
-    if not bought:
+    if not taken:
         table.caption = "Nothing is known of this person: a cold start."
     console.print(table)
 
@@ -88,8 +88,8 @@ def print_answer(answer: pb.Answer, services: Mapping[str, str], console: Consol
 
 
 def print_new(response: pb.RecommendResponse, titles: Titles, console: Console) -> None:
-    """What the person never bought."""
-    _print_few("Never bought by this household", response.items, titles, console)
+    """What the person never took."""
+    _print_few("Never taken by this user", response.items, titles, console)
 
 
 def print_stranger(response: pb.RecommendResponse, titles: Titles, console: Console) -> None:

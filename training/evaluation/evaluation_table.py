@@ -1,7 +1,7 @@
 """What `make up` prints of the offline evaluation."""
 
 from collections.abc import Mapping, Sequence
-from datetime import datetime
+from datetime import datetime, timedelta
 
 from rich import box
 from rich.console import Console
@@ -23,6 +23,7 @@ SHOWN = (
 def print_evaluation(
     measurements: Sequence[Measurement],
     cutoff: datetime,
+    horizon: timedelta,
     users: Mapping[str, int],
     console: Console,
 ) -> None:
@@ -31,7 +32,7 @@ def print_evaluation(
     table = Table(
         box=box.SIMPLE_HEAD,
         padding=(0, 1, 0, 0),
-        title=f"Offline, {users['any']:,} users in the fortnight from {cutoff:%d %B %Y}",
+        title=f"Offline, {users['any']:,} users in the {horizon.days} days from {cutoff:%d %B %Y}",
     )
     table.add_column("", no_wrap=True)
     for model in MODELS:

@@ -11,7 +11,7 @@ import grpc
 from recserve.v1 import recommendation_service_pb2 as pb
 from recserve.v1 import recommendation_service_pb2_grpc as stubs
 
-from training.errors import GatewayError
+from training.errors import GatewayError, ScoreRefused
 
 DEADLINE_S = 10.0  # a measurement of quality must not be one of a busy machine
 CONCURRENCY = 8
@@ -29,6 +29,10 @@ RETRIES = {
             },
         }
     ]
+}
+OF_ITEMS = {  # on one of them a bundle answers with items
+    "SURFACE_PRODUCT": pb.SURFACE_PRODUCT,
+    "SURFACE_CONTENT": pb.SURFACE_CONTENT,
 }
 MENDABLE = (grpc.StatusCode.INVALID_ARGUMENT, grpc.StatusCode.NOT_FOUND)  # by the caller
 OPTIONS = (("grpc.service_config", json.dumps(RETRIES)),)
@@ -76,6 +80,21 @@ async def recommend_all(
             for worker in workers:
                 worker.cancel()
     return [found[place] for place in range(len(requests))]
+
+
+def surface_of_items(surfaces: Sequence[str]) -> pb.Surface:
+    """The surface on which a bundle that answers `surfaces` recommends items.
+
+    Raises:
+        ScoreRefused: there is none.
+    """
+    found = [name for name in surfaces if name in OF_ITEMS]
+    if not found:
+        raise ScoreRefused(
+            f"the bundle answers on {', '.join(surfaces) or 'no surface'}, and on none with items: "
+            f"{' or '.join(OF_ITEMS)}"
+        )
+    return OF_ITEMS[found[0]]
 
 
 def degradation(one: pb.Degradation) -> str:

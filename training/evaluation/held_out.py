@@ -1,4 +1,4 @@
-"""What people really bought after a cut-off, read from the data set's own events.
+"""What people really took after a cut-off, read from the data set's own events.
 
 Nothing here knows a feature or a model. No event at or after the end of the horizon is looked at.
 """
@@ -31,7 +31,7 @@ class Targets:
 
 
 def read_purchases(state: Path) -> pl.DataFrame:
-    """Clean purchases of catalogue items: `user_id`, `item_key`, `group`, `time`, by time.
+    """Clean events of the target kinds with catalogue items: `user_id`, `item_key`, `group`, `time`, by time.
 
     Raises:
         PreparedError: the state folder holds no prepared catalogue.
@@ -65,7 +65,7 @@ def held_out(purchases: pl.DataFrame, cutoff: datetime, horizon: timedelta) -> d
     inside = purchases.filter(time >= cutoff, time < cutoff + horizon)
     if inside.is_empty():
         raise PreparedError(
-            f"the data set holds no purchase in the {horizon.days} days from {cutoff.isoformat()}, "
+            f"nobody took anything in the {horizon.days} days from {cutoff.isoformat()}, "
             "so there is nothing to score; set an earlier now"
         )
     before = purchases.filter(time < cutoff)

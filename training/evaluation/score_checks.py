@@ -41,8 +41,8 @@ def require_whole(served: Served, bundle_id: str) -> None:
         )
 
 
-def checks(measurements: Sequence[Measurement], *, full: bool) -> list[Check]:
-    """The demands of the issue; the bar of personal decay is judged on the full data alone."""
+def checks(measurements: Sequence[Measurement], *, unjudged: str = "") -> list[Check]:
+    """What is demanded; the bar of personal decay is not judged if `unjudged` says why not."""
     served = _figure(measurements, "served")
     offline = _figure(measurements, "offline")
     bar = _figure(measurements, "personal_decay")
@@ -58,9 +58,9 @@ def checks(measurements: Sequence[Measurement], *, full: bool) -> list[Check]:
         Check(
             "served_reaches_personal_decay",
             f"served {name} {served:.4f} is at least personal decay's {bar:.4f}"
-            + ("" if full else "; the quick profile is too small to be judged by this"),
+            + (f"; {unjudged}" if unjudged else ""),
             served >= bar,
-            judged=full,
+            judged=not unjudged,
         ),
     ]
 

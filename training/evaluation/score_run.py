@@ -10,15 +10,17 @@ from training.evaluation.candidate_figures import candidate_figures
 from training.evaluation.held_out import TASKS, Targets
 from training.evaluation.intervals import Interval, mean_intervals
 from training.evaluation.measurements import Measurement, Subject, per_user, ranking
+from training.evaluation.oracle import NAME as ORACLE
 from training.evaluation.served import Served
 
-MODELS = ("served", "offline", "popularity", "personal_decay")
+MODELS = ("served", "offline", ORACLE, "popularity", "personal_decay")  # those that there are
 
 
 @dataclass(frozen=True, slots=True)
 class Run:
     """One scoring, before it is judged."""
 
+    models: tuple[str, ...]
     measurements: list[Measurement]
     differences: dict[tuple[str, str], Interval]  # (task, metric): served - personal decay, paired
     identical: float  # share of the pages that are those computed offline, place by place
@@ -52,7 +54,8 @@ def measure(
         for metric, found in mean_intervals(gaps, subject.seed).items():
             differences[task, metric] = found
     measurements += candidate_figures(subject, targets, offline, threshold)
-    return Run(measurements, differences, _identical(served, offline))
+    models = tuple(name for name in MODELS if any(m.model == name for m in measurements))
+    return Run(models, measurements, differences, _identical(served, offline))
 
 
 def _identical(served: Served, offline: OfflineAnswers) -> float:

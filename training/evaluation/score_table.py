@@ -10,10 +10,12 @@ from rich.table import Table
 from training.evaluation.held_out import TASKS
 from training.evaluation.intervals import Interval
 from training.evaluation.measurements import Measurement
+from training.evaluation.oracle import NAME as ORACLE
 from training.evaluation.score_checks import Check
 from training.evaluation.served import Served
 
 SHOWN = ("ndcg@10", "recall@10", "hit_rate@10", "ndcg@20", "recall@20", "coverage@10")
+REACH = SHOWN[0]
 LISTED = 5  # kinds of degradation
 
 
@@ -28,9 +30,10 @@ def print_scores(
     first, last = models[0], models[-1].replace("_", " ")
     table = Table(
         box=box.SIMPLE_HEAD,
-        padding=(0, 1, 0, 0),
-        title="Answers against what was then bought",
-        caption=f"Difference: {first} less {last} on the same households, with its 95 % interval.",
+        padding=0,  # the box keeps columns apart, and five models must fit into 80 columns
+        show_edge=False,
+        title="Answers against what was then taken",
+        caption=f"Difference: {first} less {last} on the same users, with its 95 % interval.",
         caption_justify="left",
     )
     table.add_column("", no_wrap=True)
@@ -68,6 +71,18 @@ def print_answers(
             f"[yellow]The system's clock is {hours_past_now:.0f} hours past its now; "
             "`make down up` sets it back.[/yellow]"
         )
+
+
+def print_reach(measurements: Sequence[Measurement], console: Console) -> None:
+    """How much of what could have been known is served; nothing where the truth is unknown."""
+    figures = {(m.task, m.model): m.value for m in measurements if m.metric == REACH}
+    shares = [
+        f"{task} {figures[task, 'served'] / best:.0%}"
+        for task in TASKS
+        if (best := figures.get((task, ORACLE), 0.0)) > 0
+    ]
+    if shares:
+        console.print(f"Of the oracle's {REACH}, the served answers reach: {', '.join(shares)}")
 
 
 def print_checks(checks: Sequence[Check], console: Console) -> None:

@@ -1,4 +1,4 @@
-"""What the running gateway recommends to the households of a held-out fortnight."""
+"""What the running gateway recommends to the users of a held-out horizon."""
 
 import asyncio
 from collections import Counter
@@ -30,24 +30,30 @@ class Served:
     milliseconds: NDArray[np.float64]  # (answers,) as the caller waited
 
 
-def requests(targets: Mapping[str, Targets]) -> dict[str, list[pb.RecommendRequest]]:
-    """Task to one request a household, those tasks alone that have a page of their own."""
+def requests(
+    targets: Mapping[str, Targets], surface: pb.Surface
+) -> dict[str, list[pb.RecommendRequest]]:
+    """Task to one request a user, those tasks alone that have a page of their own."""
     return {
-        task: [_request(user, new=task == "new") for user in one.user_ids.to_list()]
+        task: [_request(user, surface, new=task == "new") for user in one.user_ids.to_list()]
         for task, one in targets.items()
         if task not in SAME_PAGE
     }
 
 
 def ask(
-    endpoint: str, targets: Mapping[str, Targets], id_kind: str, answered: Callable[[], None]
+    endpoint: str,
+    targets: Mapping[str, Targets],
+    id_kind: str,
+    surface: pb.Surface,
+    answered: Callable[[], None],
 ) -> Served:
-    """Asks for every household of every task.
+    """Asks for every user of every task.
 
     Raises:
         GatewayError: the gateway isn't there, or a request failed.
     """
-    asked = requests(targets)
+    asked = requests(targets, surface)
     every = [one for task in asked for one in asked[task]]
     answers = asyncio.run(recommend_all(endpoint, every, answered))
     slates: dict[str, NDArray[np.int64]] = {}
@@ -60,10 +66,10 @@ def ask(
     return _served(slates, answers)
 
 
-def _request(user: object, *, new: bool) -> pb.RecommendRequest:
+def _request(user: object, surface: pb.Surface, *, new: bool) -> pb.RecommendRequest:
     return pb.RecommendRequest(
         user_id=str(user),
-        surface=pb.SURFACE_PRODUCT,
+        surface=surface,
         page_size=PAGE,
         exclude_purchased=new,
         consent=pb.Consent(personalization=True),

@@ -26,6 +26,9 @@ EXPECTED = (
 )
 
 
+FEWEST_STEPS = 50  # of an epoch: few examples in large batches would teach nothing
+
+
 @dataclass(frozen=True, slots=True)
 class Watch:
     """The validation measure that decides when to stop and which epoch is kept."""
@@ -67,6 +70,11 @@ def fit(
             saved = torch.load(best.best_model_path, weights_only=True)
             lesson.load_state_dict(saved["state_dict"])
     lesson.eval()
+
+
+def batch_size(asked: int, examples: int) -> int:
+    """The size asked for, or less where there are so few examples that an epoch would be a few steps."""
+    return max(1, min(asked, examples // FEWEST_STEPS))
 
 
 def set_threads(threads: int) -> None:

@@ -1,7 +1,7 @@
 """Prepares a data set: `python -m training.prepare --state FOLDER [--now TIME] [--cutoffs N]`.
 
 Reads `<state>/dataset`, writes `<state>/prepared` whole or not at all. Everything is computed as
-known at each of N fortnightly cut-offs, the last of which is now.
+known at each of N cut-offs, one horizon apart, the last of which is now.
 """
 
 import argparse
@@ -21,10 +21,12 @@ from training.learning.schedule import FEWEST_CUTOFFS
 from training.prepare import clean
 from training.prepare.contract import DataSet, open_data_set
 from training.prepare.contract_checks import instant
+from training.prepare.engagement import other_events
 from training.prepare.keys import item_keys, with_keys
+from training.prepare.offers import offer_tables
 from training.prepare.statistics import FIRST_ROW, statistics, vocabulary
 from training.prepare.targets import targets
-from training.prepare.views import HORIZON, View, as_contract, field_dtype, max_length, views
+from training.prepare.views import View, as_contract, field_dtype, max_length, views
 from training.progress_bar import bars
 
 
@@ -32,7 +34,7 @@ def main() -> int:
     parser = argparse.ArgumentParser(prog="python -m training.prepare")
     parser.add_argument("--state", type=Path, required=True)
     parser.add_argument("--now", help="with its time zone; default: the data set's own")
-    parser.add_argument("--cutoffs", type=int, default=15, help="4 or more, a fortnight apart")
+    parser.add_argument("--cutoffs", type=int, default=15, help="4 or more, a horizon apart")
     given = parser.parse_args()
     console = Console()
     try:
@@ -48,55 +50,60 @@ def prepare(state: Path, now: datetime | None, count: int, console: Console) -> 
     """Writes `<state>/prepared`.
 
     Raises:
-        DataSetError: too few cut-offs, a now without a time zone or in the last fortnight, which is
+        DataSetError: too few cut-offs, a now without a time zone or in the last horizon, which is
             for `make final`, or no clean events before now.
     """
     data = open_data_set(state / "dataset")
-    asked = _cutoffs(now or data.default_now, data.default_now + HORIZON, count)
+    horizon = data.horizon
+    asked = _cutoffs(now or data.default_now, data.default_now + horizon, horizon, count)
     _print_cleaning(data, console)
     cleaned = clean.clean_events(data.events, data.target_kinds)
     known_items = _catalogue(data, cleaned, asked[-1])
-    # Both are used by every view at every cut-off: collected once.
+    # These are used by every view at every cut-off: collected once.
     events = _keyed_events(data, cleaned, known_items).collect(engine="streaming").lazy()
+    others = other_events(data, known_items, asked[-1]).collect(engine="streaming").lazy()
     cutoffs = _with_history(asked, events.select(pl.col("time").min()).collect().item(), console)
     with replacing(state / "prepared") as folder:
-        written = _write_views(folder, views(data, events, known_items), cutoffs, console)
+        wanted = views(data, events, known_items, others)
+        written = _write_views(folder, wanted, cutoffs, console)
         _write_vocabularies(folder, data, known_items, written)
-        trained = [t for t in cutoffs if t + 2 * HORIZON <= cutoffs[-1]]
+        trained = [t for t in cutoffs if t + 2 * horizon <= cutoffs[-1]]
         _write_statistics(folder, written, trained)
-        pl.concat([targets(events, t, HORIZON) for t in cutoffs[:-1]]).sink_parquet(
+        pl.concat([targets(events, t, horizon) for t in cutoffs[:-1]]).sink_parquet(
             folder / "targets.parquet"
         )
+        for name, frame in offer_tables(data, known_items).items():
+            frame.sink_parquet(folder / f"{name}.parquet")
         _write_features(folder, data, cutoffs, written)
     console.print(f"{state / 'prepared'}: {known_items.height:,} items, {len(cutoffs)} cut-offs")
 
 
-def _cutoffs(now: datetime, latest: datetime, count: int) -> list[datetime]:
+def _cutoffs(now: datetime, latest: datetime, horizon: timedelta, count: int) -> list[datetime]:
     """What lies beyond the horizon of `latest`, the now of `make final`, teaches and validates nothing."""
     if now.tzinfo is None:
         raise DataSetError(f"now is {now.isoformat()}, without a time zone; add one, such as Z")
     if now > latest:
         raise DataSetError(
-            f"now is {now.isoformat()}, and what was bought after {latest.isoformat()} is kept for "
+            f"now is {now.isoformat()}, and what happened after {latest.isoformat()} is kept for "
             "`make final`; set an earlier now, or a later default_now in dataset.yaml"
         )
     if count < FEWEST_CUTOFFS:
         raise DataSetError(
             f"cutoffs is {count}; retriever, ranker, validation and now need at least {FEWEST_CUTOFFS}"
         )
-    return [now.astimezone(UTC) - HORIZON * back for back in reversed(range(count))]
+    return [now.astimezone(UTC) - horizon * back for back in reversed(range(count))]
 
 
 def _with_history(cutoffs: list[datetime], first: datetime, console: Console) -> list[datetime]:
-    """Those before which something was bought: the others could teach nothing."""
+    """Those with a history: the others could teach nothing."""
     kept = [cutoff for cutoff in cutoffs if cutoff > first]
     if len(kept) < FEWEST_CUTOFFS:
         raise DataSetError(
-            f"the first purchase is of {first.isoformat()}, so that {len(kept)} fortnightly cut-offs up "
+            f"the first event that counts is of {first.isoformat()}, so that {len(kept)} cut-offs up "
             f"to {cutoffs[-1].isoformat()} have a history and {FEWEST_CUTOFFS} are needed; set a later now"
         )
     if len(kept) < len(cutoffs):
-        console.print(f"{len(cutoffs) - len(kept)} cut-offs before the first purchase left out")
+        console.print(f"{len(cutoffs) - len(kept)} cut-offs without a history left out")
     return kept
 
 
@@ -226,7 +233,8 @@ def _write_features(
         "project": data.name,
         "id_kind": data.id_kind,
         "now": _iso(cutoffs[-1]),
-        "horizon_days": HORIZON // timedelta(days=1),
+        "horizon_days": data.horizon // timedelta(days=1),
+        "surface": data.surface,
         "cutoffs": [_iso(cutoff) for cutoff in cutoffs],
         "views": described,
         "services": {

@@ -1,4 +1,4 @@
-"""What was bought in the horizon after a cut-off."""
+"""What was taken in the horizon after a cut-off."""
 
 from datetime import datetime, timedelta
 

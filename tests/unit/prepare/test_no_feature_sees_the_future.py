@@ -7,7 +7,7 @@ import polars as pl
 import pytest
 from polars.testing import assert_frame_equal
 
-from training.prepare import items, users
+from training.prepare import engagement, items, users
 
 Feature = Callable[[pl.LazyFrame, datetime], pl.LazyFrame]
 
@@ -16,6 +16,9 @@ FEATURES: dict[str, Feature] = {
     "user_history": users.history,
     "user_affinity": lambda events, at: users.affinity(events, at, ["shelf"]),
     "item_activity": items.activity,
+    "item_engagement": lambda events, at: engagement.counts(
+        events.with_columns(kind=pl.lit("click")), at, "item_id", ["click"]
+    ),
 }
 
 

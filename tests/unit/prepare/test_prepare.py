@@ -48,12 +48,12 @@ def test_a_now_at_which_nothing_can_be_prepared_is_refused(
         prepare(state, now, 4, silent())
 
 
-def test_cut_offs_before_the_first_purchase_are_left_out(state: Path) -> None:
+def test_cut_offs_without_a_history_are_left_out(state: Path) -> None:
     told = Console(file=io.StringIO(), width=200)
     prepare(state, None, 40, told)
-    assert "29 cut-offs before the first purchase left out" in told.file.getvalue()
+    assert "29 cut-offs without a history left out" in told.file.getvalue()
     assert len(open_prepared(state / "prepared").cutoffs) == 11
-    with pytest.raises(DataSetError, match=r"3 fortnightly cut-offs up to .* and 4 are needed"):
+    with pytest.raises(DataSetError, match=r"3 cut-offs up to .* and 4 are needed"):
         prepare(state, NOW - timedelta(days=112), 40, silent())
 
 
@@ -61,7 +61,7 @@ def test_cut_offs_with_nothing_to_teach_are_told(tmp_path: Path) -> None:
     prepared_shop(tmp_path)
     path = tmp_path / "prepared/targets.parquet"
     pl.read_parquet(path).with_columns(is_new=pl.lit(value=False)).write_parquet(path)
-    with pytest.raises(PreparedError, match="nobody bought anything for the first time"):
+    with pytest.raises(PreparedError, match="nobody took anything for the first time"):
         train(TrainingSettings(state=tmp_path), silent())
 
 

@@ -14,7 +14,7 @@ from serving.features.read_plan import parse_read_plan
 from tests.unit.training.bundle.bundles import write_bundle
 from tests.unit.training.bundle.shop import random_models
 from training.bundle.code_version import CodeVersion, code_version
-from training.bundle.documents import policy, read_plan
+from training.bundle.documents import read_plan
 from training.bundle.folder import CURRENT, KEPT, prune, publish, staging, write_document
 from training.bundle.golden_files import read_golden
 from training.bundle.manifest import bound, step_figures
@@ -87,7 +87,8 @@ def test_an_opened_bundle_has_the_sources_in_their_order(sound: Path):
         ("two_tower", 128, "two_tower", None),
         ("popular", 64, None, None),
     ]
-    assert bundle.policy.classification_threshold == policy(0.2)["classification_threshold"]
+    assert bundle.policy.surfaces == ("SURFACE_PRODUCT",)
+    assert bundle.policy.classification_threshold == 0.2
     assert bundle.manifest["purchase_list_length"] == 512
     assert bundle.manifest["training"]["seed"] == 7
 

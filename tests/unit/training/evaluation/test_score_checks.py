@@ -34,13 +34,13 @@ def answers(degraded: int = 0, bundle: str = "b1") -> Served:
 def test_served_must_reach_personal_decay_and_equal_the_offline_figure(
     served: float, offline: float, bar: float, holds: list[bool]
 ) -> None:
-    found = checks(figures(served, offline, bar), full=True)
+    found = checks(figures(served, offline, bar))
     assert [check.passed for check in found] == holds
     assert all(check.judged for check in found)
 
 
-def test_the_quick_profile_judges_equality_alone_and_says_so() -> None:
-    equality, bar = checks(figures(0.33, 0.33, 0.34), full=False)
+def test_where_the_bar_is_not_judged_equality_is_and_the_text_says_why() -> None:
+    equality, bar = checks(figures(0.33, 0.33, 0.34), unjudged="too small to be judged")
     assert equality.judged
     assert not bar.judged
     assert "too small to be judged" in bar.text
@@ -48,7 +48,7 @@ def test_the_quick_profile_judges_equality_alone_and_says_so() -> None:
 
 def test_a_missing_figure_is_no_pass() -> None:
     with pytest.raises(ScoreRefused, match="of offline was not measured"):
-        checks([f for f in figures(0.3, 0.3, 0.3) if f.model != "offline"], full=True)
+        checks([f for f in figures(0.3, 0.3, 0.3) if f.model != "offline"])
 
 
 def test_a_hundredth_degraded_is_scored_and_more_is_refused() -> None:

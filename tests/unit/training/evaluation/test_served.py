@@ -20,6 +20,7 @@ def targets(task: str, users: list[object]) -> Targets:
     return Targets(task, pl.Series(users), items)
 
 
+PRODUCT = pb.SURFACE_PRODUCT
 ASKED = {
     "any": targets("any", [3, 4, 5]),
     "new": targets("new", [4]),
@@ -44,20 +45,20 @@ def running(rule: Rule) -> Iterator[str]:
         loop.close()
 
 
-def test_every_household_is_asked_with_consent_and_new_without_its_history() -> None:
-    asked = requests(ASKED)
+def test_everybody_is_asked_with_consent_and_new_without_their_history() -> None:
+    asked = requests(ASKED, pb.SURFACE_CONTENT)
     assert [r.user_id for r in asked["any"]] == ["3", "4", "5"]
     assert [r.exclude_purchased for r in asked["any"] + asked["new"]] == [False] * 3 + [True]
     for one in asked["any"] + asked["new"]:
         assert one.consent.personalization
         assert one.page_size == PAGE
-        assert one.surface == pb.SURFACE_PRODUCT
+        assert one.surface == pb.SURFACE_CONTENT
 
 
 def test_one_page_answers_everything_and_the_first_basket() -> None:
-    assert "basket" not in requests(ASKED)
+    assert "basket" not in requests(ASKED, PRODUCT)
     with running(lambda r: page(f"{r.user_id}0", f"{r.user_id}1")) as endpoint:
-        found = ask(endpoint, ASKED, "integer", lambda: None)
+        found = ask(endpoint, ASKED, "integer", PRODUCT, lambda: None)
     assert found.slates["any"][:, :3].tolist() == [[30, 31, -1], [40, 41, -1], [50, 51, -1]]
     assert found.slates["new"][:, 0].tolist() == [40]
     assert found.slates["basket"][:, 0].tolist() == [50, 30]
@@ -74,8 +75,8 @@ def test_degraded_and_cold_answers_are_counted_by_kind() -> None:
     with running(
         lambda r: page("1", cold_start=r.user_id == "3", degradations=[late] * (r.user_id == "4"))
     ) as endpoint:
-        found = ask(endpoint, ASKED, "integer", lambda: None)
-    assert found.degraded == 2  # household 4, in two tasks
+        found = ask(endpoint, ASKED, "integer", PRODUCT, lambda: None)
+    assert found.degraded == 2  # user 4, in two tasks
     assert found.degradations == {"rank: timeout, unranked": 2}
     assert found.cold_starts == 1
 
@@ -83,5 +84,5 @@ def test_degraded_and_cold_answers_are_counted_by_kind() -> None:
 @pytest.mark.parametrize(("kind", "key"), [("integer", -1), ("string", string_key("x"))])
 def test_ids_become_keys_by_the_kind_of_the_data_set(kind: str, key: int) -> None:
     with running(lambda _: page("x")) as endpoint:
-        found = ask(endpoint, ASKED, kind, lambda: None)
+        found = ask(endpoint, ASKED, kind, PRODUCT, lambda: None)
     assert found.slates["any"][0, 0] == key
