@@ -103,6 +103,7 @@ def _traced(
         name: {place: d for place, d in enumerate(shape) if isinstance(d, str)}
         for name, shape in shapes.items()
     }
+    given = _answers(model, shapes, samples)
     with tempfile.TemporaryDirectory() as folder, warnings.catch_warnings(record=True) as raised:
         warnings.simplefilter("always")
         written = Path(folder, "model.onnx")
@@ -114,25 +115,36 @@ def _traced(
             opset_version=OPSET,
             input_names=list(shapes),
             output_names=list(outputs),
-            dynamic_axes=free | _output_axes(model, shapes, samples, outputs),
+            dynamic_axes=free | _output_axes(shapes, outputs, given),
         )
         graph = onnx.load_from_string(written.read_bytes())
     fixed = [str(w.message) for w in raised if issubclass(w.category, TracerWarning)]
     if fixed:
         raise ExportError(f"the graph would not follow its inputs: {fixed[0]}")
+    _declare_sizes(graph, given)
     return graph
 
 
-def _output_axes(
-    model: nn.Module,
-    shapes: Mapping[str, list[str | int]],
-    samples: Sequence[Tensor],
-    outputs: Sequence[str],
-) -> dict[str, dict[int, str]]:
-    """Dimension 0 of every output is the request; one as wide as the candidates follows them."""
+def _answers(
+    model: nn.Module, shapes: Mapping[str, list[str | int]], samples: Sequence[Tensor]
+) -> tuple[Tensor, ...]:
     with torch.no_grad():
         answer = model(dict(zip(shapes, samples, strict=True)))
-    given = answer if isinstance(answer, tuple) else (answer,)
+    return answer if isinstance(answer, tuple) else (answer,)
+
+
+def _declare_sizes(graph: ModelProto, given: Sequence[Tensor]) -> None:
+    """Fixed sizes that the exporter lost, as it does behind the padding of a small catalogue."""
+    for value, tensor in zip(graph.graph.output, given, strict=True):
+        for place, dimension in enumerate(value.type.tensor_type.shape.dim):
+            if place and dimension.dim_param not in ("B", "C"):
+                dimension.dim_value = tensor.shape[place]
+
+
+def _output_axes(
+    shapes: Mapping[str, list[str | int]], outputs: Sequence[str], given: Sequence[Tensor]
+) -> dict[str, dict[int, str]]:
+    """Dimension 0 of every output is the request; one as wide as the candidates follows them."""
     follows = any("C" in shape for shape in shapes.values())
     return {
         name: {0: "B"} | ({1: "C"} if follows and tensor.shape[1] == TRACED["C"] else {})

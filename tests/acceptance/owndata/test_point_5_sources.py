@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from tests.acceptance.made import PYTHON, Made, run
-from tests.e2e.system import run_make
+from tests.e2e.system import ROOT, run_make
 
 TABLE = re.compile(r" \d+ +\S.* +\d+\.\d% +(?:repeat|two-tower|popular)")
 BASELINES = ("popularity", "personal_decay")
