@@ -48,8 +48,9 @@ def bundle(tmp_path: Path) -> Path:
     }
     (folder / "read_plan.json").write_text(json.dumps(shop_plan()))
     (folder / "policy.json").write_text(json.dumps(policy))
-    (folder / "manifest.json").write_text(json.dumps({"version": 1}))
-    manifest = {"version": 1, "bundle_id": content_id(folder)}
+    manifest = {"version": 1, "horizon_days": 14}
+    (folder / "manifest.json").write_text(json.dumps(manifest))
+    manifest["bundle_id"] = content_id(folder)
     (folder / "manifest.json").write_text(json.dumps(manifest))
     return folder
 
