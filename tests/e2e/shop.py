@@ -44,6 +44,12 @@ class Shop:
             .sort(pl.col("owned_item").list.len(), "user_id", descending=[True, False])
         )
 
+    def vocabulary(self, name: str) -> list[str]:
+        """The texts of a category."""
+        path = self.state / f"prepared/vocabularies/{name}.parquet"
+        texts: list[str] = pl.read_parquet(path)["text"].to_list()
+        return texts
+
     def users(self, count: int) -> list[str]:
         """Ids spread over all lengths of history."""
         ids = self.history["user_id"].to_list()

@@ -26,9 +26,9 @@ def violations(error: grpc.RpcError) -> set[str]:
 
 
 def test_a_surface_that_is_not_served_is_unimplemented_and_named(stub: RecommendationServiceStub):
-    error = refusal(stub.Recommend, pb.RecommendRequest(surface=pb.SURFACE_AD))
+    error = refusal(stub.Recommend, pb.RecommendRequest(surface=pb.SURFACE_SEARCH))
     assert error.code() == grpc.StatusCode.UNIMPLEMENTED
-    assert "SURFACE_AD" in error.details()
+    assert "SURFACE_SEARCH" in error.details()
 
 
 def test_every_wrong_field_is_named_at_once(stub: RecommendationServiceStub):
