@@ -65,6 +65,18 @@ def test_cut_offs_with_nothing_to_teach_are_told(tmp_path: Path) -> None:
         train(TrainingSettings(state=tmp_path), silent())
 
 
+def test_a_validation_without_anything_new_does_not_end_the_teaching(tmp_path: Path) -> None:
+    prepared = prepared_shop(tmp_path)
+    path = tmp_path / "prepared/targets.parquet"
+    validated = pl.col("cutoff") == prepared.cutoffs[-2]
+    pl.read_parquet(path).with_columns(is_new=~validated).write_parquet(path)
+    tiny = TrainingSettings(
+        state=tmp_path, retriever_epochs=1, retriever_negatives=64, dimension=8, threads=1
+    )
+    train(tiny, silent())
+    assert (tmp_path / "models/retriever.ckpt").is_file()
+
+
 def test_the_horizon_is_told_once_by_the_prepared_data(state: Path) -> None:
     assert open_prepared(state / "prepared").horizon == FORTNIGHT
 

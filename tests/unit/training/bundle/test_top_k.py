@@ -89,6 +89,25 @@ def test_places_without_an_item_left_hold_no_item_and_no_score(vectors: Tensor):
     assert (more[0, 2:] == -1).all()
 
 
+def test_a_catalogue_smaller_than_the_list_is_exported_with_the_lists_length(vectors: Tensor):
+    graph = export_graph(
+        retriever(vectors, ITEMS + 3).eval(),
+        [
+            Input("vector", "user", "float32", tuple("abcdefgh")),
+            Input("owned_item", "user_list", "int64", ("v.owned_item",), 2),
+        ],
+        ["candidate_id", "candidate_score"],
+        {"owned_item": (Vocabulary(KEYS, np.arange(2, ITEMS + 2), ITEMS + 2),)},
+    )
+    for output in graph.graph.output:
+        batch, length = output.type.tensor_type.shape.dim
+        assert (batch.dim_param, length.dim_value) == ("B", ITEMS + 3)
+    served = onnxruntime.InferenceSession(graph.SerializeToString()).run(
+        None, {"vector": np.ones((4, DIMENSION), np.float32), "owned_item": np.full((4, 2), -1)}
+    )
+    assert served[0].shape == (4, ITEMS + 3)
+
+
 def test_a_user_vector_of_nan_proposes_nothing(vectors: Tensor):
     given = {
         "vector": torch.full((1, DIMENSION), float("nan")),
