@@ -19,7 +19,7 @@ from tests.unit.datasets.shops import shop
 
 FOLDER = (ROOT / "build" / "accept").resolve()
 Measured = Callable[[str], None]
-SHOWN = ("is negative", "quarantined", "is there already", "repaired", "not in dataset.yaml")
+TOLD = ("is negative", "is not in items", "is there already", "has space", "not in dataset.yaml")
 
 
 def check(folder: Path, out: Path) -> tuple[int, str]:
@@ -54,8 +54,12 @@ def test_point_4a_every_problem_is_told_at_once(measured: Measured, tmp_path: Pa
     nasty = nasty.having("users", shoe_size=pl.lit(43))
     code, said = check(nasty.write(tmp_path / "nasty"), tmp_path / "out")
     assert code == 0
-    assert [word for word in SHOWN if word not in " ".join(said.split())] == []
     report = json.loads((tmp_path / "out/report.json").read_text())
+    rules = " ".join(finding["rule"] for finding in report["findings"])
+    assert [words for words in TOLD if words not in rules] == []
+    for finding in report["findings"]:
+        assert finding["done"] in said
+        assert finding["column"] in said
     aside = {t["table"]: t["quarantined"] for t in report["tables"] if t["quarantined"]}
     assert aside == {"events": len(bad), "items": 1}
     for table, count in aside.items():
