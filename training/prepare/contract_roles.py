@@ -40,7 +40,6 @@ ROLES = {
 }
 INSTANTS = ("time", "arrival", "start", "end")
 NUMBERS = ("quantity", "value", "numeric", "weight", "propensity")
-OFFER_SURFACES = ("ad", "membership_offer", "promotion")
 FEATURES = ("category", "brand", "categorical", "numeric")
 # What preparation calls its own columns: no feature of an item or a user may.
 RESERVED = {

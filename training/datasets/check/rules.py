@@ -8,9 +8,10 @@ from typing import Any
 import dataframely as dy
 import polars as pl
 
+from serving.features.offer_file import OFFER_SURFACES
 from training.datasets.check.columns import Column, Read, Terms
 from training.datasets.check.sources import ROW
-from training.prepare.contract_roles import INSTANTS, NUMBERS, OFFER_SURFACES, is_entity_id
+from training.prepare.contract_roles import INSTANTS, NUMBERS, is_entity_id
 
 LONGEST_ID = 128  # bytes; what the API takes
 FIRST_TIME = datetime(1970, 1, 2, tzinfo=UTC)  # a time of zero is a missing one
