@@ -76,6 +76,9 @@ def _check_time(event: pb.Event, check: Check, now_us: int) -> None:
     if not event.HasField("event_time"):
         check.fail("event_time", "is required; say when it was done")
         return
+    if not 0 <= event.event_time.nanos < 1_000_000_000:
+        check.fail("event_time", f"has {event.event_time.nanos} nanos; 0 to 999999999 are allowed")
+        return
     time_us = event.event_time.seconds * 1_000_000 + event.event_time.nanos // 1_000
     if not 0 <= time_us <= now_us + AHEAD_US:
         check.fail(

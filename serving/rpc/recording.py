@@ -16,11 +16,19 @@ def entries(
     found = []
     for event in request.events:
         key = id_key(event.user_id, plan.id_kind) or 0
-        # One person has one id: 007 is user 7.
-        user_id = str(key) if plan.id_kind == "integer" else event.user_id
-        logged = scribe.event(event, user_id, request.consent, received_at_us)
+        logged = scribe.event(_canonical(event, plan), request.consent, received_at_us)
         found.append((stream_of(plan.project, key % PARTITIONS), logged.SerializeToString()))
     return found
+
+
+def _canonical(event: pb.Event, plan: ReadPlan) -> pb.Event:
+    """One person and one item have one id each: 007 is 7."""
+    if plan.id_kind == "string":
+        return event
+    made = pb.Event()
+    made.CopyFrom(event)
+    made.user_id, made.item_id = str(int(event.user_id)), str(int(event.item_id))
+    return made
 
 
 def stream_of(project: str, partition: int) -> str:

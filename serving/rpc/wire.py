@@ -121,15 +121,16 @@ class Scribe:
         )
 
     def event(
-        self, event: event_pb.Event, user_id: str, consent: pb.Consent, received_at_us: int
+        self, event: event_pb.Event, consent: pb.Consent, received_at_us: int
     ) -> log_pb.LoggedEvent:
-        """The record of an event; `user_id` is the one form of the person's id."""
+        """The record of an event, whose ids are in their one form."""
         kept = event_pb.Event()
         kept.CopyFrom(event)
-        kept.user_id = user_id if consent.personalization else ""
+        if not consent.personalization:
+            kept.ClearField("user_id")
         return log_pb.LoggedEvent(
             event=kept,
-            user_hash=user_hash(self._key, user_id),
+            user_hash=user_hash(self._key, event.user_id),
             consent=consent,
             received_at_us=received_at_us,
         )

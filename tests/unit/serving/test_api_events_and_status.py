@@ -76,9 +76,12 @@ async def test_events_are_in_their_persons_stream_when_the_caller_hears_of_it(ga
 
 
 async def test_one_person_has_one_id_and_one_hash(gateway: Gateway):
-    await gateway.events.RecordEvents(batch("007", "7"))
+    request = batch("007", "7")
+    request.events[0].item_id = "0100"
+    await gateway.events.RecordEvents(request)
     logged = [log_pb.LoggedEvent.FromString(raw) for _, raw in gateway.streams.entries]
     assert {(one.event.user_id, one.user_hash) for one in logged} == {("7", user_hash(KEY, "7"))}
+    assert {one.event.item_id for one in logged} == {"100"}
 
 
 async def test_without_consent_to_logging_nothing_is_kept(gateway: Gateway):
