@@ -122,4 +122,5 @@ def test_events_of_a_slate_carry_its_token_into_the_stream(
     assert recorded.recorded_count == 1
     stream = stream_of(shop.bundle.plan.project, int(shop.regular) % PARTITIONS)
     stored = [log_pb.LoggedEvent.FromString(f[b"entry"]) for _, f in shop.redis.xrange(stream)]
-    assert [one.event for one in stored if one.event.event_id == "e2e-click"] == [click]
+    mine = [one.event for one in stored if one.event.request_token == click.request_token]
+    assert mine == [click]
