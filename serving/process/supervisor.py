@@ -104,8 +104,8 @@ class Supervisor:
         await asyncio.wait([*slots, stopping], return_when=asyncio.FIRST_COMPLETED)
         self._stopping.set()
         await self._end(slots)
-        for slot in slots:
-            slot.result()
+        for failure in filter(None, [slot.exception() for slot in slots]):  # takes every slot's
+            raise failure
 
     async def _keep(self) -> None:
         while not self.draining:

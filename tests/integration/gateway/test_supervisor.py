@@ -1,6 +1,7 @@
 """The supervisor over workers of a few lines each."""
 
 import asyncio
+import gc
 import os
 import signal
 import sys
@@ -33,6 +34,11 @@ async def until(seen: Callable[[], bool]) -> None:
             await asyncio.sleep(0.01)
 
 
+def hold_until_gone(pids: list[int]) -> None:
+    while any(Path(f"/proc/{pid}").exists() for pid in pids):
+        pass
+
+
 async def test_workers_that_die_early_again_and_again_make_it_give_up() -> None:
     supervised = supervisor("raise SystemExit(3)")
     with pytest.raises(GaveUp, match=f"{MOST_EARLY_DEATHS} workers in a row died early.* status 3"):
@@ -44,6 +50,23 @@ async def test_an_unusable_worker_makes_it_give_up_at_once() -> None:
     with pytest.raises(GaveUp, match="can't start"):
         await supervised.run()
     assert supervised.restarts == 0
+
+
+async def test_workers_that_die_at_the_same_moment_leave_one_error(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    gate = tmp_path / "gate"
+    code = f"import os\nwhile not os.path.exists({str(gate)!r}): pass\nraise SystemExit({UNUSABLE})"
+    supervised = supervisor(code)
+    running = asyncio.create_task(supervised.run())
+    await until(lambda: len(supervised._workers) == 2)
+    gate.touch()
+    hold_until_gone(list(supervised._workers))  # so that the loop hears of both deaths in one turn
+    with pytest.raises(GaveUp, match="can't start"):
+        await running
+    del running
+    gc.collect()  # an error that nobody took is told when its task is collected
+    assert "never retrieved" not in caplog.text
 
 
 async def test_it_goes_on_while_one_worker_serves(tmp_path: Path) -> None:
