@@ -23,6 +23,7 @@ from recserve.v1.status_service_pb2_grpc import StatusServiceServicer
 from serving.bundle import Bundle
 from serving.errors import RecserveError, RequestError, TimedOut
 from serving.features.filter_fields import filter_fields
+from serving.features.redis_keys import PARTITIONS
 from serving.policy import Budget
 from serving.process import logs
 from serving.rpc import recording, status_reply, statuses, validation, wire
@@ -154,7 +155,7 @@ class EventServicer(EventServiceServicer):
         self, pipeline: Answering, streams: EventStreams, keep: int, calls: "Calls"
     ) -> None:
         self._plan, self._streams, self._calls = pipeline.bundle.plan, streams, calls
-        self._keep = max(1, keep // recording.PARTITIONS)
+        self._keep = max(1, keep // PARTITIONS)
         self._scribe = wire.Scribe(calls.options.key)
 
     async def RecordEvents(  # noqa: N802

@@ -85,8 +85,3 @@ class Layout:
 def layout_of(columns: Sequence[Mapping[str, Any]]) -> Layout:
     """From the read plan's `columns`."""
     return Layout(tuple(Column(c["name"], c["dtype"], int(c.get("length", 0))) for c in columns))
-
-
-def row_key(project: str, join_key: str, key: int, view: str) -> bytes:
-    """The Redis key of a row; the braces keep all rows of an entity in one slot."""
-    return f"recserve:{{{project}:{join_key}={key}}}:{view}".encode()

@@ -8,8 +8,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from serving.errors import LayoutMismatch
-from serving.features.layout import LENGTH, row_key
+from serving.features.layout import LENGTH
 from serving.features.read_plan import ReadPlan, ViewPlan
+from serving.features.redis_keys import row_key
 from serving.types import (
     Action,
     Degraded,

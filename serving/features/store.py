@@ -16,7 +16,7 @@ from redis.exceptions import RedisError
 from redis.exceptions import TimeoutError as RedisTimeoutError
 
 from serving.errors import Failed, SettingsError, TimedOut, Unavailable
-from serving.features.layout import row_key
+from serving.features.redis_keys import entities_key, row_key, strings_key
 
 SCHEMES = ("unix://", "redis://", "rediss://")
 BATCH = 1_000  # commands a round trip
@@ -151,10 +151,10 @@ class RowStore:
 
     @property
     def _strings_key(self) -> str:
-        return f"recserve:{self._project}:strings"
+        return strings_key(self._project)
 
     def _entities_key(self, join_key: str) -> str:
-        return f"recserve:{{{self._project}:entities}}:{join_key}"
+        return entities_key(self._project, join_key)
 
     def _names(self, view: str, join_key: str, keys: NDArray[np.int64]) -> Iterator[list[bytes]]:
         for start in range(0, len(keys), BATCH):

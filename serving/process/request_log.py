@@ -12,6 +12,7 @@ from contextlib import asynccontextmanager
 from typing import TYPE_CHECKING, Protocol
 
 from serving.errors import OutsideError
+from serving.features.redis_keys import request_log_stream
 
 if TYPE_CHECKING:
     from recserve.v1.request_log_pb2 import RequestLogEntry
@@ -32,10 +33,6 @@ class Events(Protocol):
     async def append(
         self, stream: str, entries: Sequence[bytes], keep: int, timeout_s: float
     ) -> None: ...
-
-
-def stream_of(project: str) -> str:
-    return f"recserve:{{{project}}}:request_log"
 
 
 class StreamedRequestLog:
@@ -113,7 +110,7 @@ async def open_request_log(
     events: Events, project: str, keep: int, dropped: Callable[[int], None], grace_s: float
 ) -> AsyncIterator[StreamedRequestLog]:
     """Keeps about `keep` entries; at the end what waits is sent within `grace_s`."""
-    streamed = StreamedRequestLog(events, stream_of(project), keep, dropped)
+    streamed = StreamedRequestLog(events, request_log_stream(project), keep, dropped)
     async with asyncio.TaskGroup() as group:
         delivery = group.create_task(streamed.deliver())
         try:

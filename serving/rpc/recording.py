@@ -4,9 +4,8 @@ from recserve.v1 import event_service_pb2 as pb
 
 from serving.features.keys import id_key
 from serving.features.read_plan import ReadPlan
+from serving.features.redis_keys import events_stream, partition_of
 from serving.rpc.wire import Scribe
-
-PARTITIONS = 16  # streams; by the person's key, so that several readers can share them
 
 
 def entries(
@@ -17,7 +16,7 @@ def entries(
     for event in request.events:
         key = id_key(event.user_id, plan.id_kind) or 0
         logged = scribe.event(_canonical(event, plan), request.consent, received_at_us)
-        found.append((stream_of(plan.project, key % PARTITIONS), logged.SerializeToString()))
+        found.append((events_stream(plan.project, partition_of(key)), logged.SerializeToString()))
     return found
 
 
@@ -29,7 +28,3 @@ def _canonical(event: pb.Event, plan: ReadPlan) -> pb.Event:
     made.CopyFrom(event)
     made.user_id, made.item_id = str(int(event.user_id)), str(int(event.item_id))
     return made
-
-
-def stream_of(project: str, partition: int) -> str:
-    return f"recserve:{{{project}:events={partition}}}"

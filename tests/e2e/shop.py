@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from recserve.v1 import request_log_pb2
 
 from serving.bundle import Bundle, open_bundle
-from serving.features.layout import row_key
+from serving.features.redis_keys import row_key
 from serving.features.snapshot import Snapshot, open_snapshot
 from serving.local.addresses import redis_url
 from tests.e2e.patience import eventually

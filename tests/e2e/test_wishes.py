@@ -13,7 +13,7 @@ from recserve.v1.event_service_pb2_grpc import EventServiceStub
 from recserve.v1.recommendation_service_pb2_grpc import RecommendationServiceStub
 
 from serving.features.keys import string_key
-from serving.rpc.recording import PARTITIONS, stream_of
+from serving.features.redis_keys import PARTITIONS, events_stream
 from tests.e2e.asking import CONSENT, SECONDS, ids, rank, recommend, scores
 from tests.e2e.shop import Shop
 
@@ -120,7 +120,7 @@ def test_events_of_a_slate_carry_its_token_into_the_stream(
         event_pb.RecordEventsRequest(events=[click], consent=CONSENT), timeout=SECONDS
     )
     assert recorded.recorded_count == 1
-    stream = stream_of(shop.bundle.plan.project, int(shop.regular) % PARTITIONS)
+    stream = events_stream(shop.bundle.plan.project, int(shop.regular) % PARTITIONS)
     stored = [log_pb.LoggedEvent.FromString(f[b"entry"]) for _, f in shop.redis.xrange(stream)]
     mine = [one.event for one in stored if one.event.request_token == click.request_token]
     assert mine == [click]

@@ -7,8 +7,9 @@ from typing import Any
 import numpy as np
 
 from serving.bundle import Bundle, BundlePolicy, SourcePolicy
-from serving.features.layout import LENGTH, layout_of, row_key
+from serving.features.layout import LENGTH, layout_of
 from serving.features.read_plan import ReadPlan, parse_read_plan
+from serving.features.redis_keys import row_key
 from serving.features.snapshot import Snapshot
 from serving.types import OfferTable, Tensors
 from tests.fakes.doors import Arrays

@@ -10,7 +10,7 @@ from recserve.v1 import request_log_pb2 as log_pb
 from recserve.v1 import status_service_pb2 as status_pb
 from recserve.v1 import status_service_pb2_grpc as status_stubs
 
-from serving.rpc.recording import PARTITIONS, stream_of
+from serving.features.redis_keys import PARTITIONS, events_stream
 from tests.integration.gateway import tiny
 from tests.integration.gateway.running import PERSONAL, Gateway, RedisClient, connected, recommend
 
@@ -32,7 +32,7 @@ def record(gateway: Gateway, *events: pb.Event) -> pb.RecordEventsResponse:
 
 
 def stored(client: RedisClient, partition: int) -> list[log_pb.LoggedEvent]:
-    entries = client.xrange(stream_of(tiny.PROJECT, partition))
+    entries = client.xrange(events_stream(tiny.PROJECT, partition))
     return [log_pb.LoggedEvent.FromString(fields[b"entry"]) for _, fields in entries]
 
 

@@ -12,8 +12,8 @@ from prometheus_client.multiprocess import MultiProcessCollector
 from recserve.v1 import recommendation_service_pb2 as pb
 from recserve.v1.request_log_pb2 import RequestLogEntry
 
+from serving.features.redis_keys import request_log_stream
 from serving.process.health import PUBLIC, SERVICES
-from serving.process.request_log import stream_of
 from tests.integration.gateway import tiny
 from tests.integration.gateway.running import (
     PERSONAL,
@@ -113,7 +113,7 @@ def test_answers_arrive_in_the_request_log(gateway: Gateway, redis_client: Redis
     token = recommend(gateway, PERSONAL).answer.request_token
 
     def logged() -> list[RequestLogEntry]:
-        stored = redis_client.xrange(stream_of(tiny.PROJECT))
+        stored = redis_client.xrange(request_log_stream(tiny.PROJECT))
         entries = [RequestLogEntry.FromString(fields[b"entry"]) for _, fields in stored]
         return [entry for entry in entries if entry.answer.request_token == token]
 
@@ -127,11 +127,13 @@ def test_answers_arrive_in_the_request_log(gateway: Gateway, redis_client: Redis
 def test_one_person_has_one_hash_on_every_worker(
     gateway: Gateway, redis_client: RedisClient
 ) -> None:
-    before = redis_client.xlen(stream_of(tiny.PROJECT))
+    before = redis_client.xlen(request_log_stream(tiny.PROJECT))
     for _ in range(12):
         recommend(gateway, PERSONAL)
-    eventually(lambda: redis_client.xlen(stream_of(tiny.PROJECT)) >= before + 12, "all are logged")
-    stored = redis_client.xrevrange(stream_of(tiny.PROJECT), count=12)
+    eventually(
+        lambda: redis_client.xlen(request_log_stream(tiny.PROJECT)) >= before + 12, "all are logged"
+    )
+    stored = redis_client.xrevrange(request_log_stream(tiny.PROJECT), count=12)
     entries = [RequestLogEntry.FromString(fields[b"entry"]) for _, fields in stored]
     assert len({entry.user_hash for entry in entries if entry.user_hash}) == 1
 

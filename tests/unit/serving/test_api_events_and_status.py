@@ -14,7 +14,7 @@ from recserve.v1 import status_service_pb2_grpc as status_stubs
 
 from serving.api import ApiOptions, Calls, EventServicer, StatusServicer
 from serving.errors import Unavailable
-from serving.rpc.recording import PARTITIONS, stream_of
+from serving.features.redis_keys import PARTITIONS, events_stream
 from serving.rpc.tokens import user_hash
 from tests.fakes.shop import ITEMS, NOW_US, PROJECT, shop_offers
 from tests.fakes.shop_pipeline import Shop
@@ -64,10 +64,10 @@ def batch(*user_ids: str, consent: recommendation_pb.Consent = ALL) -> pb.Record
 
 
 async def test_events_are_in_their_persons_stream_when_the_caller_hears_of_it(gateway: Gateway):
-    reply = await gateway.events.RecordEvents(batch("5", "21", "5"))
+    reply = await gateway.events.RecordEvents(batch("5", "69", "5"))
     assert (reply.recorded_count, reply.discarded_count, reply.request_id) == (3, 0, "made-here")
     streams = [stream for stream, _ in gateway.streams.entries]
-    assert streams == [stream_of(PROJECT, 5 % PARTITIONS)] * 3  # 21 shares the partition of 5
+    assert streams == [events_stream(PROJECT, 5 % PARTITIONS)] * 3  # 69 shares the partition of 5
     logged = log_pb.LoggedEvent.FromString(gateway.streams.entries[0][1])
     assert (logged.event.event_id, logged.event.user_id) == ("e-0", "5")
     assert logged.user_hash == user_hash(KEY, "5")

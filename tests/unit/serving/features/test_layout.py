@@ -3,7 +3,7 @@ import pytest
 
 from serving.errors import ArtefactError, LayoutMismatch
 from serving.features.fields import view_layout
-from serving.features.layout import Layout, layout_of, row_key
+from serving.features.layout import Layout, layout_of
 
 FIELDS = [
     {"name": "score", "dtype": "float32"},
@@ -86,7 +86,3 @@ def test_a_row_of_another_layout_is_refused(layout: Layout) -> None:
 def test_a_field_that_no_row_can_hold_is_refused(field: dict[str, object], said: str) -> None:
     with pytest.raises(ArtefactError, match=said):
         view_layout("history", [field])
-
-
-def test_all_rows_of_an_entity_share_a_slot() -> None:
-    assert row_key("shop", "user_id", 7, "history") == b"recserve:{shop:user_id=7}:history"

@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 
 from serving.errors import Unavailable
-from serving.features.layout import row_key
+from serving.features.redis_keys import row_key
 from serving.features.rows import NOTHING, UserRowsReader
 from serving.types import Action, Degraded, Reason
 from tests.fakes.doors import FakeRows

@@ -5,10 +5,11 @@ import pytest
 from recserve.v1.request_log_pb2 import LoggedItem, RequestLogEntry
 
 from serving.errors import Unavailable
-from serving.process.request_log import StreamedRequestLog, open_request_log, stream_of
+from serving.process.request_log import StreamedRequestLog, open_request_log
 from serving.types import RequestLog
 
 KEEP = 1_000
+STREAM = "of the test"
 
 
 class Stream:
@@ -68,7 +69,7 @@ async def test_entries_wait_while_the_store_is_away() -> None:
 async def test_what_has_no_room_is_dropped_and_counted() -> None:
     stream, dropped = Stream(), list[int]()
     size = len(entry(1).SerializeToString())
-    log = StreamedRequestLog(stream, stream_of("shop"), KEEP, dropped.append, room=3 * size)
+    log = StreamedRequestLog(stream, STREAM, KEEP, dropped.append, room=3 * size)
     for number in range(1, 6):
         log.record(entry(number))
     assert sum(dropped) == 2
@@ -77,7 +78,7 @@ async def test_what_has_no_room_is_dropped_and_counted() -> None:
 async def test_room_is_free_again_once_entries_were_sent() -> None:
     stream, dropped = Stream(), list[int]()
     log = StreamedRequestLog(
-        stream, stream_of("shop"), KEEP, dropped.append, room=len(entry(1).SerializeToString())
+        stream, STREAM, KEEP, dropped.append, room=len(entry(1).SerializeToString())
     )
     delivery = asyncio.create_task(log.deliver())
     for number in range(1, 4):
@@ -120,7 +121,3 @@ async def test_what_can_not_be_sent_by_the_end_is_dropped_and_counted() -> None:
             log.record(entry(number))
     assert sum(dropped) == 5
     assert stream.entries == []
-
-
-def test_the_stream_is_named_by_the_contract() -> None:
-    assert stream_of("complete_journey") == "recserve:{complete_journey}:request_log"
