@@ -53,7 +53,7 @@ def build_pipeline(
     seeds = [Source("similar", SEED_QUOTA, NearSeeds(similar, snapshot), True)] if similar else []
     rank = Rank(triton_door, ranker)
     stages = Stages(
-        Hydrate(UserRowsReader(plan, rows_door, metrics)),
+        Hydrate(UserRowsReader(plan, rows_door, snapshot, metrics)),
         Retrieve([*seeds, *(_source(s, bundle, snapshot, triton_door) for s in policy.sources)]),
         Conditions(plan, snapshot),
         Filter(snapshot),

@@ -11,7 +11,8 @@ RecserveError
 └── OutsideError       another system did not do its part
     ├── Unavailable        it can't be reached
     ├── TimedOut           it did not answer within its share of the deadline
-    └── Failed             it answered with an error
+    ├── Failed             it answered with an error
+    └── StreamFull         the event stream takes no more until its events are worked off
 """
 
 from dataclasses import dataclass
@@ -82,4 +83,8 @@ class TimedOut(OutsideError):
 
 
 class Failed(OutsideError):
+    pass
+
+
+class StreamFull(OutsideError):
     pass

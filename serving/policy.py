@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from serving.errors import Failed, OutsideError, TimedOut, Unavailable
+from serving.errors import Failed, OutsideError, StreamFull, TimedOut, Unavailable
 from serving.types import Action, Degraded, Reason, Ticks
 
 LONGEST_BUDGET_S = 10.0  # whatever the caller's deadline: nobody waits longer for a slate
@@ -38,6 +38,7 @@ REASONS: Mapping[type[OutsideError], Reason] = {
     Unavailable: Reason.UNAVAILABLE,
     TimedOut: Reason.TIMEOUT,
     Failed: Reason.FAILED,
+    StreamFull: Reason.FAILED,
 }
 
 

@@ -14,6 +14,7 @@ if TYPE_CHECKING:
 Keys = NDArray[np.int64]
 Mask = NDArray[np.bool_]
 Tensors = Mapping[str, NDArray[np.generic]]
+Position = tuple[int, int]  # in a stream: Redis's milliseconds, and the number within them
 Ticks = Callable[[], float]  # monotonic seconds; only differences mean something
 FeatureState = Literal["present", "missing", "stale", "layout"]
 
@@ -27,6 +28,7 @@ class Reason(StrEnum):
     STALE = "STALE"
     LAYOUT = "LAYOUT"
     OUT_OF_VOCABULARY = "OUT_OF_VOCABULARY"
+    BEHIND = "BEHIND"
 
 
 class Action(StrEnum):
@@ -60,11 +62,15 @@ class Consent:
 
 @dataclass(frozen=True, slots=True)
 class Person:
-    """Who asks: `key` is None for an anonymous visitor."""
+    """Who asks: `key` is None for an anonymous visitor.
+
+    `events_until` is the position up to which the answer is to know the person's events.
+    """
 
     user_id: str
     key: int | None
     consent: Consent
+    events_until: Position | None = None
 
     @property
     def readable_key(self) -> int | None:
@@ -168,10 +174,11 @@ class Degraded:
 
 @dataclass(frozen=True, slots=True)
 class RowVersion:
-    """Which row of a view was used; None: there was none."""
+    """Which stored row of a view was used, None if there was none, and how many events were added to it."""
 
     view: str
     event_time_us: int | None
+    added: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -212,8 +219,27 @@ class WallClock(Protocol):
     def now_us(self) -> int: ...
 
 
+@dataclass(frozen=True, slots=True)
+class StoredPerson:
+    """What the store has of a person, as of one moment."""
+
+    rows: Sequence[bytes | None]
+    overlay: Sequence[bytes]  # the latest events that are not in the rows, in their order
+    applied: bytes | None  # stream id up to which the partition's events are in the rows
+
+
 class RowsDoor(Protocol):
     """Reads packed rows."""
+
+    async def read_person(
+        self, applied: str, overlay: str, rows: Sequence[bytes], timeout_s: float
+    ) -> StoredPerson:
+        """What is under these keys, in one round trip.
+
+        Raises:
+            OutsideError: the store can't be reached, is late or answers with an error.
+        """
+        ...
 
     async def read(self, keys: Sequence[bytes], timeout_s: float) -> list[bytes | None]:
         """In the order of the keys, in one round trip; None where there is no row.
@@ -272,20 +298,6 @@ class Recorder(Protocol):
     def feature(self, view: str, state: FeatureState, count: int) -> None: ...
     def request(self, method: str, code: str, seconds: float) -> None: ...
     def triton_call(self, endpoint: str, model: str, outcome: str, seconds: float) -> None: ...
-
-
-class EventStreams(Protocol):
-    """Takes what people did."""
-
-    async def record(
-        self, entries: Sequence[tuple[str, bytes]], keep: int, timeout_s: float
-    ) -> None:
-        """Appends each entry to its stream, all or none.
-
-        Raises:
-            OutsideError: it is not known whether they were appended.
-        """
-        ...
 
 
 class RequestLog(Protocol):

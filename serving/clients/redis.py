@@ -10,6 +10,8 @@ from redis.asyncio.retry import Retry
 from redis.backoff import NoBackoff
 
 from serving.errors import Failed, OutsideError, TimedOut, Unavailable
+from serving.features.overlay import LONGEST as OVERLAY_LENGTH
+from serving.types import StoredPerson
 
 # Every error that redis-py or the socket below it raises; the first that fits holds.
 ERRORS: tuple[tuple[type[Exception], type[OutsideError]], ...] = (
@@ -25,6 +27,14 @@ ERRORS: tuple[tuple[type[Exception], type[OutsideError]], ...] = (
     (foreign.IncorrectPolicyType, Failed),  # type: ignore[attr-defined]  # newer than the stubs
     (OSError, Unavailable),
 )
+# KEYS: applied, overlay, rows. ARGV: how many of the latest of the overlay.
+READ_PERSON = """
+return {
+  redis.call('GET', KEYS[1]),
+  redis.call('LRANGE', KEYS[2], -ARGV[1], -1),
+  #KEYS > 2 and redis.call('MGET', unpack(KEYS, 3)) or {},
+}
+"""
 FOREIGN = tuple(theirs for theirs, _ in ERRORS)
 
 
@@ -54,6 +64,25 @@ class RedisRows:
                 url, max_connections=connections, timeout=None, retry=retry
             )
         )
+
+    async def read_person(
+        self, applied: str, overlay: str, rows: Sequence[bytes], timeout_s: float
+    ) -> StoredPerson:
+        """What is under these keys of one slot, as of one moment, in one round trip.
+
+        Raises:
+            OutsideError: Redis can't be reached, is late or answers with an error.
+        """
+        if timeout_s <= 0:
+            raise TimedOut("Redis: no time was left to ask")
+        try:
+            async with asyncio.timeout(timeout_s):
+                found = await self._client.eval(  # type: ignore[no-untyped-call]
+                    READ_PERSON, 2 + len(rows), applied, overlay, *rows, OVERLAY_LENGTH
+                )
+        except FOREIGN as error:
+            raise translated(error) from error
+        return StoredPerson(found[2], found[1], found[0])
 
     async def read(self, keys: Sequence[bytes], timeout_s: float) -> list[bytes | None]:
         """In the order of the keys, in one round trip; None where there is no row.

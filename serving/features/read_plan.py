@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from typing import Any, Literal
 
 from serving.errors import ArtefactError
+from serving.features.fold import ADD, Updates
 from serving.features.layout import Layout, layout_of
 
 InputKind = Literal["user", "user_list", "request_time", "item_id", "item", "mask"]
@@ -22,6 +23,7 @@ class ViewPlan:
     max_age_s: int
     stale_action: StaleAction
     layout: Layout
+    updates: Updates | None = None  # how events change its rows; None: they don't
 
 
 @dataclass(frozen=True, slots=True)
@@ -104,6 +106,11 @@ def parse_read_plan(document: Mapping[str, Any], source: str) -> ReadPlan:
         for column in wanted.columns
         if column not in known
     ]
+    problems += [
+        f"events update view {v.name}, which lacks {', '.join(lacking)}"
+        for v in plan.views.values()
+        if v.updates and (lacking := set(v.updates.columns) - {c.name for c in v.layout.columns})
+    ]
     if problems:
         raise ArtefactError(f"{source}: {'; '.join(problems)}")
     return plan
@@ -117,6 +124,21 @@ def _view(name: str, view: Mapping[str, Any]) -> ViewPlan:
         int(view["max_age_s"]),
         view["stale_action"],
         layout_of(view["columns"]),
+        _updates(name, view["updates"]) if "updates" in view else None,
+    )
+
+
+def _updates(view: str, given: Mapping[str, Any]) -> Updates:
+    if given["by"] not in ADD:
+        raise ArtefactError(
+            f"view {view} is updated by {given['by']!r}; this program knows {', '.join(ADD)}"
+        )
+    return Updates(
+        given["by"],
+        tuple(given["kinds"]),
+        float(given.get("half_life_days", 0)),
+        tuple(given.get("names", ())),
+        tuple(given.get("windows_days", ())),
     )
 
 

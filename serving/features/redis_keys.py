@@ -21,6 +21,26 @@ def events_stream(project: str, partition: int) -> str:
     return f"recserve:{_tag(project, 'user_id', partition)}:events"
 
 
+def event_ids_key(project: str, partition: int) -> str:
+    """The sorted set of the partition's latest events, by which one that is sent again is recognised."""
+    return f"recserve:{_tag(project, 'user_id', partition)}:event_ids"
+
+
+def applied_key(project: str, partition: int) -> str:
+    """The position up to which the partition's events are in the rows."""
+    return f"recserve:{_tag(project, 'user_id', partition)}:applied"
+
+
+def poison_stream(project: str, partition: int) -> str:
+    """Entries of the events' stream that can't be read, set aside."""
+    return f"recserve:{_tag(project, 'user_id', partition)}:poison"
+
+
+def overlay_key(project: str, user_key: int) -> str:
+    """The list of a person's events that are not in the rows yet."""
+    return row_key(project, "user_id", user_key, "overlay").decode()
+
+
 def request_log_stream(project: str) -> str:
     return f"recserve:{{{project}}}:request_log"
 

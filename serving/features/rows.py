@@ -1,28 +1,38 @@
-"""Reads all of a user's rows in one round trip, and says of each whether it may be used."""
+"""Reads all that is stored of a user in one round trip: rows, and events that are not in them yet.
 
+Says of each row whether it may be used, and adds the events to those that events update.
+"""
+
+import asyncio
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from types import MappingProxyType
 
 import numpy as np
 from numpy.typing import NDArray
 
 from serving.errors import LayoutMismatch
+from serving.features.fold import with_events
 from serving.features.layout import LENGTH
+from serving.features.overlay import START, last_position, position_of, records
 from serving.features.read_plan import ReadPlan, ViewPlan
-from serving.features.redis_keys import row_key
+from serving.features.redis_keys import applied_key, overlay_key, partition_of, row_key
 from serving.types import (
     Action,
     Degraded,
     FeatureState,
+    ItemSnapshot,
     Keys,
+    Position,
     Reason,
     Recorder,
     RowsDoor,
     RowVersion,
+    StoredPerson,
 )
 
 STAGE = "hydrate"
+REREAD_S = 0.02  # for a replica to catch up
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,22 +80,62 @@ NOTHING = UserRows(MappingProxyType({}))
 
 
 class UserRowsReader:
-    """Reads by the read plan; the age of every row is held against its view's maximum."""
+    """Reads by the read plan; the age of every row is held against its view's maximum.
 
-    def __init__(self, plan: ReadPlan, door: RowsDoor, recorder: Recorder) -> None:
+    Events count if they are of the snapshot's items, as those of the catalogue do in the preparation.
+    """
+
+    def __init__(
+        self, plan: ReadPlan, door: RowsDoor, snapshot: ItemSnapshot, recorder: Recorder
+    ) -> None:
         self._project = plan.project
         self._views = plan.views_of("user")
-        self._door = door
-        self._recorder = recorder
+        self._door, self._snapshot, self._recorder = door, snapshot, recorder
 
-    async def __call__(self, key: int, now_us: int, timeout_s: float) -> UserRows:
-        """Raises OutsideError if the rows can't be read in time."""
-        keys = [row_key(self._project, view.join_key, key, view.name) for view in self._views]
-        stored = await self._door.read(keys, timeout_s)
-        judged = [judge(v, packed, now_us) for v, packed in zip(self._views, stored, strict=True)]
+    async def __call__(
+        self, key: int, now_us: int, timeout_s: float, until: Position | None = None
+    ) -> UserRows:
+        """Knows the user's events up to the position `until`, or says that it doesn't.
+
+        Raises:
+            OutsideError: the rows can't be read in time.
+        """
+        stored, behind = await self._read(key, timeout_s, until or START)
+        judged = [
+            judge(v, packed, now_us) for v, packed in zip(self._views, stored.rows, strict=True)
+        ]
         for one in judged:
             self._recorder.feature(one.view, one.state, 1)
-        return collected(judged)
+        if stored.overlay:
+            judged = self._with_events(judged, stored.overlay, now_us)
+        return collected(judged, BEHIND if behind else ())
+
+    async def _read(self, key: int, timeout_s: float, until: Position) -> tuple[StoredPerson, bool]:
+        """Reads once more after a moment if the store is behind; and whether it still is."""
+        applied = applied_key(self._project, partition_of(key))
+        overlay = overlay_key(self._project, key)
+        rows = [row_key(self._project, view.join_key, key, view.name) for view in self._views]
+        stored = await self._door.read_person(applied, overlay, rows, timeout_s)
+        pause_s = min(REREAD_S, timeout_s / 2)
+        if until <= reached(stored) or pause_s <= 0:
+            return stored, until > reached(stored)
+        await asyncio.sleep(pause_s)
+        stored = await self._door.read_person(applied, overlay, rows, timeout_s - pause_s)
+        return stored, until > reached(stored)
+
+    def _with_events(
+        self, judged: Sequence["Judged"], overlay: Sequence[bytes], now_us: int
+    ) -> list["Judged"]:
+        events = records(overlay)
+        events = events[self._snapshot.positions(events["item"]) >= 0]
+        found = zip(self._views, judged, strict=True)
+        return [_updated(view, one, events, now_us) for view, one in found]
+
+
+def reached(stored: StoredPerson) -> Position:
+    """How far the store knows the events of the person."""
+    applied = position_of(stored.applied) if stored.applied else START
+    return max(applied, last_position(records(stored.overlay[-1:])))
 
 
 @dataclass(frozen=True, slots=True)
@@ -96,6 +146,7 @@ class Judged:
     state: FeatureState
     row: UserRow | None = None
     degraded: Degraded | None = None
+    version: RowVersion | None = None  # of the stored row, where events were added to it
 
 
 def judge(view: ViewPlan, packed: bytes | None, now_us: int) -> Judged:
@@ -116,6 +167,11 @@ def judge(view: ViewPlan, packed: bytes | None, now_us: int) -> Judged:
     return Judged(view.name, "stale", used, degraded)
 
 
+BEHIND = (
+    Degraded(STAGE, Reason.BEHIND, Action.SERVED_MARKED, "events of the request's event_token"),
+)
+
+
 def stale_action(view: ViewPlan) -> Action:
     """What is done with a row that is too old; `default` and `drop` both take it as missing."""
     if view.stale_action == "serve_marked":
@@ -123,9 +179,25 @@ def stale_action(view: ViewPlan) -> Action:
     return Action.DEFAULT_FEATURES
 
 
-def collected(judged: Sequence[Judged]) -> UserRows:
+def _updated(view: ViewPlan, judged: Judged, events: NDArray[np.void], now_us: int) -> Judged:
+    """With the events in its row; a row that may not be used stays out of use."""
+    if view.updates is None or (judged.row is None and judged.state != "missing"):
+        return judged
+    values = judged.row.values if judged.row else None
+    made = with_events(values, view.layout, view.updates, events, now_us)
+    if made is None:
+        return judged
+    time_us = judged.row.event_time_us if judged.row else None
+    version = RowVersion(view.name, time_us, len(events))
+    return replace(judged, row=UserRow(made.tobytes(), made[0]), version=version)
+
+
+def collected(judged: Sequence[Judged], beside: Sequence[Degraded] = ()) -> UserRows:
     return UserRows(
         {one.view: one.row for one in judged if one.row},
-        tuple(RowVersion(one.view, one.row.event_time_us if one.row else None) for one in judged),
-        tuple(one.degraded for one in judged if one.degraded),
+        tuple(
+            one.version or RowVersion(one.view, one.row.event_time_us if one.row else None)
+            for one in judged
+        ),
+        (*(one.degraded for one in judged if one.degraded), *beside),
     )

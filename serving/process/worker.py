@@ -15,13 +15,7 @@ from importlib.util import find_spec
 from pathlib import Path
 from random import Random
 
-from serving.api import (
-    ApiOptions,
-    Calls,
-    EventServicer,
-    RecommendationServicer,
-    StatusServicer,
-)
+from serving.api import EventServicer, RecommendationServicer, StatusServicer
 from serving.assembly import build_pipeline
 from serving.bundle import open_bundle
 from serving.clients.events import RedisEvents, RedisEventStreams
@@ -39,6 +33,7 @@ from serving.process.request_log import open_request_log
 from serving.process.server import Servicers, make_server
 from serving.process.supervisor import KILL_AFTER_S, UNUSABLE
 from serving.process.warm_up import warm_up
+from serving.rpc.calls import ApiOptions, Calls
 from serving.settings import PREFIX, GatewaySettings, read_settings
 from serving.telemetry import Metrics
 
@@ -83,7 +78,9 @@ async def work(settings: GatewaySettings, link: Link) -> None:
         stack.push_async_callback(models.close)
         events = RedisEvents.from_url(settings.redis_url)
         stack.push_async_callback(events.close)
-        streams = RedisEventStreams.from_url(settings.redis_url)
+        streams = RedisEventStreams.from_url(
+            settings.redis_url, bundle.plan.project, settings.event_entries
+        )
         stack.push_async_callback(streams.close)
 
         def make(folder: Path) -> Pipeline:
@@ -113,10 +110,10 @@ async def work(settings: GatewaySettings, link: Link) -> None:
         calls = Calls(clock, metrics, options)
         servicers = Servicers(
             RecommendationServicer(live, request_log, calls),
-            EventServicer(live, streams, settings.event_entries, calls),
+            EventServicer(live, streams, calls),
             StatusServicer(live, calls),
         )
-        await _serve(servicers, settings, metrics, link, stop)
+        await _serve(servicers, calls, settings, metrics, link, stop)
 
 
 def _options(settings: GatewaySettings) -> ApiOptions:
@@ -128,6 +125,7 @@ def _options(settings: GatewaySettings) -> ApiOptions:
 
 async def _serve(
     servicers: Servicers,
+    calls: Calls,
     settings: GatewaySettings,
     metrics: Metrics,
     link: Link,
@@ -141,6 +139,7 @@ async def _serve(
     await stop.wait()
     link.say("draining")
     health.drain()
+    calls.drain()
     await server.stop(settings.drain_s)
 
 

@@ -1,22 +1,51 @@
-"""Events as entries of the event streams: a person's events are all in one, in order."""
+"""Events as they are kept: the entry of the stream, and what they add to their person's overlay."""
+
+import hashlib
+from collections.abc import Iterable, Sequence
 
 from recserve.v1 import event_service_pb2 as pb
 
+from serving.events import NewEvent, Recorded
 from serving.features.keys import id_key
+from serving.features.overlay import content_of
 from serving.features.read_plan import ReadPlan
-from serving.features.redis_keys import events_stream, partition_of
+from serving.features.redis_keys import partition_of
 from serving.rpc.wire import Scribe
+from serving.types import Position
+
+TOKEN_BYTES = 16
 
 
-def entries(
+def new_events(
     request: pb.RecordEventsRequest, plan: ReadPlan, scribe: Scribe, received_at_us: int
-) -> list[tuple[str, bytes]]:
-    """Stream and serialised recserve.v1.LoggedEvent of each event of a valid request."""
-    found = []
-    for event in request.events:
-        key = id_key(event.user_id, plan.id_kind) or 0
-        logged = scribe.event(_canonical(event, plan), request.consent, received_at_us)
-        found.append((events_stream(plan.project, partition_of(key)), logged.SerializeToString()))
+) -> list[NewEvent]:
+    """The events of a valid request, in its order."""
+    return [_new(event, request, plan, scribe, received_at_us) for event in request.events]
+
+
+def _new(
+    event: pb.Event,
+    request: pb.RecordEventsRequest,
+    plan: ReadPlan,
+    scribe: Scribe,
+    received_at_us: int,
+) -> NewEvent:
+    key = id_key(event.user_id, plan.id_kind) or 0
+    logged = scribe.event(_canonical(event, plan), request.consent, received_at_us)
+    return NewEvent(
+        key,
+        hashlib.blake2b(f"{key} {event.event_id}".encode(), digest_size=TOKEN_BYTES).digest(),
+        logged.SerializeToString(),
+        content_of(logged, plan.id_kind),
+    )
+
+
+def positions(events: Sequence[NewEvent], recorded: Iterable[Recorded]) -> dict[int, Position]:
+    """The last position in each partition."""
+    found: dict[int, Position] = {}
+    for event, one in zip(events, recorded, strict=True):
+        partition = partition_of(event.user_key)
+        found[partition] = max(one.position, found.get(partition, one.position))
     return found
 
 

@@ -18,6 +18,7 @@ from serving.errors import (
     RecserveError,
     RequestError,
     SettingsError,
+    StreamFull,
     SurfaceNotServed,
     TimedOut,
     Unavailable,
@@ -96,6 +97,7 @@ STATUSES: Mapping[type[RecserveError], tuple[int, Callable[..., Details]]] = dic
         _row(TimedOut, code_pb2.DEADLINE_EXCEEDED, _nothing),
         _row(Unavailable, code_pb2.UNAVAILABLE, _retry),
         _row(Failed, code_pb2.UNAVAILABLE, _retry),
+        _row(StreamFull, code_pb2.RESOURCE_EXHAUSTED, _retry),
         _row(OutsideError, code_pb2.UNAVAILABLE, _retry),
         _row(SettingsError, code_pb2.INTERNAL, _nothing),
         _row(ArtefactError, code_pb2.INTERNAL, _nothing),
@@ -106,6 +108,7 @@ STATUSES: Mapping[type[RecserveError], tuple[int, Callable[..., Details]]] = dic
 # What is said of outside failures: which system and endpoint failed is for the log alone.
 MESSAGES: Mapping[int, str] = {
     code_pb2.DEADLINE_EXCEEDED: "the deadline passed before there was an answer",
+    code_pb2.RESOURCE_EXHAUSTED: "the event stream is full; try again later",
     code_pb2.UNAVAILABLE: "a system that this answer needs did not answer; try again",
     code_pb2.INTERNAL: INTERNAL_MESSAGE,
 }

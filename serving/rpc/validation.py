@@ -1,6 +1,7 @@
 """Checks a request against the limits that its proto states; all violations are told at once."""
 
 import re
+import secrets
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from typing import Literal
@@ -10,8 +11,19 @@ from recserve.v1 import recommendation_service_pb2 as pb
 from serving.errors import FieldViolation, InvalidRequest
 from serving.features.filter_fields import NO_FIELDS, FilterFields
 from serving.features.keys import id_key
+from serving.features.redis_keys import partition_of
+from serving.rpc.event_tokens import EventTokens
 from serving.rpc.filters import condition
-from serving.types import Condition, Consent, Context, Person, Query, RankQuery, SimilarQuery
+from serving.types import (
+    Condition,
+    Consent,
+    Context,
+    Person,
+    Position,
+    Query,
+    RankQuery,
+    SimilarQuery,
+)
 
 IdKind = Literal["integer", "string"]
 LONGEST_ID = 128  # bytes
@@ -24,6 +36,7 @@ MOST_SEEDS = 16
 MOST_FILTERS = 16
 LONGEST_PLACEMENT_ID = 64
 LANGUAGE = re.compile("[A-Za-z0-9-]{0,35}")
+NO_TOKENS = EventTokens(secrets.token_bytes(32))  # under that key none was issued
 LISTED = 8  # violations named of one repeated field: error details have to fit into gRPC's metadata
 
 
@@ -42,7 +55,9 @@ class Check:
         if self.violations:
             raise InvalidRequest(tuple(self.violations))
 
-    def person(self, user_id: str, consent: pb.Consent) -> Person:
+    def person(
+        self, user_id: str, consent: pb.Consent, event_token: str, tokens: EventTokens
+    ) -> Person:
         key = id_key(user_id, self.id_kind) if user_id else None
         if (size := len(user_id.encode())) > LONGEST_ID:
             self.fail("user_id", f"has {size} bytes; at most {LONGEST_ID} are allowed")
@@ -52,7 +67,21 @@ class Check:
             )
         # One person has one hash: 007 is user 7.
         name = str(key) if self.id_kind == "integer" and key is not None else user_id
-        return Person(name, key, Consent(consent.personalization, consent.logging))
+        until = self._events_until(key, event_token, tokens)
+        return Person(name, key, Consent(consent.personalization, consent.logging), until)
+
+    def _events_until(
+        self, key: int | None, event_token: str, tokens: EventTokens
+    ) -> Position | None:
+        """None if the token says nothing of the person's events."""
+        if not event_token:
+            return None
+        try:
+            positions = tokens.read(event_token)
+        except InvalidRequest as error:
+            self.violations += error.violations
+            return None
+        return None if key is None else positions.get(partition_of(key))
 
     def surface(self, number: int) -> str:
         names = pb.Surface.DESCRIPTOR.values_by_number
@@ -174,12 +203,15 @@ def _printable(text: str, longest: int) -> bool:
 
 
 def recommend_query(
-    request: pb.RecommendRequest, id_kind: IdKind, fields: FilterFields = NO_FIELDS
+    request: pb.RecommendRequest,
+    id_kind: IdKind,
+    fields: FilterFields = NO_FIELDS,
+    tokens: EventTokens = NO_TOKENS,
 ) -> Query:
     """Raises InvalidRequest, as the other two do. `fields` are those that filters may name."""
     check = Check(id_kind)
     query = Query(
-        check.person(request.user_id, request.consent),
+        check.person(request.user_id, request.consent, request.event_token, tokens),
         check.surface(request.surface),
         check.page_size(request.page_size),
         request.exclude_purchased,
@@ -195,10 +227,12 @@ def recommend_query(
     return query
 
 
-def rank_query(request: pb.RankRequest, id_kind: IdKind) -> RankQuery:
+def rank_query(
+    request: pb.RankRequest, id_kind: IdKind, tokens: EventTokens = NO_TOKENS
+) -> RankQuery:
     check = Check(id_kind)
     query = RankQuery(
-        check.person(request.user_id, request.consent),
+        check.person(request.user_id, request.consent, request.event_token, tokens),
         check.surface(request.surface),
         check.candidates(request.item_ids),
         request.explain,

@@ -2,10 +2,13 @@
 
 from collections.abc import Iterable
 
+from google.rpc import error_details_pb2
+from google.rpc.status_pb2 import Status
 from recserve.v1 import event_service_pb2 as event_pb
 from recserve.v1 import recommendation_service_pb2 as pb
 from recserve.v1 import request_log_pb2 as log_pb
 
+from serving.rpc.event_tokens import EventTokens
 from serving.rpc.tokens import RequestTokens, TokenContent, derived_key, user_hash
 from serving.types import (
     Answered,
@@ -73,11 +76,31 @@ def answer(answered: Answered, request_id: str, request_token: str) -> pb.Answer
     )
 
 
+def streamed(
+    outcome: event_pb.RecordEventsResponse | Status,
+) -> event_pb.StreamEventsResponse:
+    """The answer to one batch of a stream."""
+    if isinstance(outcome, event_pb.RecordEventsResponse):
+        return event_pb.StreamEventsResponse(recorded=outcome)
+    error = event_pb.BatchError(code=outcome.code, message=outcome.message)
+    invalid, asked = error_details_pb2.BadRequest(), error_details_pb2.RequestInfo()
+    for detail in outcome.details:
+        if detail.Unpack(invalid):
+            error.invalid_fields.extend(
+                event_pb.InvalidField(field=one.field, description=one.description)
+                for one in invalid.field_violations
+            )
+        if detail.Unpack(asked):
+            error.request_id = asked.request_id
+    return event_pb.StreamEventsResponse(error=error)
+
+
 class Scribe:
     """Writes tokens and log entries under the operator's key."""
 
     def __init__(self, key: bytes) -> None:
         self.tokens = RequestTokens(derived_key(key, "request token"))
+        self.event_tokens = EventTokens(derived_key(key, "event token"))
         self._key = key
 
     def token(self, admitted_at_us: int, request_id: str, bundle_id: str) -> str:
@@ -114,7 +137,9 @@ class Scribe:
             ],
             answer=told,
             rows=[
-                log_pb.LoggedRow(view=row.view, event_time_us=row.event_time_us)
+                log_pb.LoggedRow(
+                    view=row.view, event_time_us=row.event_time_us, added_event_count=row.added
+                )
                 for row in answered.rows
             ],
             context=None if context is None else _context(context, consent),

@@ -13,4 +13,6 @@ class Hydrate:
     async def __call__(self, person: Person, now_us: int, timeout_s: float) -> UserRows:
         """Raises OutsideError if the store doesn't answer in time."""
         key = person.readable_key
-        return NOTHING if key is None else await self._read(key, now_us, timeout_s)
+        if key is None:
+            return NOTHING
+        return await self._read(key, now_us, timeout_s, person.events_until)

@@ -7,7 +7,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from serving.errors import OutsideError
-from serving.types import Tensors
+from serving.types import StoredPerson, Tensors
 
 Arrays = dict[str, NDArray[np.generic]]
 
@@ -20,6 +20,16 @@ class FakeRows:
     error: OutsideError | None = None
     reads: list[list[bytes]] = field(default_factory=list)
     timeouts: list[float] = field(default_factory=list)
+    overlays: dict[str, list[bytes]] = field(default_factory=dict)
+    applied: list[bytes] = field(default_factory=list)  # a read takes the first; the last stays
+
+    async def read_person(
+        self, applied: str, overlay: str, rows: Sequence[bytes], timeout_s: float
+    ) -> StoredPerson:
+        found = await self.read(rows, timeout_s)
+        position = self.applied.pop(0) if len(self.applied) > 1 else None
+        position = position or (self.applied[0] if self.applied else None)
+        return StoredPerson(found, self.overlays.get(overlay, []), position)
 
     async def read(self, keys: Sequence[bytes], timeout_s: float) -> list[bytes | None]:
         self.reads.append(list(keys))

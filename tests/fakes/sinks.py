@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 from recserve.v1.request_log_pb2 import RequestLogEntry
 
 from serving.errors import OutsideError
+from serving.events import NewEvent, Recorded
 from serving.types import FeatureState
 
 
@@ -47,14 +48,19 @@ class ListRecorder:
 
 @dataclass(slots=True)
 class ListStreams:
-    """EventStreams; raises `error` if it has one."""
+    """EventStreams; raises `error` if it has one. Positions count from 1; what came before is known."""
 
-    entries: list[tuple[str, bytes]] = field(default_factory=list)
+    events: list[NewEvent] = field(default_factory=list)
     error: OutsideError | None = None
+    known: dict[bytes, int] = field(default_factory=dict)
 
-    async def record(
-        self, entries: Sequence[tuple[str, bytes]], keep: int, timeout_s: float
-    ) -> None:
+    async def record(self, events: Sequence[NewEvent], timeout_s: float) -> list[Recorded]:
         if self.error:
             raise self.error
-        self.entries += entries
+        found = []
+        for event in events:
+            duplicate = event.token in self.known
+            number = self.known.setdefault(event.token, len(self.known) + 1)
+            self.events += [] if duplicate else [event]
+            found.append(Recorded((number, 0), duplicate))
+        return found

@@ -56,4 +56,4 @@ def test_only_the_last_line_catches_everything() -> None:
         for p in files()
         if p.suffix == ".py" and catching.search(p.read_text())
     ]
-    assert found == ["serving/api.py"]
+    assert found == ["serving/rpc/calls.py"]

@@ -43,6 +43,7 @@ def _view(name: str, view: Mapping[str, Any]) -> dict[str, Any]:
         "join_key": f"{view['entity']}_id",
         "max_age_s": view["max_age_s"],
         "stale_action": STALE_ACTION,
+        **({"updates": view["updates"]} if "updates" in view else {}),
         "columns": [{"name": c.name, "dtype": c.dtype, "length": c.length} for c in layout.columns],
         "fingerprint": f"{layout.fingerprint:016x}",
     }

@@ -7,8 +7,10 @@ known at each of N cut-offs, one horizon apart, the last of which is now.
 import argparse
 import json
 import sys
+from dataclasses import asdict
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from typing import Any
 
 import polars as pl
 import yaml
@@ -22,7 +24,7 @@ from training.prepare import clean, offers
 from training.prepare.contract import DataSet, open_data_set
 from training.prepare.contract_checks import instant
 from training.prepare.engagement import other_events
-from training.prepare.keys import item_keys, with_keys
+from training.prepare.keys import item_keys, text_keys, with_keys
 from training.prepare.statistics import FIRST_ROW, statistics, vocabulary
 from training.prepare.targets import targets
 from training.prepare.views import View, as_contract, field_dtype, max_length, views
@@ -59,7 +61,7 @@ def prepare(state: Path, now: datetime | None, count: int, console: Console) -> 
     cleaned = clean.clean_events(data.events, data.target_kinds)
     known_items = _catalogue(data, cleaned, asked[-1])
     # These are used by every view at every cut-off: collected once.
-    events = _keyed_events(data, cleaned, known_items).collect(engine="streaming").lazy()
+    events = _grouped(_keyed_events(data, cleaned, known_items).collect(engine="streaming")).lazy()
     others = other_events(data, known_items, asked[-1]).collect(engine="streaming").lazy()
     cutoffs = _with_history(asked, events.select(pl.col("time").min()).collect().item(), console)
     with replacing(state / "prepared") as folder:
@@ -134,6 +136,11 @@ def _keyed_events(data: DataSet, cleaned: pl.LazyFrame, known_items: pl.DataFram
     keyed = with_keys(known_items.select("item_id", "item_key", *columns), columns)
     # A streaming join keeps no order, and the order of a float sum is visible in its last digit.
     return cleaned.join(keyed.lazy(), on="item_id").sort("time", "user_id", "group", "item_id")
+
+
+def _grouped(events: pl.DataFrame) -> pl.DataFrame:
+    """With the keys of the baskets, by which later events of the same basket are recognised."""
+    return events.with_columns(group_key=text_keys(events["group"].cast(pl.String)))
 
 
 def _write_views(
@@ -212,7 +219,7 @@ def _write_features(
 ) -> None:
     fields = {
         name: [
-            _field(column, dtype)
+            _field(written[name][0], column, dtype)
             for column, dtype in schema.items()
             if column not in ("user_id", "item_id", "event_timestamp", "created_timestamp")
         ]
@@ -222,6 +229,7 @@ def _write_features(
         name: {
             "entity": written[name][0].entity,
             "max_age_s": written[name][0].max_age_s,
+            **_updates(written[name][0]),
             "fields": listed,
         }
         for name, listed in fields.items()
@@ -243,10 +251,18 @@ def _write_features(
     (folder / "features.yaml").write_text(yaml.safe_dump(document, sort_keys=False))
 
 
-def _field(name: str, dtype: pl.DataType) -> dict[str, str | int]:
+def _updates(view: View) -> dict[str, dict[str, Any]]:
+    """How events change the view's rows, as plain values; nothing if they don't."""
+    if view.updates is None:
+        return {}
+    given = {name: value for name, value in asdict(view.updates).items() if value}
+    return {"updates": {k: list(v) if isinstance(v, tuple) else v for k, v in given.items()}}
+
+
+def _field(view: View, name: str, dtype: pl.DataType) -> dict[str, str | int]:
     field: dict[str, str | int] = {"name": name, "dtype": field_dtype(dtype)}
     if isinstance(dtype, pl.List):
-        field["max_length"] = max_length(name)
+        field["max_length"] = max_length(view, name)
     return field
 
 

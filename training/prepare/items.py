@@ -4,7 +4,8 @@ from datetime import datetime, timedelta
 
 import polars as pl
 
-from training.prepare.users import DIGITS, age_days, decay, mean_gap_days
+from serving.features.fold import DIGITS
+from training.prepare.users import age_days, decay, mean_gap_days
 
 POPULARITY_HALF_LIFE_DAYS = 28.0
 

@@ -1,6 +1,6 @@
 """User features as known at a cut-off: every function uses events before it alone.
 
-`events` are clean purchases of catalogue items with columns user_id, item_id, item_key, group,
+`events` are clean purchases of catalogue items with columns user_id, item_id, item_key, group, group_key,
 time, quantity, value and the items' affinity columns as keys. Decay is by half-life, as in personal
 purchase counts of the next-basket literature (Hu et al., TIFU-KNN, SIGIR 2020).
 """
@@ -10,11 +10,12 @@ from datetime import datetime
 
 import polars as pl
 
+from serving.features.fold import DIGITS
+
 OWNED_LENGTH = 512
 RECENT_LENGTH = 64
 AFFINITY_LENGTH = 128
 HALF_LIFE_DAYS = 91.0
-DIGITS = 9  # of a decayed sum: what depends on the order of its terms must not decide a tie
 WINDOWS_DAYS = (7, 28, 91, 364)
 
 
@@ -77,7 +78,10 @@ def _window(days: int) -> list[pl.Expr]:
 
 
 def history(events: pl.LazyFrame, cutoff: datetime) -> pl.LazyFrame:
-    """What the user bought: items by decayed count, and the latest events, newest first."""
+    """What the user bought: items by decayed count, and the latest events, newest first.
+
+    serving/features/fold.py adds later events to these lists: a change here is one there.
+    """
     known = events.filter(pl.col("time") < cutoff)
     owned = (
         known.group_by("user_id", "item_key")
@@ -106,6 +110,7 @@ def history(events: pl.LazyFrame, cutoff: datetime) -> pl.LazyFrame:
         .agg(
             recent_item=pl.col("item_key").head(RECENT_LENGTH),
             recent_s=pl.col("time").dt.epoch("s").head(RECENT_LENGTH),
+            recent_group=pl.col("group_key").head(RECENT_LENGTH),
         )
     )
     return owned.join(recent, on="user_id")

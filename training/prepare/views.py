@@ -6,6 +6,8 @@ from datetime import datetime
 
 import polars as pl
 
+from serving.features import fold
+from serving.features.fold import Updates
 from training.prepare import engagement, items, users
 from training.prepare.contract import DataSet
 
@@ -15,12 +17,16 @@ LENGTHS = {"owned": users.OWNED_LENGTH, "recent": users.RECENT_LENGTH}
 
 @dataclass(frozen=True, slots=True)
 class View:
-    """A feature view: its entity, how long a row may be used, and its rows at a cut-off."""
+    """A feature view: its entity, how long a row may be used, and its rows at a cut-off.
+
+    `updates` says how events change its rows while the system serves; None: not before the next preparation.
+    """
 
     name: str
     entity: str
     max_age_s: int
     at: Callable[[datetime], pl.LazyFrame]
+    updates: Updates | None = None
 
 
 def views(
@@ -35,9 +41,10 @@ def views(
         others: events of the other kinds, as `engagement.other_events` gives them.
     """
     ids = known_items.lazy().select("item_id")
+    bought = Updates("history", tuple(data.target_kinds), users.HALF_LIFE_DAYS)
     found = [
         View("user_activity", "user", 15 * DAY_S, lambda t: users.activity(events, t)),
-        View("user_history", "user", 15 * DAY_S, lambda t: users.history(events, t)),
+        View("user_history", "user", 15 * DAY_S, lambda t: users.history(events, t), bought),
         View("item_activity", "item", 15 * DAY_S, lambda t: _activity(events, ids, t)),
     ]
     if _user_columns(data):
@@ -83,11 +90,13 @@ def _engaged(others: pl.LazyFrame, ids: pl.LazyFrame) -> list[View]:
         )
 
     def of_users(cutoff: datetime) -> pl.LazyFrame:
-        return engagement.counts(others, cutoff, "user_id", kinds)
+        return engagement.noticed(others, cutoff, kinds)
 
+    names = tuple(engagement.names(kinds))
+    updates = Updates("engagement", tuple(kinds), names=names, windows_days=engagement.WINDOWS_DAYS)
     return [
         View("item_engagement", "item", 15 * DAY_S, of_items),
-        View("user_engagement", "user", 15 * DAY_S, of_users),
+        View("user_engagement", "user", 15 * DAY_S, of_users, updates),
     ]
 
 
@@ -143,6 +152,8 @@ def as_contract(frame: pl.LazyFrame, cutoff: datetime, known_at: datetime) -> pl
     )
 
 
-def max_length(field: str) -> int:
-    """The longest list that a list field holds."""
+def max_length(view: View, field: str) -> int:
+    """The longest list that a list field of the view holds."""
+    if view.updates and field in fold.NOTICED:
+        return engagement.MOST_NOTICED * len(view.updates.kinds)
     return LENGTHS.get(field.split("_", maxsplit=1)[0], users.AFFINITY_LENGTH)

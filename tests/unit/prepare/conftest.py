@@ -34,6 +34,7 @@ def events() -> pl.LazyFrame:
                 "shelf": items % 3,
             }
         )
+        .with_columns(group_key=pl.col("group"))
         .unique(["user_id", "group", "item_id"], maintain_order=True)
         .lazy()
     )

@@ -96,8 +96,9 @@ def test_what_was_noticed_is_counted_for_people_and_things(courses: Path) -> Non
         for kind in ("ad_click", "ad_impression", "click", "complete", "impression")
         for days in (7, 28, 91)
     }
-    for view in ("item_engagement", "user_engagement"):
-        assert set(fields(courses, view)) == expected
+    latest = {"noticed_item", "noticed_kind", "noticed_s"}
+    assert set(fields(courses, "item_engagement")) == expected
+    assert set(fields(courses, "user_engagement")) == expected | latest
 
 
 def test_horizon_and_surface_are_the_data_sets_own(courses: Path) -> None:

@@ -11,11 +11,12 @@ from grpc_status import rpc_status
 from recserve.v1 import recommendation_service_pb2 as pb
 from recserve.v1 import recommendation_service_pb2_grpc as stubs
 
-from serving.api import ApiOptions, Calls, RecommendationServicer
+from serving.api import RecommendationServicer
 from serving.assembly import build_pipeline
 from serving.bundle import Bundle
 from serving.errors import RecserveError, TimedOut, Unavailable
 from serving.policy import LONGEST_BUDGET_S, Budget
+from serving.rpc.calls import ApiOptions, Calls
 from serving.rpc.tokens import RequestTokens, derived_key, user_hash
 from serving.types import Answered, ItemSnapshot, Query, RankQuery, SimilarQuery
 from tests.fakes.doors import FakeRows, FakeTriton

@@ -6,7 +6,16 @@ from serving.features.redis_keys import row_key
 from serving.features.rows import NOTHING, UserRowsReader
 from serving.types import Action, Degraded, Reason
 from tests.fakes.doors import FakeRows
-from tests.fakes.shop import DAY_S, EARLIER_US, NOW_US, PROJECT, packed, person_rows, shop_plan
+from tests.fakes.shop import (
+    DAY_S,
+    EARLIER_US,
+    NOW_US,
+    PROJECT,
+    packed,
+    person_rows,
+    shop_plan,
+    shop_snapshot,
+)
 from tests.fakes.sinks import ListRecorder
 
 VIEWS = ("user_profile", "user_activity", "user_history")
@@ -17,7 +26,7 @@ def key_of(view: str) -> bytes:
 
 
 def reader(door: FakeRows, stale_action: str = "serve_marked") -> UserRowsReader:
-    return UserRowsReader(shop_plan(stale_action), door, ListRecorder())
+    return UserRowsReader(shop_plan(stale_action), door, shop_snapshot(), ListRecorder())
 
 
 async def test_all_rows_of_a_person_are_read_in_one_round_trip():
@@ -87,7 +96,7 @@ async def test_each_view_is_counted_in_its_state():
     rows[key_of("user_profile")] = b"short"
     rows[key_of("user_activity")] = packed(plan, "user_activity", 1)
     del rows[key_of("user_history")]
-    await UserRowsReader(plan, FakeRows(rows), recorder)(5, NOW_US, 0.1)
+    await UserRowsReader(plan, FakeRows(rows), shop_snapshot(), recorder)(5, NOW_US, 0.1)
     assert recorder.features == [
         ("user_profile", "layout", 1),
         ("user_activity", "stale", 1),

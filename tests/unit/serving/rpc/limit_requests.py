@@ -12,12 +12,16 @@ from recserve.v1 import event_service_pb2 as event_pb
 from recserve.v1 import recommendation_service_pb2 as pb
 from recserve.v1 import status_service_pb2 as status_pb
 
+from serving.features.redis_keys import PARTITIONS
+from serving.rpc.event_tokens import EventTokens
 from serving.rpc.tokens import RequestTokens, TokenContent
 from serving.rpc.validation import IdKind
 
 NOW_US = 1_800_000_000_000_000
 TOKENS = RequestTokens(b"k" * 32)
 TOKEN = TOKENS.issue(TokenContent(NOW_US, "r" * 64, "0123456789abcdef"))  # none is longer
+EVENT_TOKENS = EventTokens(b"k" * 32)
+EVENT_TOKEN = EVENT_TOKENS.issue(dict.fromkeys(range(PARTITIONS), (NOW_US, 0)))  # none is longer
 SMALLEST, LARGEST = math.ulp(0.0), sys.float_info.max
 Make: TypeAlias = Callable[[Any], Message]  # a request with this value in the field
 

@@ -7,7 +7,15 @@ from google.protobuf.message import Message
 from recserve.v1 import recommendation_service_pb2 as pb
 
 from tests.unit.serving.rpc import limit_requests as make
-from tests.unit.serving.rpc.limit_requests import LARGEST, NOW_US, SMALLEST, TOKEN, Limit, of
+from tests.unit.serving.rpc.limit_requests import (
+    EVENT_TOKEN,
+    LARGEST,
+    NOW_US,
+    SMALLEST,
+    TOKEN,
+    Limit,
+    of,
+)
 
 Limits = tuple[Limit, ...]
 NONE: Limits = ()  # true or false, or a message whose own fields have them
@@ -45,6 +53,11 @@ def filters(build: Callable[..., Message]) -> Limits:
 def request_id(build: Callable[..., Message]) -> Limits:
     field = of(build, "request_id")
     return make.longest(64, "request_id", field), make.ascii_only("request_id", field)
+
+
+def event_token(build: Callable[..., Message]) -> Limits:
+    field = of(build, "event_token")
+    return (make.edge("1,132", "event_token", field, EVENT_TOKEN, f"{EVENT_TOKEN}A"),)
 
 
 def event_text(name: str, longest: int) -> Limits:
@@ -87,6 +100,7 @@ LIMITS: Mapping[str, Limits] = {
     "RecommendRequest.filters": filters(make.recommend),
     "RecommendRequest.seed_item_ids": ids(make.recommend, "seed_item_ids", 16),
     "RecommendRequest.explain": NONE,
+    "RecommendRequest.event_token": event_token(make.recommend),
     "RankRequest.user_id": person(make.rank),
     "RankRequest.surface": surface(make.rank),
     "RankRequest.item_ids": (
@@ -98,6 +112,7 @@ LIMITS: Mapping[str, Limits] = {
     "RankRequest.request_id": request_id(make.rank),
     "RankRequest.context": NONE,
     "RankRequest.explain": NONE,
+    "RankRequest.event_token": event_token(make.rank),
     "SimilarItemsRequest.item_id": (
         make.not_empty("item_id", of(make.similar, "item_id")),
         make.longest(128, "item_id", of(make.similar, "item_id")),
@@ -146,6 +161,7 @@ LIMITS: Mapping[str, Limits] = {
         make.edge("500", "events", make.batch, 500, 501),
     ),
     "RecordEventsRequest.consent": NONE,
+    "StreamEventsRequest.batch": NONE,
     "RecordEventsRequest.request_id": request_id(make.record),
     "Event.event_id": event_text("event_id", 128),
     "Event.user_id": (*event_text("user_id", 128), event_digits("user_id")),

@@ -22,7 +22,13 @@ from serving.rpc.validation import (
 )
 from tests.fakes.shop import shop_plan
 from tests.meta.proto_rules import resolved
-from tests.unit.serving.rpc.limit_requests import NOW_US, TOKEN, TOKENS, Limit
+from tests.unit.serving.rpc.limit_requests import (
+    EVENT_TOKENS,
+    NOW_US,
+    TOKEN,
+    TOKENS,
+    Limit,
+)
 from tests.unit.serving.rpc.proto_limits import LIMITS
 
 EACH = [(name, limit) for name, limits in LIMITS.items() for limit in limits]
@@ -110,9 +116,9 @@ def refused(request: Message, id_kind: IdKind) -> set[str]:
 def validate(request: Message, id_kind: IdKind) -> None:
     match request:
         case pb.RecommendRequest():
-            recommend_query(request, id_kind, FIELDS)
+            recommend_query(request, id_kind, FIELDS, EVENT_TOKENS)
         case pb.RankRequest():
-            rank_query(request, id_kind)
+            rank_query(request, id_kind, EVENT_TOKENS)
         case pb.SimilarItemsRequest():
             similar_query(request, id_kind, FIELDS)
         case event_pb.RecordEventsRequest():

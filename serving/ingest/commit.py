@@ -1,0 +1,98 @@
+"""Writes what a batch of events made of the rows, and how far it reached, at once or not at all."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from serving.features.overlay import START, stream_id
+from serving.features.redis_keys import applied_key, overlay_key, poison_stream
+from serving.types import Position
+
+if TYPE_CHECKING:
+    from redis import Redis
+
+# Of one partition. KEYS: applied, poison stream, then the rows, then the overlays. ARGV: the position that
+# the batch began at and the one it ends at, the number of rows, of each row the head that it was read with
+# and what replaces it, then of the poison events where each stood, what it is and what is wrong with it.
+# Answers 1; or 0, and nothing is changed: the batch is done already, or a row was replaced meanwhile.
+COMMIT = """
+if (redis.call('GET', KEYS[1]) or '0-0') ~= ARGV[1] then return 0 end
+local rows = tonumber(ARGV[3])
+for n = 1, rows do
+  if redis.call('GETRANGE', KEYS[2 + n], 0, 15) ~= ARGV[2 + 2 * n] then return 0 end
+end
+for n = 1, rows do
+  redis.call('SET', KEYS[2 + n], ARGV[3 + 2 * n])
+end
+local dash = string.find(ARGV[2], '-', 1, true)
+local last_ms, last = tonumber(string.sub(ARGV[2], 1, dash - 1)), tonumber(string.sub(ARGV[2], dash + 1))
+for n = 3 + rows, #KEYS do
+  while true do
+    local head = redis.call('LINDEX', KEYS[n], 0)
+    if not head then break end
+    local ms, number = struct.unpack('<i8i8', head)
+    if ms > last_ms or (ms == last_ms and number > last) then break end
+    redis.call('LPOP', KEYS[n])
+  end
+end
+for n = 4 + 2 * rows, #ARGV, 3 do
+  redis.call('XADD', KEYS[2], '*', 'position', ARGV[n], 'entry', ARGV[n + 1], 'error', ARGV[n + 2])
+end
+redis.call('SET', KEYS[1], ARGV[2])
+return 1
+"""
+
+
+@dataclass(frozen=True, slots=True)
+class NewRow:
+    """A row, under its Redis key, and the first bytes of what it was made from."""
+
+    key: bytes
+    head: bytes  # fingerprint and event time; empty where there was no row
+    packed: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class Poison:
+    """An entry of the stream that is no event."""
+
+    position: Position
+    entry: bytes
+    error: str
+
+
+@dataclass(frozen=True, slots=True)
+class Batch:
+    """What is to be written of one partition."""
+
+    partition: int
+    start: Position  # the last that was applied before
+    end: Position
+    rows: Sequence[NewRow]
+    users: Sequence[int]  # whose overlays are cut
+    poison: Sequence[Poison]
+
+
+def commit(client: "Redis[bytes]", project: str, batch: Batch) -> bool:
+    """False if nothing was written because another did so meanwhile: read it all anew."""
+    keys: list[str | bytes] = [
+        applied_key(project, batch.partition),
+        poison_stream(project, batch.partition),
+        *(row.key for row in batch.rows),
+        *(overlay_key(project, user) for user in batch.users),
+    ]
+    arguments: list[Any] = [stream_id(batch.start), stream_id(batch.end), len(batch.rows)]
+    for row in batch.rows:
+        arguments += [row.head, row.packed]
+    for one in batch.poison:
+        arguments += [stream_id(one.position), one.entry, one.error]
+    done = client.eval(COMMIT, len(keys), *keys, *arguments)  # type: ignore[no-untyped-call]
+    return bool(done)
+
+
+def applied(stored: bytes | None) -> Position:
+    """What COMMIT left under the key."""
+    if not stored:
+        return START
+    ms, _, number = stored.partition(b"-")
+    return int(ms), int(number)

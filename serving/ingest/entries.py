@@ -1,0 +1,51 @@
+"""The entries of an event stream, read back."""
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+
+from google.protobuf.message import DecodeError
+from recserve.v1 import request_log_pb2 as log_pb
+
+from serving.clients.events import FIELD
+from serving.features.keys import id_key
+from serving.features.overlay import content_of, position_of, record
+from serving.ingest.commit import Poison
+from serving.types import Position
+
+RawEntry = tuple[bytes, Mapping[bytes, bytes]]  # as redis-py gives it
+
+
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """One event of a stream."""
+
+    position: Position
+    logged: log_pb.LoggedEvent
+    user_key: int | None  # None: the person is not to be recognised
+    record: bytes  # of an overlay; empty if the event changes no features
+
+
+def read_entries(raw: Iterable[RawEntry], id_kind: str) -> tuple[list[Entry], list[Poison]]:
+    """In their order; what is no event is told apart."""
+    entries: list[Entry] = []
+    poison: list[Poison] = []
+    for stream_id, fields in raw:
+        position, content = position_of(stream_id), fields.get(FIELD.encode(), b"")
+        try:
+            entries.append(_entry(position, content, id_kind))
+        except (DecodeError, ValueError, OverflowError) as error:
+            poison.append(Poison(position, content, str(error) or type(error).__name__))
+    return entries, poison
+
+
+def _entry(position: Position, content: bytes, id_kind: str) -> Entry:
+    """Raises DecodeError, ValueError or OverflowError for bytes that no gateway wrote."""
+    logged = log_pb.LoggedEvent.FromString(content)
+    event = logged.event
+    if not (event.event_id and event.item_id and event.kind and event.HasField("event_time")):
+        raise ValueError("the entry lacks event_id, item_id, kind or event_time")
+    user_key = id_key(event.user_id, id_kind) if event.user_id else None
+    if event.user_id and user_key is None:
+        raise ValueError(f"user_id {event.user_id!r} can be no id of this shop")
+    added = content_of(logged, id_kind)
+    return Entry(position, logged, user_key, record(position, added) if added else b"")

@@ -1,0 +1,147 @@
+"""The event log: everything that was recorded, as parquet files that are never changed.
+
+A file is visible whole or not at all, and says how far it and those before it of the same worker reach; so
+what is to be written next is known from the files alone, and no event stands twice or is left out, wherever a
+worker ends.
+"""
+
+import fcntl
+import json
+import os
+from collections.abc import Mapping, Sequence
+from contextlib import suppress
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import polars as pl
+
+from serving.errors import ArtefactError
+from serving.features.overlay import START
+from serving.ingest.entries import Entry
+from serving.types import Position
+
+REACHED = "recserve.reached"  # in a file's metadata: the last position of each partition, in JSON
+WRITING = ".writing-"
+INSTANT = pl.Datetime("us", "UTC")
+SCHEMA: Mapping[str, Any] = {
+    "event_id": pl.String,
+    "user_id": pl.String,  # null where the person is not to be recognised
+    "user_hash": pl.Binary,
+    "item_id": pl.String,
+    "kind": pl.String,
+    "event_time": INSTANT,
+    "arrival_time": INSTANT,
+    "group_id": pl.String,
+    "quantity": pl.Float64,
+    "value": pl.Float64,
+    "request_token": pl.String,
+    "slot": pl.Int32,
+    "personalization": pl.Boolean,
+    "partition": pl.Int16,
+    "position_ms": pl.Int64,
+    "position_number": pl.Int64,
+}
+PLACE = ("partition", "position_ms", "position_number")  # tells one event from every other
+
+
+class EventLog:
+    """Of one worker, whose `label` no other may have at the same time."""
+
+    def __init__(self, folder: Path, label: str) -> None:
+        """Raises ArtefactError if another process writes under this label."""
+        folder.mkdir(parents=True, exist_ok=True)
+        self._folder, self._label = folder, label
+        self._lock = (folder / f".{label}.lock").open("w")
+        try:
+            fcntl.flock(self._lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError as error:
+            raise ArtefactError(f"{folder}: another worker writes as {label}; stop it") from error
+        for torn in folder.glob(f"{WRITING}{label}-*"):
+            torn.unlink()
+        written = (p.name.partition("-")[0] for p in folder.glob(f"day=*/*-{label}.parquet"))
+        self._number = max(map(int, written), default=0)
+
+    def reached(self) -> dict[int, Position]:
+        """The last position of each partition that stands in any file."""
+        found: dict[int, Position] = {}
+        for path in _latest_of_each(self._folder):
+            for partition, position in _reached(path).items():
+                found[partition] = max(position, found.get(partition, START))
+        return found
+
+    def write(
+        self, entries: Sequence[tuple[int, Entry]], reached: Mapping[int, Position], now_us: int
+    ) -> Path:
+        """A file of the (partition, event) pairs; `reached` is of all that this worker has written."""
+        rows = [_row(partition, entry) for partition, entry in entries]
+        day = f"{datetime.fromtimestamp(now_us / 1e6, UTC):%Y-%m-%d}"
+        folder = self._folder / f"day={day}"
+        folder.mkdir(exist_ok=True)
+        beside = self._folder / f"{WRITING}{self._label}-{os.getpid()}"
+        metadata = {REACHED: json.dumps({str(p): list(at) for p, at in reached.items()})}
+        pl.DataFrame(rows, schema=SCHEMA, orient="row").write_parquet(beside, metadata=metadata)
+        self._number += 1
+        path = folder / f"{self._number:012d}-{self._label}.parquet"
+        _synced(beside)
+        beside.rename(path)
+        _synced(folder)
+        return path
+
+    def close(self) -> None:
+        self._lock.close()
+
+
+def read_event_log(folder: Path) -> pl.LazyFrame:
+    """All events, each once, by partition and position; none if nothing was written yet."""
+    files = sorted(folder.glob("day=*/*.parquet"))
+    if not files:
+        return pl.LazyFrame(schema=SCHEMA)
+    return pl.scan_parquet(files, hive_partitioning=False).unique(PLACE).sort(PLACE)
+
+
+def _row(partition: int, entry: Entry) -> tuple[object, ...]:
+    event, logged = entry.logged.event, entry.logged
+    return (
+        event.event_id,
+        event.user_id or None,
+        logged.user_hash,
+        event.item_id,
+        event.kind,
+        event.event_time.ToMicroseconds(),
+        logged.received_at_us,
+        event.group_id or None,
+        event.quantity if event.HasField("quantity") else None,
+        event.value if event.HasField("value") else None,
+        event.request_token or None,
+        event.slot if event.HasField("slot") else None,
+        logged.consent.personalization,
+        partition,
+        *entry.position,
+    )
+
+
+def _latest_of_each(folder: Path) -> list[Path]:
+    """The newest file of every worker that ever wrote here."""
+    newest: dict[str, Path] = {}
+    for path in sorted(folder.glob("day=*/*.parquet"), key=lambda path: path.name):
+        newest[path.name.partition("-")[2]] = path
+    return list(newest.values())
+
+
+def _reached(path: Path) -> dict[int, Position]:
+    try:
+        told = json.loads(pl.read_parquet_metadata(path)[REACHED])
+    except (KeyError, ValueError, pl.exceptions.PolarsError) as error:
+        raise ArtefactError(f"{path} is no file of an event log: {error}") from error
+    return {int(partition): (at[0], at[1]) for partition, at in told.items()}
+
+
+def _synced(path: Path) -> None:
+    """On the disk, not only in its cache; a file system that can't sync a folder is left alone."""
+    descriptor = os.open(path, os.O_RDONLY)
+    try:
+        with suppress(OSError):
+            os.fsync(descriptor)
+    finally:
+        os.close(descriptor)

@@ -1,0 +1,151 @@
+"""`python -m serving.ingest.worker`: adds recorded events to the feature rows, and keeps the event log.
+
+Several share the partitions, each with a shard of its own. Wherever one ends, the next goes on exactly there:
+rows and how far they reach are written at once, and the event log tells itself how far it reaches.
+"""
+
+import asyncio
+import logging
+import signal
+import sys
+import time
+from collections.abc import Callable
+
+from redis import Redis
+from redis.exceptions import RedisError
+
+from serving.bundle import open_bundle
+from serving.clock import Clock, read_clock
+from serving.environment import read
+from serving.errors import ArtefactError, LayoutMismatch, RecserveError, SettingsError
+from serving.ingest.apply import Applier, Counts
+from serving.ingest.catalogue import Catalogue
+from serving.ingest.drain import Drain
+from serving.ingest.event_log import EventLog
+from serving.ingest.settings import PREFIX, SECRET, IngestSettings
+from serving.ingest.telemetry import ingest_pages
+from serving.process.admin import http_server
+from serving.process.logs import log_to_stderr
+
+IDLE_S = 0.1  # between two rounds that find nothing; readers have the overlay meanwhile
+PAUSE_S = 1.0  # after a round that failed
+TIMEOUT_S = 30.0
+
+log = logging.getLogger("serving.ingest")
+
+
+class Worker:
+    """Rounds over the partitions of one shard."""
+
+    def __init__(self, settings: IngestSettings) -> None:
+        """Raises ArtefactError if bundle, snapshot, clock file or event log can't be used."""
+        plan = open_bundle(settings.bundle).plan
+        self._clock: Clock = read_clock(settings.clock_file)
+        self._client: Redis[bytes] = Redis.from_url(settings.redis_url, socket_timeout=TIMEOUT_S)
+        self._catalogue = Catalogue(settings.snapshot, plan, self._client)
+        self.counts = Counts()
+        self._applier = Applier(
+            self._client,
+            plan,
+            settings.partitions,
+            self._catalogue.known,
+            self._clock.now_us,
+            self.counts,
+        )
+        self._log = EventLog(settings.event_log, settings.label)
+        self._drain = Drain(
+            self._client, plan.project, plan.id_kind, settings.partitions, self._log
+        )
+        self._interval_s, self._drained = settings.log_interval_s, 0.0
+        self.finished = 0.0  # monotonic seconds
+
+    def lag_s(self) -> float:
+        waiting_ms = self._applier.oldest_waiting_ms
+        return 0.0 if waiting_ms is None else max(0.0, time.time() - waiting_ms / 1e3)
+
+    def round(self) -> int:
+        """Events to rows, and now and then to the log; returns how many it found.
+
+        Raises:
+            RecserveError, RedisError: the round is to be tried again.
+        """
+        self._catalogue.follow()
+        try:
+            found = self._applier.step()
+        finally:
+            if self._drain.more or time.monotonic() - self._drained >= self._interval_s:
+                self.counts.add("logged", self._drain.step(self._clock.now_us()))
+                self._drained = time.monotonic()
+        self.finished = time.monotonic()
+        return found
+
+    def close(self) -> None:
+        """The log keeps what was recorded up to now."""
+        try:
+            self.counts.add("logged", self._drain.step(self._clock.now_us()))
+        finally:
+            self._log.close()
+            self._client.close()
+
+
+async def work(settings: IngestSettings, stop: asyncio.Event) -> None:
+    """Until `stop`.
+
+    Raises:
+        ArtefactError: bundle, snapshot, clock file or event log can't be used.
+        SettingsError: the address is taken.
+    """
+    worker = await asyncio.to_thread(Worker, settings)
+    pages = ingest_pages(worker.counts, worker.lag_s, lambda: worker.finished)
+    try:
+        async with http_server(settings.host, settings.http_port, pages):
+            log.info("partitions %s are worked off", settings.shard)
+            while not stop.is_set():
+                pause_s = await asyncio.to_thread(_one_round, worker.round)
+                if pause_s:
+                    await _wait(stop, pause_s)
+        await asyncio.to_thread(worker.close)
+    except OSError as error:
+        raise SettingsError(
+            f"{PREFIX}HTTP_PORT: can't listen on {settings.host}:{settings.http_port}: {error.strerror}"
+        ) from error
+
+
+def _one_round(round_: Callable[[], int]) -> float:
+    """How long to wait until the next."""
+    try:
+        return 0.0 if round_() else IDLE_S
+    except (RedisError, LayoutMismatch, ArtefactError, OSError) as error:
+        log.error("the round is tried again: %s", error)  # noqa: TRY400
+        return PAUSE_S
+
+
+async def _wait(stop: asyncio.Event, seconds: float) -> None:
+    try:
+        async with asyncio.timeout(seconds):
+            await stop.wait()
+    except TimeoutError:
+        return
+
+
+async def run() -> None:
+    settings = read(IngestSettings, PREFIX, SECRET)
+    log_to_stderr(settings.log_level)
+    stop = asyncio.Event()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        asyncio.get_running_loop().add_signal_handler(number, stop.set)
+    await work(settings, stop)
+
+
+def main() -> int:
+    """The exit status: 0 after SIGTERM, 1 if the worker can't start."""
+    try:
+        asyncio.run(run())
+    except RecserveError as error:
+        print(f"ingest: {error}", file=sys.stderr)  # noqa: T201 - a command's answer
+        return 1
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
