@@ -14,6 +14,7 @@ TOPIC   ?= slice
 CHECKED ?= build/data-check
 GATEWAY_PORT        ?= 50051
 HTTP_PORT           ?= 9464
+INGEST_HTTP_PORT    ?= 9465
 TRITON_GRPC_PORT    ?= 8001
 TRITON_HTTP_PORT    ?= 8000
 TRITON_METRICS_PORT ?= 8002
@@ -66,6 +67,7 @@ export RECSERVE_TRAINING_PROFILE := $(PROFILE)
 export RECSERVE_STACK_STATE := $(RECSERVE_STATE)
 export RECSERVE_STACK_GATEWAY_PORT := $(GATEWAY_PORT)
 export RECSERVE_STACK_HTTP_PORT := $(HTTP_PORT)
+export RECSERVE_STACK_INGEST_HTTP_PORT := $(INGEST_HTTP_PORT)
 export RECSERVE_STACK_TRITON_GRPC_PORT := $(TRITON_GRPC_PORT)
 export RECSERVE_STACK_TRITON_HTTP_PORT := $(TRITON_HTTP_PORT)
 export RECSERVE_STACK_TRITON_METRICS_PORT := $(TRITON_METRICS_PORT)
@@ -94,7 +96,7 @@ help: ## Print every target
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F':.*## ' '{printf "  %-10s %s\n", $$1, $$2}'
 	@echo 'Variables: PROFILE=quick, DATASET=<complete_journey, courses, movielens or shop>, STATE=<folder>,'
 	@echo 'DATA=<folder of a data set>, NOW=<time>, TRITON_URL=<host:port>,'
-	@echo 'GATEWAY_PORT, HTTP_PORT, TRITON_GRPC_PORT, TRITON_HTTP_PORT, TRITON_METRICS_PORT, WORKERS'
+	@echo 'GATEWAY_PORT, HTTP_PORT, INGEST_HTTP_PORT, TRITON_GRPC_PORT, TRITON_HTTP_PORT, TRITON_METRICS_PORT, WORKERS'
 
 ## environments
 

@@ -1,14 +1,12 @@
 """Settings of the gateway: environment variables RECSERVE_GATEWAY_*, read once into a frozen object."""
 
-import os
-from collections.abc import Mapping
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import Annotated, Literal
 
-from pydantic import AfterValidator, BeforeValidator, Field, ValidationError, model_validator
+from pydantic import AfterValidator, BeforeValidator, Field, model_validator
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
-from serving.errors import SettingsError
+from serving.environment import read
 
 PREFIX = "RECSERVE_GATEWAY_"
 REDIS_SCHEMES = ("unix://", "redis://", "rediss://")
@@ -57,7 +55,7 @@ Endpoint = Annotated[str, AfterValidator(_endpoint)]
 
 
 class GatewaySettings(BaseSettings):
-    """What the supervisor and its workers are told; the README's table explains each."""
+    """What the supervisor and its workers are told; docs/settings.md explains each."""
 
     model_config = SettingsConfigDict(env_prefix=PREFIX, frozen=True, extra="forbid")
 
@@ -105,28 +103,4 @@ def read_settings() -> GatewaySettings:
     Raises:
         SettingsError: names every variable that is unknown, missing or out of its limits.
     """
-    given: dict[str, Any] = {
-        name.removeprefix(PREFIX).lower(): value
-        for name, value in os.environ.items()
-        if name.startswith(PREFIX)
-    }
-    try:
-        return GatewaySettings(**given)
-    except ValidationError as error:
-        problems = [_sentence(e) for e in error.errors()]
-        raise SettingsError("; ".join(problems)) from error
-
-
-def _sentence(problem: Mapping[str, Any]) -> str:
-    if not problem["loc"]:  # of several settings together
-        return str(problem["msg"]).removeprefix("Value error, ")
-    field = str(problem["loc"][0])
-    variable = f"{PREFIX}{field.upper()}"
-    if problem["type"] == "missing":
-        return f"{variable} is required and not set"
-    if problem["type"] == "extra_forbidden":
-        known = ", ".join(name.upper() for name in GatewaySettings.model_fields)
-        return f"{variable} is no setting; after {PREFIX} may stand {known}"
-    reason = str(problem["msg"]).removeprefix("Value error, ")
-    shown = "" if field in SECRET else f", got {problem['input']!r}"
-    return f"{variable}: {reason}{shown}"
+    return read(GatewaySettings, PREFIX, SECRET)

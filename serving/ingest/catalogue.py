@@ -37,11 +37,10 @@ class Catalogue:
 
     def known(self, keys: Keys) -> Mask:
         """(n,) whether each is in the catalogue."""
-        held: Mask = self._snapshot.positions(keys) >= 0
-        if held.all():
-            return held
+        held: Mask = np.asarray(self._snapshot.positions(keys) >= 0, dtype=np.bool_)
         lacking = np.unique(keys[~held])
-        held[np.isin(keys, lacking[self._stored(lacking)])] = True
+        if len(lacking):
+            held[np.isin(keys, lacking[self._stored(lacking)])] = True
         return held
 
     def _stored(self, keys: Keys) -> Mask:
@@ -51,5 +50,6 @@ class Catalogue:
             for key in keys.tolist():
                 for view in views:
                     pipe.exists(row_key(self._plan.project, view.join_key, key, view.name))
-            found = pipe.execute()
-        return np.array(found, dtype=bool).reshape(len(keys), len(views)).any(axis=1)
+            present = pipe.execute()
+        rows = np.array(present, dtype=np.bool_).reshape(len(keys), len(views))
+        return np.asarray(rows.any(axis=1))

@@ -47,10 +47,26 @@ def now_of(prepared: Path) -> datetime:
     return now if now.tzinfo else now.replace(tzinfo=UTC)
 
 
+def clock_file(run: Path) -> Path:
+    return run / "clock.json"
+
+
 def write_clock(path: Path, now: datetime) -> None:
     """Sets the system's clock: it shows `now` at this moment and runs on from there."""
-    text = now.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
-    clock = {"now": text, "offset_s": now.timestamp() - time.time()}
+    clock = {"now": _text(now), "offset_s": now.timestamp() - time.time()}
     new = path.with_suffix(".new")
     new.write_text(json.dumps(clock) + "\n")
     new.replace(path)
+
+
+def clock_starts_at(path: Path, now: datetime) -> bool:
+    """Whether the clock was set to `now`, at whatever moment."""
+    try:
+        told = json.loads(path.read_text())
+    except (FileNotFoundError, ValueError):  # cut short, it is no clock
+        return False
+    return isinstance(told, dict) and told.get("now") == _text(now)
+
+
+def _text(now: datetime) -> str:
+    return now.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")

@@ -2,19 +2,16 @@
 
 import os
 import subprocess
-import sys
-import urllib.request
-from http.client import HTTPException
 from pathlib import Path
 
 from serving.local.addresses import redis_url
-from serving.local.bundles import Deployed, write_clock
-from serving.local.fingerprints import ROOT, fingerprint
+from serving.local.bundles import Deployed, clock_file
+from serving.local.fingerprints import fingerprint
 from serving.local.ports import LOOPBACK, Port
+from serving.local.programs import launch, ready, sources
 from serving.local.settings import StackSettings
 
 PREFIX = "RECSERVE_GATEWAY_"
-ANSWER_S = 2
 NOT_ITS_CODE = (
     "local",
     "client",
@@ -36,7 +33,6 @@ class Gateway:
             Port(settings.http_port, "HTTP_PORT"),
         )
         self.where = ", ".join(str(port.number) for port in self.ports)
-        self._clock, self._now = settings.run / "clock.json", deployed.now
         self._run = settings.run / "gateway"
         given = {k: v for k, v in os.environ.items() if k.startswith(PREFIX)}
         # An embedded Redis shares the machine's memory: about 120 MB of log.
@@ -53,41 +49,18 @@ class Gateway:
                 f"{PREFIX}PORT": str(settings.gateway_port),
                 f"{PREFIX}HTTP_PORT": str(settings.http_port),
                 f"{PREFIX}WORKERS": str(settings.workers),
-                f"{PREFIX}CLOCK_FILE": str(self._clock),
+                f"{PREFIX}CLOCK_FILE": str(clock_file(settings.run)),
                 f"{PREFIX}RUN_DIR": str(self._run),
             }
         )
         self.fingerprint = fingerprint(
-            [self._variables, self._now.isoformat()],
-            [*gateway_sources(), ROOT / "requirements/project.lock"],
+            [self._variables, deployed.now.isoformat()], sources(without=NOT_ITS_CODE)
         )
 
     def start(self, log: Path) -> subprocess.Popen[bytes]:
         self._run.mkdir(parents=True, exist_ok=True)
-        write_clock(self._clock, self._now)
-        kept = {k: v for k, v in os.environ.items() if not k.startswith("RECSERVE_STACK_")}
-        with log.open("wb") as output:
-            return subprocess.Popen(
-                [sys.executable, "-m", "serving.app"],
-                cwd=ROOT,
-                env=kept | self._variables,
-                stdin=subprocess.DEVNULL,
-                stdout=output,
-                stderr=subprocess.STDOUT,
-                start_new_session=True,
-            )
+        return launch("serving.app", self._variables, log)
 
     def healthy(self) -> bool:
         """Whether the supervisor calls itself ready: started, warmed, not draining."""
-        url = f"http://{LOOPBACK}:{self.ports[1].number}/readyz"
-        try:
-            with urllib.request.urlopen(url, timeout=ANSWER_S) as answer:
-                return bool(answer.status == 200)
-        except (OSError, HTTPException):
-            return False
-
-
-def gateway_sources() -> list[Path]:
-    serving = ROOT / "serving"
-    parts = [path for path in sorted(serving.iterdir()) if path.name not in NOT_ITS_CODE]
-    return [p for p in parts if p.is_dir() or p.suffix == ".py"] + [ROOT / "protos/recserve"]
+        return ready(self.ports[1])

@@ -22,6 +22,7 @@ class StackSettings(BaseSettings):
     state: Path
     gateway_port: int = Field(default=50051, ge=1, le=65_535)
     http_port: int = Field(default=9464, ge=1, le=65_535)
+    ingest_http_port: int = Field(default=9465, ge=1, le=65_535)
     triton_grpc_port: int = Field(default=8001, ge=1, le=65_535)
     triton_http_port: int = Field(default=8000, ge=1, le=65_535)
     triton_metrics_port: int = Field(default=8002, ge=1, le=65_535)

@@ -1,4 +1,4 @@
-"""Runs Redis, Triton and the gateway of one state folder on this machine: up, down, status, logs."""
+"""Runs the servers of one state folder on this machine: up, down, status, logs."""
 
 import fcntl
 import sys
@@ -7,10 +7,12 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from serving.errors import RecserveError
-from serving.local.bundles import Deployed, deployed
+from serving.local.bundles import Deployed, clock_file, clock_starts_at, deployed, write_clock
 from serving.local.gateway import Gateway
+from serving.local.ingest import Ingest
+from serving.local.processes import read_record
 from serving.local.redis import Redis
-from serving.local.services import Service, end, ensure, log_of
+from serving.local.services import Service, end, ensure, log_of, record_of
 from serving.local.settings import StackSettings, read_settings
 from serving.local.status import Row, row_of, table
 from serving.local.triton import Triton
@@ -18,7 +20,12 @@ from serving.triton.existing import require_models
 from serving.triton.launcher import models_of
 
 USAGE = "usage: python -m serving.local.stack up | up redis | down | status | logs"
-NAMES = {"gateway": Gateway.grace_s, "triton": Triton.grace_s, "redis": Redis.grace_s}  # to stop
+NAMES = {  # in the order in which they stop, and how long each may take
+    "gateway": Gateway.grace_s,
+    "ingest": Ingest.grace_s,
+    "triton": Triton.grace_s,
+    "redis": Redis.grace_s,
+}
 LOG_LINES = 40
 NOT_ALL_UP = 3
 
@@ -34,10 +41,21 @@ def up(settings: StackSettings) -> int:
     with locked(settings.run):
         if settings.triton_url:
             use_existing_triton(settings, found)
+        set_clock(settings.run, found)
         for service in services(settings, found):
             ensure(service, settings.run, settings.start_timeout_s, say)
-    say(f"Redis, Triton and the gateway are up; gRPC at 127.0.0.1:{settings.gateway_port}")
+    say(
+        f"Redis, Triton, the ingest worker and the gateway are up; gRPC at 127.0.0.1:{settings.gateway_port}"
+    )
     return 0
+
+
+def set_clock(run: Path, found: Deployed) -> None:
+    """Starts the data's time anew, unless a process that goes by it is running."""
+    records = [read_record(record_of(run, name)) for name in (Gateway.name, Ingest.name)]
+    running = any(record is not None and record.alive for record in records)
+    if not (running and clock_starts_at(clock_file(run), found.now)):
+        write_clock(clock_file(run), found.now)
 
 
 def use_existing_triton(settings: StackSettings, found: Deployed) -> None:
@@ -105,10 +123,8 @@ def logs(settings: StackSettings) -> int:
 
 def services(settings: StackSettings, found: Deployed) -> Sequence[Service]:
     """In the order in which they start."""
-    redis, gateway = Redis(settings), Gateway(settings, found)
-    if settings.triton_url:
-        return (redis, gateway)
-    return (redis, Triton(settings, found), gateway)
+    redis, triton = Redis(settings), () if settings.triton_url else (Triton(settings, found),)
+    return (redis, *triton, Ingest(settings, found), Gateway(settings, found))
 
 
 @contextmanager

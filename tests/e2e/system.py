@@ -10,6 +10,7 @@ ROOT = Path(__file__).parents[2]
 PORTS = (
     "GATEWAY_PORT",
     "HTTP_PORT",
+    "INGEST_HTTP_PORT",
     "TRITON_GRPC_PORT",
     "TRITON_HTTP_PORT",
     "TRITON_METRICS_PORT",

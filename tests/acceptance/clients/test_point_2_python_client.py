@@ -127,7 +127,7 @@ def test_point_2d_recorded_events_are_in_the_stream(
     done = recserve("record", "-", "--allow-logging", given="\n".join(lines))
     assert done.returncode == 0, done.stderr
     store = redis.Redis.from_url(redis_url(generated_shop.state))
-    streams = store.keys("recserve:{*:events=*}")
+    streams = store.keys("recserve:{*:user_id=*}:events")
     stored = sum(b"cli-" in fields[b"entry"] for s in streams for _, fields in store.xrange(s))
     store.close()
     assert stored == 20
