@@ -3,8 +3,11 @@
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from statistics import median
+from typing import TypeVar
 
 import numpy as np
+
+T = TypeVar("T")
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,15 +33,17 @@ class Times:
         return sum(map(len, self.rounds))
 
 
-def in_turns(
-    measures: Mapping[str, Callable[[], Sequence[float]]], rounds: int
-) -> dict[str, Times]:
-    """Every measure once a round, after a round that doesn't count; every other round backwards."""
+def in_turns(measures: Mapping[str, Callable[[], T]], rounds: int) -> dict[str, list[T]]:
+    """What each gave in each round, after a round that doesn't count; every other round backwards."""
     for measure in measures.values():
         measure()
-    found: dict[str, list[Sequence[float]]] = {name: [] for name in measures}
+    found: dict[str, list[T]] = {name: [] for name in measures}
     for number in range(rounds):
         order = list(measures) if number % 2 == 0 else list(reversed(measures))
         for name in order:
             found[name].append(measures[name]())
-    return {name: Times(times) for name, times in found.items()}
+    return found
+
+
+def times(found: Mapping[str, Sequence[Sequence[float]]]) -> dict[str, Times]:
+    return {name: Times(rounds) for name, rounds in found.items()}

@@ -7,8 +7,9 @@ in the spec's folder, and its online store filled by `materialize` from the spec
 import json
 import sys
 import time
-from datetime import datetime, timedelta, timezone
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from feast import Entity, FeatureStore, FeatureView, Field, FileSource, RepoConfig, types
@@ -24,7 +25,9 @@ NUMPY = {"int64": np.int64, "float32": np.float32}
 
 
 class Stock:
-    def __init__(self, spec):
+    """A feature store of its own, as `feast init` would make it."""
+
+    def __init__(self, spec: dict[str, Any]) -> None:
         self._views = spec["views"]
         folder = Path(spec["folder"])
         folder.mkdir(parents=True, exist_ok=True)
@@ -46,7 +49,7 @@ class Stock:
         self._store.apply([*entities.values(), *views])
         self._candidates = np.load(spec["candidates"])
 
-    def _view(self, view, entity, spec):
+    def _view(self, view: dict[str, Any], entity: Entity, spec: dict[str, Any]) -> FeatureView:
         key = Field(name=f"{view['entity']}_id", dtype=types.Int64)
         return FeatureView(
             name=view["name"],
@@ -59,12 +62,12 @@ class Stock:
             ),
         )
 
-    def materialize(self, entity):
-        now = datetime.now(timezone.utc)
+    def materialize(self, entity: str) -> None:
+        now = datetime.now(UTC)
         names = [view["name"] for view in self._of(entity)]
         self._store.materialize(now - timedelta(days=30), now + timedelta(days=1), names)
 
-    def read(self, user, items):
+    def read(self, user: int, items: list[int]) -> tuple[dict[str, Any], dict[str, Any]]:
         """The person's features and (n, features) arrays of the items', by type."""
         person = self._store.get_online_features(
             features=self._features("user"), entity_rows=[{"user_id": user}]
@@ -74,14 +77,19 @@ class Stock:
         ).to_dict()
         arrays = {
             dtype: np.array(
-                [found[f["name"]] for v in self._of("item") for f in v["fields"] if f["dtype"] == dtype],
+                [
+                    found[f["name"]]
+                    for v in self._of("item")
+                    for f in v["fields"]
+                    if f["dtype"] == dtype
+                ],
                 dtype=NUMPY[dtype],
             ).T
             for dtype in NUMPY
         }
         return person, arrays
 
-    def steps(self, wanted):
+    def steps(self, wanted: dict[str, Any]) -> list[float]:
         items = self._candidates[f"keys_{wanted['candidates']}"].tolist()
         found = []
         for step in range(wanted["steps"]):
@@ -91,24 +99,22 @@ class Stock:
             found.append(time.perf_counter() - began)
         return found
 
-    def values(self, wanted):
+    def values(self, wanted: dict[str, Any]) -> None:
         items = self._candidates[f"keys_{wanted['candidates']}"].tolist()[0]
         person, arrays = self.read(wanted["user"], items)
-        lists = {
-            name: np.array(values[0]) for name, values in person.items() if name != "user_id"
-        }
+        lists = {name: np.array(values[0]) for name, values in person.items() if name != "user_id"}
         items_of = {f"item_{dtype}": values for dtype, values in arrays.items()}
         np.savez(wanted["to"], keys=np.array(items), **items_of, **lists)
 
-    def _of(self, entity):
+    def _of(self, entity: str) -> list[dict[str, Any]]:
         return [view for view in self._views if view["entity"] == entity]
 
-    def _features(self, entity):
+    def _features(self, entity: str) -> list[str]:
         return [f"{v['name']}:{f['name']}" for v in self._of(entity) for f in v["fields"]]
 
 
-def main():
-    stock = Stock(json.load(open(sys.argv[1])))
+def main() -> None:
+    stock = Stock(json.loads(Path(sys.argv[1]).read_text()))
     answers, sys.stdout = sys.stdout, sys.stderr  # Feast prints its progress
     for line in sys.stdin:
         wanted, answer = json.loads(line), {}

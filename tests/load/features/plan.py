@@ -51,8 +51,6 @@ def _lists(dtype: str) -> list[dict[str, Any]]:
     ]
 
 
-def _input(
-    name: str, kind: str, dtype: str, columns: Any, length: int = 0
-) -> dict[str, Any]:
+def _input(name: str, kind: str, dtype: str, columns: Any, length: int = 0) -> dict[str, Any]:
     described = {"name": name, "kind": kind, "dtype": dtype, "columns": list(columns)}
     return described | ({"length": length} if length else {})

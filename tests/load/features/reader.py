@@ -13,6 +13,7 @@ import pstats
 import sys
 import time
 from contextlib import AsyncExitStack
+from itertools import chain
 from pathlib import Path
 from typing import Any
 
@@ -99,7 +100,7 @@ class Measure:
     async def read(self, wanted: dict[str, Any]) -> dict[str, Any]:
         """`until` is "tensors", or "logged": the entry of the request log is then in the time."""
         steps = [self._steps(wanted) for _ in range(wanted["readers"])]
-        return {"seconds": sum(await asyncio.gather(*steps), [])}
+        return {"seconds": list(chain.from_iterable(await asyncio.gather(*steps)))}
 
     async def values(self, wanted: dict[str, Any]) -> dict[str, Any]:
         keys = self._candidates[f"keys_{wanted['candidates']}"][0]
@@ -108,6 +109,7 @@ class Measure:
         return {}
 
     async def profile(self, wanted: dict[str, Any]) -> dict[str, Any]:
+        """The text is the answer's."""
         profile = cProfile.Profile()
         profile.enable()
         await self._steps(wanted)
@@ -115,8 +117,7 @@ class Measure:
         text = io.StringIO()
         stats = pstats.Stats(profile, stream=text).strip_dirs()
         stats.sort_stats("tottime").print_stats(40)
-        Path(wanted["to"]).write_text(text.getvalue())
-        return {"seconds": []}
+        return {"text": text.getvalue()}
 
     async def _steps(self, wanted: dict[str, Any]) -> list[float]:
         sets = self._candidates[f"keys_{wanted['candidates']}"]

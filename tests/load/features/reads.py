@@ -14,7 +14,7 @@ from tests.load.features.stored import Filled, redis_keys
 from tests.load.figures import Baseline, Figure, lower
 from tests.load.peers import Peer, peer
 from tests.load.servers import url
-from tests.load.turns import Times, in_turns
+from tests.load.turns import Times, in_turns, times
 
 READERS = 8
 TARGET = 0.5  # twice the floor
@@ -108,14 +108,14 @@ def measure_reads(both: Readers) -> list[Figure]:
 
 def _alone(both: Readers, count: int) -> list[Figure]:
     """One reader: the figure with a target, and the same under other conditions."""
-    name, times = f"features.read.{count}", _turns(both, count, redis_py=True)
+    name, alone = f"features.read.{count}", _turns(both, count, redis_py=True)
     logged = _turns(both, count, until="logged")
     overlaid = _turns(both, count, users="overlaid")
-    redis_py = Baseline(REDIS_PY, times["redis_py"].p50_ms)
+    redis_py = Baseline(REDIS_PY, alone["redis_py"].p50_ms)
     told = _told(both, count)
     return [
-        _against_bare(name, times, told, TARGET),
-        lower(f"{name}.vs_redis_py", times["ours"].p50_ms, "ms", redis_py, told),
+        _against_bare(name, alone, told, TARGET),
+        lower(f"{name}.vs_redis_py", alone["ours"].p50_ms, "ms", redis_py, told),
         _against_bare(
             f"{name}.and_logged",
             logged,
@@ -152,14 +152,14 @@ def _turns(
     }
     if redis_py:
         measures["redis_py"] = lambda: both.floor.seconds(**wanted, client="redis_py")
-    return in_turns(measures, sizes.rounds)
+    return times(in_turns(measures, sizes.rounds))
 
 
 def _against_bare(
-    name: str, times: Mapping[str, Times], told: str, target: float | None = None
+    name: str, found: Mapping[str, Times], told: str, target: float | None = None
 ) -> Figure:
-    floor = Baseline(BARE, times["bare"].p50_ms)
-    return lower(name, times["ours"].p50_ms, "ms", floor, told, target)
+    floor = Baseline(BARE, found["bare"].p50_ms)
+    return lower(name, found["ours"].p50_ms, "ms", floor, told, target)
 
 
 def _told(both: Readers, count: int, what: str = "p50 of one reader") -> str:
@@ -167,7 +167,7 @@ def _told(both: Readers, count: int, what: str = "p50 of one reader") -> str:
     width = sum(one.packed.dtype.itemsize for one in _of_users(both.filled))
     return (
         f"{what}; {count} items x 40 features of {sizes.items}, a person's {width} bytes in "
-        f"{len(_of_users(both.filled))} rows; hydrate and gather with age checks, metrics and request log on; "
+        f"{len(_of_users(both.filled))} rows; age checks, metrics and request log on; "
         f"median of {sizes.rounds} rounds of {sizes.steps}, in turns; {machine()}"
     )
 
@@ -179,11 +179,12 @@ def _of_users(filled: Filled) -> list[Any]:
 def write_profile(both: Readers, to: Path) -> None:
     """Where the time of a read goes; under the profiler it takes about twice as long."""
     sizes = both.filled.sizes
-    both.ours.ask(
+    told = both.ours.ask(
         do="profile",
         candidates=sizes.candidates[0],
         steps=sizes.steps * 5,
         users="steady",
         until="tensors",
-        to=str(to),
     )
+    to.parent.mkdir(parents=True, exist_ok=True)
+    to.write_text(told["text"])

@@ -50,9 +50,7 @@ ITEM_FIELDS: Mapping[str, list[dict[str, Any]]] = {  # 40 features: 10 int64, 30
     "item_placement": _scalars(
         "float32", "display_share", "mailer_share", "display_stores", "mailer_stores"
     ),
-    "item_engagement": _scalars(
-        "float32", *_windows(*KINDS), "view_to_click", "click_to_purchase"
-    ),
+    "item_engagement": _scalars("float32", *_windows(*KINDS), "view_to_click", "click_to_purchase"),
 }
 USER_FIELDS: Mapping[str, list[dict[str, Any]]] = {
     "user_profile": [
@@ -76,7 +74,10 @@ USER_FIELDS: Mapping[str, list[dict[str, Any]]] = {
     "user_affinity": [
         field
         for column in ("category", "brand")
-        for field in (_list(f"{column}_key", "int64", 128), _list(f"{column}_share", "float32", 128))
+        for field in (
+            _list(f"{column}_key", "int64", 128),
+            _list(f"{column}_share", "float32", 128),
+        )
     ],
     "user_engagement": [
         *_scalars("float32", *_windows(*KINDS)),

@@ -15,8 +15,9 @@ class Sizes:
     steps: int  # of a reader in a round
     feast_rounds: int
     feast_steps: int
-    sqlite_items: int  # SQLite is filled slowly
-    recorded: int  # calls of a caller in a round, of batches of one event
+    sqlite_items: int  # SQLite is filled slowly; 0: not at all
+    event_rounds: int
+    events: int  # of a caller in a round
     batches: tuple[int, ...]
     seen: int  # events that are followed until they are visible
 
@@ -41,7 +42,8 @@ FULL = Sizes(
     feast_rounds=5,
     feast_steps=6,
     sqlite_items=5_000,
-    recorded=100,
+    event_rounds=5,
+    events=400,
     batches=(1, 20, 100),
     seen=400,
 )
@@ -54,8 +56,9 @@ SMALL = Sizes(
     steps=10,
     feast_rounds=1,
     feast_steps=2,
-    sqlite_items=100,
-    recorded=3,
+    sqlite_items=0,
+    event_rounds=1,
+    events=10,
     batches=(1, 5),
     seen=8,
 )

@@ -7,7 +7,6 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-import polars as pl
 
 from tests.load.conditions import environment, machine
 from tests.load.features import shop
@@ -17,7 +16,7 @@ from tests.load.features.stored import SEED, Filled, used_memory
 from tests.load.figures import Baseline, Figure, lower
 from tests.load.peers import Peer, peer
 from tests.load.servers import connected, scratch_redis
-from tests.load.turns import in_turns
+from tests.load.turns import in_turns, times
 
 EXPECTED = 200.0  # times as fast, or more
 STOCK = "Feast 0.67, two get_online_features and to_dict, made into arrays; online store"
@@ -29,8 +28,9 @@ class Stock:
     """Feast over Redis, with all rows, and over SQLite, with some; `memory` as of Filled."""
 
     redis: Peer
-    sqlite: Peer
+    sqlite: Peer | None
     memory: Mapping[str, int]
+    socket: Path
 
 
 @contextmanager
@@ -50,16 +50,21 @@ def stock_feast(filled: Filled) -> Iterator[Stock]:
             before = used_memory(client)
             redis.ask(do="materialize", entity=entity)
             memory[entity] = used_memory(client) - before
-        lite = {"type": "sqlite", "path": str(folder / "online.db")}
-        write_parquet(filled.rows, folder / "few", sizes.sqlite_items)
-        sqlite = stack.enter_context(
-            _peer(filled, "stock_sqlite", lite, folder / "few", _few(filled, folder / "few.npz"))
-        )
+        require_equal(filled, redis)
+        sqlite = stack.enter_context(_sqlite(filled, folder)) if sizes.sqlite_items else None
+        yield Stock(redis, sqlite, memory, socket)
+
+
+@contextmanager
+def _sqlite(filled: Filled, folder: Path) -> Iterator[Peer]:
+    store = {"type": "sqlite", "path": str(folder / "online.db")}
+    write_parquet(filled.rows, folder / "few", filled.sizes.sqlite_items)
+    few = _few(filled, folder / "few.npz")
+    with _peer(filled, "stock_sqlite", store, folder / "few", few) as sqlite:
         for entity in ("item", "user"):
             sqlite.ask(do="materialize", entity=entity)
-        require_equal(filled, redis)
         require_equal(filled, sqlite)
-        yield Stock(redis, sqlite, memory)
+        yield sqlite
 
 
 @contextmanager
@@ -104,19 +109,18 @@ def require_equal(filled: Filled, stock: Peer) -> None:
 
 
 def measure_stock(both: Readers, stock: Stock) -> list[Figure]:
-    return [
-        _beside(both, stock.redis, "features.read.vs_feast", "Redis", EXPECTED),
-        _beside(both, stock.sqlite, "features.read.vs_feast_sqlite", "SQLite", None),
-    ]
+    found = [_beside(both, stock.redis, "features.read.vs_feast", "Redis", EXPECTED)]
+    if stock.sqlite:
+        name = "features.read.vs_feast_sqlite"
+        found.append(_beside(both, stock.sqlite, name, "SQLite", None))
+    return found
 
 
-def _beside(
-    both: Readers, stock: Peer, name: str, engine: str, target: float | None
-) -> Figure:
+def _beside(both: Readers, stock: Peer, name: str, engine: str, target: float | None) -> Figure:
     sizes = both.filled.sizes
     count = sizes.candidates[0]
     wanted: Mapping[str, Any] = {"do": "read", "candidates": count}
-    times = in_turns(
+    found = in_turns(
         {
             "ours": lambda: both.ours.seconds(
                 **wanted, steps=sizes.steps, readers=1, users="steady", until="tensors"
@@ -125,9 +129,11 @@ def _beside(
         },
         sizes.feast_rounds,
     )
+    both_times = times(found)
     told = (
         f"p50 of one reader; one person and {count} items x 40 features, the same values in both; "
-        f"median of {sizes.feast_rounds} rounds of {sizes.steps} and {sizes.feast_steps}, in turns; {machine()}"
+        f"median of {sizes.feast_rounds} rounds of {sizes.steps} and {sizes.feast_steps}, in turns; "
+        f"{machine()}"
     )
-    baseline = Baseline(f"{STOCK} {engine}", times["stock"].p50_ms)
-    return lower(name, times["ours"].p50_ms, "ms", baseline, told, target)
+    baseline = Baseline(f"{STOCK} {engine}", both_times["stock"].p50_ms)
+    return lower(name, both_times["ours"].p50_ms, "ms", baseline, told, target)

@@ -14,7 +14,7 @@ TYPES = {"int64": pl.Int64, "float32": pl.Float32}
 
 
 def write_parquet(rows: Mapping[str, shop.Rows], folder: Path, items: int) -> None:
-    """A file a view, of the first `items` items and as many users as there are, up to a tenth of that."""
+    """A file a view, of the first `items` items and all users."""
     folder.mkdir(parents=True)
     for view, one in rows.items():
         few = one.packed[: items if shop.entity_of(view) == "item" else None]

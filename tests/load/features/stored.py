@@ -9,9 +9,9 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from serving.features.keys import string_key
 from serving.features.layout import LENGTH
 from serving.features.overlay import CONTENT, group_key, record
-from serving.features.keys import string_key
 from serving.features.redis_keys import applied_key, overlay_key, partition_of, row_key
 from serving.features.snapshot import Snapshot, open_snapshot
 from serving.features.snapshot_build import build
@@ -77,9 +77,7 @@ def _rows(view: str, sizes: Sizes, now_us: int) -> shop.Rows:
     return shop.made_rows(view, count, sizes.items, now_us, SEED)
 
 
-def _write(
-    socket: Path, client: RedisClient, entity: str, rows: Mapping[str, shop.Rows]
-) -> int:
+def _write(socket: Path, client: RedisClient, entity: str, rows: Mapping[str, shop.Rows]) -> int:
     before = used_memory(client)
     with RowStore(url(socket), shop.PROJECT) as store:
         for view, one in rows.items():
