@@ -12,6 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from serving.features.fields import view_layout
+from serving.features.keys import string_key
 from serving.features.layout import Column, Layout
 from serving.features.packing import ColumnValues, Lists, pack
 
@@ -152,6 +153,8 @@ def _numbers(
 ) -> NDArray[np.generic]:
     if not column.integer:
         return random.lognormal(0, 1, count).astype(np.float32)
+    if column.name == "noticed_kind":
+        return random.choice([string_key(kind) for kind in KINDS], count)
     if column.name.endswith("_item"):
         return random.integers(FIRST_ITEM, FIRST_ITEM + items, count)
     if column.name.endswith("_s"):
