@@ -25,8 +25,8 @@ class Link(asyncio.Protocol):
         self._done: asyncio.Future[list[Any]] | None = None
 
     @classmethod
-    async def opened(cls, connection: "redis.AbstractConnection") -> "Link":
-        """Over a new connection; raises what redis-py raises."""
+    async def opened(cls, connection: Any) -> "Link":
+        """Over a new connection of redis-py's; raises what it raises."""
         await connection.connect()
         writer = connection._writer  # noqa: SLF001 - there is no other way to its socket
         assert writer is not None

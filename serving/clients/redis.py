@@ -38,6 +38,11 @@ def translated(error: Exception) -> OutsideError:
     return ours(f"Redis: {str(error) or type(error).__name__}")
 
 
+def _packed(command: tuple[str | bytes | int, ...]) -> bytes:
+    packed: bytes = hiredis.pack_command(command)  # type: ignore[arg-type]  # of any length
+    return packed
+
+
 class RedisRows:
     """A RowsDoor over a pool of connections."""
 
@@ -65,12 +70,12 @@ class RedisRows:
         Raises:
             OutsideError: Redis can't be reached, is late or answers with an error.
         """
-        commands = [
+        commands: list[tuple[str | bytes | int, ...]] = [
             ("GET", applied),
             ("LRANGE", overlay, -OVERLAY_LENGTH, -1),
             *([("MGET", *rows)] if rows else []),
         ]
-        packed = b"".join((MULTI, *map(hiredis.pack_command, commands), EXEC))
+        packed = b"".join((MULTI, *map(_packed, commands), EXEC))
         found = (await self._asked(packed, len(commands) + 2, timeout_s))[-1]
         return StoredPerson(found[2] if rows else (), found[1], found[0])
 
@@ -80,7 +85,7 @@ class RedisRows:
         Raises:
             OutsideError: Redis can't be reached, is late or answers with an error.
         """
-        packed = hiredis.pack_command(("MGET", *keys))
+        packed = _packed(("MGET", *keys))
         rows: list[bytes | None] = (await self._asked(packed, 1, timeout_s))[0]
         return rows
 
