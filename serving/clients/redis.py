@@ -73,8 +73,9 @@ class RedisRows:
         commands: list[tuple[str | bytes | int, ...]] = [
             ("GET", applied),
             ("LRANGE", overlay, -OVERLAY_LENGTH, -1),
-            *([("MGET", *rows)] if rows else []),
         ]
+        if rows:
+            commands.append(("MGET", *rows))
         packed = b"".join((MULTI, *map(_packed, commands), EXEC))
         found = (await self._asked(packed, len(commands) + 2, timeout_s))[-1]
         return StoredPerson(found[2] if rows else (), found[1], found[0])

@@ -1,8 +1,8 @@
 """features.read: the gateway's read beside its floor, in turns."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -176,15 +176,19 @@ def _of_users(filled: Filled) -> list[Any]:
     return [one for view, one in filled.rows.items() if view.startswith("user")]
 
 
-def write_profile(both: Readers, to: Path) -> None:
-    """Where the time of a read goes; under the profiler it takes about twice as long."""
+def write_profile(both: Readers, to: Path) -> str:
+    """Where the time of a read goes, into a file; a summary of it in a sentence."""
     sizes = both.filled.sizes
-    told = both.ours.ask(
-        do="profile",
-        candidates=sizes.candidates[0],
-        steps=sizes.steps * 5,
-        users="steady",
-        until="tensors",
-    )
+    wanted: Mapping[str, Any] = {"users": "steady", "until": "tensors", "steps": sizes.steps * 5}
+    told = both.ours.ask(do="profile", candidates=sizes.candidates[0], **wanted)
+    parts = ", ".join(f"{stage} {ms:.3f} ms" for stage, ms in told["parts_ms"].items())
+    most = ", ".join(f"{name} {share:.0%}" for name, share in told["most"].items())
+    summary = f"p50 by stage: {parts}; by function, under the profiler: {most}"
     to.parent.mkdir(parents=True, exist_ok=True)
-    to.write_text(told["text"])
+    to.write_text(f"{summary}\n\n{told['text']}")
+    return summary
+
+
+def explained(figures: Sequence[Figure], summary: str) -> list[Figure]:
+    """With the profile's summary where a target is missed."""
+    return [replace(f, conditions=f"{f.conditions}; {summary}") if f.missed else f for f in figures]
