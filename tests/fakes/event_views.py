@@ -20,7 +20,7 @@ FLOAT_LISTS = ("owned_score", "owned_count", "owned_interval_days")
 
 
 def _lists(length: int, *names: str) -> list[dict[str, Any]]:
-    dtypes = {n: "int64_list" for n in INTEGER_LISTS} | dict.fromkeys(FLOAT_LISTS, "float32_list")
+    dtypes = dict.fromkeys(INTEGER_LISTS, "int64_list") | dict.fromkeys(FLOAT_LISTS, "float32_list")
     return [{"name": name, "dtype": dtypes[name], "length": length} for name in names]
 
 
@@ -78,7 +78,7 @@ def event_plan(id_kind: str = "integer") -> ReadPlan:
     return parse_read_plan(document, "test")
 
 
-def logged(  # noqa: PLR0913 - an event's fields
+def logged(
     event_id: str,
     user: int | str = 1,
     item: int | str = 100,
@@ -86,7 +86,7 @@ def logged(  # noqa: PLR0913 - an event's fields
     at_us: int = NOW_US,
     arrived_us: int = NOW_US,
     group: str = "",
-    personalization: bool = True,  # noqa: FBT001
+    personalization: bool = True,  # noqa: FBT001, FBT002
 ) -> log_pb.LoggedEvent:
     """As the gateway writes it."""
     when = Timestamp()

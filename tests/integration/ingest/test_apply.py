@@ -140,7 +140,11 @@ async def test_late_future_and_disordered_events_are_counted_and_kept(store: Sto
     applier.step()
     assert [applier.counts.of[name] for name in ("late", "future", "out_of_order")] == [1, 1, 1]
     row = store.row(1)
-    assert listed(row, "recent_item") == [2, 3, 1]  # the newest first; the future one counts as of now
+    assert listed(row, "recent_item") == [
+        2,
+        3,
+        1,
+    ]  # the newest first; the future one counts as of now
     assert listed(row, "recent_s")[0] == NOW_US // 1_000_000
 
 

@@ -26,6 +26,10 @@ def drained(store: Store, folder: Path, label: str = "0-of-1") -> int:
         log.close()
 
 
+def files(folder: Path, pattern: str = "day=*/*.parquet") -> list[Path]:
+    return list(folder.glob(pattern))
+
+
 def ids(folder: Path) -> list[str]:
     return sorted(read_event_log(folder).select("event_id").collect()["event_id"].to_list())
 
@@ -64,7 +68,7 @@ async def test_a_restart_writes_what_is_new_and_nothing_twice(store: Store, tmp_
     assert drained(store, tmp_path) == 1
     assert drained(store, tmp_path) == 0
     assert ids(tmp_path) == ["a", "b", "c"]
-    assert len(list(tmp_path.glob("day=*/*.parquet"))) == 2
+    assert len(files(tmp_path)) == 2
 
 
 async def test_the_stream_is_cut_where_an_event_is_both_logged_and_in_the_rows(
@@ -92,7 +96,7 @@ async def test_a_file_that_was_cut_short_is_no_part_of_the_log(store: Store, tmp
     (tmp_path / f"{WRITING}0-of-1-123").write_bytes(b"half")
     assert drained(store, tmp_path) == 1
     assert ids(tmp_path) == ["a"]
-    assert list(tmp_path.glob(f"{WRITING}*")) == []
+    assert files(tmp_path, f"{WRITING}*") == []
 
 
 async def test_another_number_of_workers_goes_on_where_the_others_ended(
