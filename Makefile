@@ -11,6 +11,8 @@ STATE   ?= build/$(if $(filter-out complete_journey,$(DATASET)),$(DATASET)-)$(PR
 NOW     ?=
 USER_ID ?=
 TOPIC   ?= slice
+CHAOS_KILLS ?= 60
+CHAOS_SEED  ?= 1
 CHECKED ?= build/data-check
 GATEWAY_PORT        ?= 50051
 HTTP_PORT           ?= 9464
@@ -234,6 +236,9 @@ accept: env ## One PASS or FAIL a point: make accept TOPIC=slice
 		echo [a-z]*/ | tr -d /)." >&2; exit 1; }
 	@$(PLAIN) $(PY) -m pytest tests/acceptance/$(TOPIC) -c tests/acceptance/pytest.ini
 
+chaos: env ## Kill processes at random under load (CHAOS_KILLS=60, CHAOS_SEED=1): nothing may be lost
+	@CHAOS_KILLS=$(CHAOS_KILLS) CHAOS_SEED=$(CHAOS_SEED) $(PLAIN) $(PY) -m pytest -q tests/chaos
+
 check: env ## Lint, types, protos, import direction; writes nothing
 	@.venv/project/bin/ruff check --no-cache .
 	@.venv/project/bin/ruff format --no-cache --check .
@@ -250,4 +255,4 @@ fix: env ## Format and mend what can be mended
 
 FORCE:
 
-.PHONY: help env protos client reference baseline data-check lock start up demo score final status logs down clean test accept check fix FORCE
+.PHONY: help env protos client reference baseline data-check lock start up demo score final status logs down clean test accept chaos check fix FORCE
