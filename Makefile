@@ -91,6 +91,8 @@ SET_UP = @[ -x $(PY) ] || { echo "Nothing is set up here yet; make up does it." 
 STEP = @printf '\n\033[1m%s\033[0m\n' "$(1)"
 # Runs a module for the target, and leaves in $(STATE)/deps what code it ran, see training/traced.py.
 RUN  = $(PY) -m training.traced $(patsubst $(STATE)/%,%,$@)
+# The tables of DATA, their sizes and times as text: make can't follow names with spaces or colons.
+TABLES = find -L "$(DATA)" -maxdepth 1 \( -name '*.csv' -o -name '*.parquet' -o -name '*.yaml' \) -printf '%f %s %T@\n' 2>/dev/null | sort
 # Writes its input to the target, unless that is there already.
 KEEP = mkdir -p $(@D) && cat > $@.new && if cmp -s $@.new $@; then rm $@.new; else mv $@.new $@; fi
 
@@ -137,12 +139,12 @@ lock: .venv/project/.done ## Resolve requirements/*.in anew into the lock files
 ## the offline flow
 
 $(STATE)/settings: FORCE
-	@echo "users=$(USERS) cutoffs=$(CUTOFFS) now=$(NOW) data=$(DATA) dataset=$(DATASET)" | { $(KEEP); }
+	@{ echo "users=$(USERS) cutoffs=$(CUTOFFS) now=$(NOW) data=$(DATA) dataset=$(DATASET)";$(if $(DATA), $(TABLES);) } | { $(KEEP); }
 
 $(STATE)/training-settings: FORCE
 	@env | grep '^RECSERVE_TRAINING_' | grep -v '_STATE=' | sort | { $(KEEP); }
 
-$(STATE)/dataset/dataset.yaml: $(STATE)/settings $(if $(DATA),$(wildcard $(DATA)/*)) | env
+$(STATE)/dataset/dataset.yaml: $(STATE)/settings | env
 	$(call STEP,Data set)
 	@$(RUN) training.datasets --out $(STATE)/dataset $(if $(DATA),--data "$(DATA)",--name $(DATASET) --users $(USERS))
 
