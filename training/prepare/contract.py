@@ -54,7 +54,7 @@ class DataSet:
     user_numerics: tuple[str, ...]
     items: pl.LazyFrame
     users: pl.LazyFrame  # without a table of them: everybody who appears in events
-    events: pl.LazyFrame  # user_id, item_id, kind, time, group, quantity, value
+    events: pl.LazyFrame  # event_id, user_id, item_id, kind, time, group, quantity, value
     placements: pl.LazyFrame | None
     offers: pl.LazyFrame | None  # offer_id, surface, start, end, title, weight
     offer_targets: pl.LazyFrame | None  # offer_id, item_id
@@ -201,6 +201,7 @@ def _events(
     if currencies is not None and "currency" in roles:
         value = value * _worth(roles["currency"][0], currencies)
     return frame.select(
+        event_id=_column(roles, "id", pl.lit(None)).cast(pl.String),
         user_id=roles["user"][0],
         item_id=roles["item"][0],
         kind=roles["kind"][0],

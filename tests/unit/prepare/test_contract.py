@@ -56,6 +56,7 @@ def test_columns_are_found_by_role_whatever_their_names(tmp_path: Path) -> None:
         timedelta(days=14),
     )
     assert data.events.collect_schema().names() == [
+        "event_id",
         "user_id",
         "item_id",
         "kind",
