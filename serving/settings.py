@@ -81,7 +81,7 @@ class GatewaySettings(BaseSettings):
     max_connection_age_s: float = Field(default=300, ge=1, le=86_400)
     max_concurrent: int = Field(default=256, ge=1, le=100_000)  # requests in flight in a worker
     request_log_entries: int = Field(default=1_000_000, ge=1_000, le=1_000_000_000)  # about
-    event_entries: int = Field(default=1_000_000, ge=1_000, le=1_000_000_000)  # about
+    event_entries: int = Field(default=1_000_000, ge=64_000, le=1_000_000_000)
     heartbeat_timeout_s: float = Field(default=10, ge=1, le=600)
     run_dir: Path | None = None  # metrics files; without it a temporary folder
     log_level: Literal["DEBUG", "INFO", "WARNING", "ERROR"] = "INFO"

@@ -91,7 +91,13 @@ class Conditions:
         values = self._numbers[condition.column]
         hit: Mask = ~np.isnan(values)
         if condition.minimum is not None:
-            hit &= values >= condition.minimum
+            hit &= values >= _float32(condition.minimum)
         if condition.maximum is not None:
-            hit &= values <= condition.maximum
+            hit &= values <= _float32(condition.maximum)
         return hit
+
+
+def _float32(bound: float) -> np.float32:
+    """As the features are held; infinite where their type ends."""
+    with np.errstate(over="ignore"):
+        return np.float32(bound)

@@ -1,8 +1,10 @@
 """Adds events to a person's rows, so that they say what a preparation at this moment would say.
 
 `training/prepare/users.py` and `engagement.py` state the same definitions over whole tables; a test holds one
-against the other. Adding is order-independent, and an event that a row holds already changes nothing:
-known by its group and item in a history, by its kind, item and second in an engagement.
+against the other. The order in which events are added makes no difference, and one that a row holds already
+changes nothing: it is known by its group and item in a history, by its kind, item and second in an
+engagement. So of several lines of an item in one basket the one that is added first counts: the earliest,
+unless they arrive in another order.
 """
 
 from collections.abc import Callable, Mapping

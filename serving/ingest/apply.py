@@ -51,7 +51,7 @@ class Applier:
         self._client, self._plan = client, plan
         self._partitions = partitions
         self._views = tuple(view for view in plan.views_of("user") if view.updates)
-        self._known, self._now_us, self._counts = known, now_us, counts
+        self._known, self._now_us, self.counts = known, now_us, counts
         self.oldest_waiting_ms: int | None = (
             None  # when the first event came in that the last step found
         )
@@ -105,7 +105,7 @@ class Applier:
         if not commit(
             self._client, self._plan.project, Batch(partition, start, end, rows, users, poison)
         ):
-            self._counts.add("conflict")
+            self.counts.add("conflict")
             return 0
         self._count(entries, changing, by_user, len(poison))
         return len(raw)
@@ -162,15 +162,15 @@ class Applier:
         by_user: Mapping[int, NDArray[np.void]],
         poison: int,
     ) -> None:
-        self._counts.add("applied", sum(map(len, by_user.values())))
-        self._counts.add("unknown_item", len(changing) - sum(map(len, by_user.values())))
-        self._counts.add("without_effect", len(entries) - len(changing))
-        self._counts.add("poison", poison)
+        self.counts.add("applied", sum(map(len, by_user.values())))
+        self.counts.add("unknown_item", len(changing) - sum(map(len, by_user.values())))
+        self.counts.add("without_effect", len(entries) - len(changing))
+        self.counts.add("poison", poison)
         newest: dict[int | None, int] = {}
         for entry in entries:
             time_us = entry.logged.event.event_time.ToMicroseconds()
             arrived_us = entry.logged.received_at_us
-            self._counts.add("late", arrived_us - time_us > LATE_US)
-            self._counts.add("future", time_us > arrived_us)
-            self._counts.add("out_of_order", time_us < newest.get(entry.user_key, time_us))
+            self.counts.add("late", arrived_us - time_us > LATE_US)
+            self.counts.add("future", time_us > arrived_us)
+            self.counts.add("out_of_order", time_us < newest.get(entry.user_key, time_us))
             newest[entry.user_key] = max(time_us, newest.get(entry.user_key, time_us))

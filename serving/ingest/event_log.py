@@ -56,6 +56,7 @@ class EventLog:
         try:
             fcntl.flock(self._lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError as error:
+            self._lock.close()
             raise ArtefactError(f"{folder}: another worker writes as {label}; stop it") from error
         for torn in folder.glob(f"{WRITING}{label}-*"):
             torn.unlink()

@@ -9,10 +9,12 @@ import polars as pl
 import redis
 from numpy.typing import NDArray
 from recserve.v1 import request_log_pb2
+from recserve.v1.request_log_pb2 import LoggedEvent
 
 from serving.bundle import Bundle, open_bundle
-from serving.features.redis_keys import row_key
+from serving.features.redis_keys import PARTITIONS, events_stream, row_key
 from serving.features.snapshot import Snapshot, open_snapshot
+from serving.ingest.event_log import read_event_log
 from serving.local.addresses import redis_url
 from tests.e2e.patience import eventually
 
@@ -71,6 +73,14 @@ class Shop:
     def row(self, user: str, view: str) -> np.void | None:
         packed = self.redis.get(self.row_key(user, view))
         return None if packed is None else self.bundle.plan.views[view].layout.read(packed)
+
+    def recorded(self, user: str) -> set[str]:
+        """Ids of the person's events that are kept: in the stream, or in the event log by now."""
+        partition = int(user) % PARTITIONS
+        stream = self.redis.xrange(events_stream(self.bundle.plan.project, partition))
+        waiting = [LoggedEvent.FromString(fields[b"entry"]).event for _, fields in stream]
+        log = read_event_log(self.state / "events").filter(pl.col("user_id") == user).collect()
+        return {e.event_id for e in waiting if e.user_id == user} | set(log["event_id"])
 
     def logged(self, request_id: str) -> request_log_pb2.RequestLogEntry:
         """The entry of an answer, once it is in the stream."""

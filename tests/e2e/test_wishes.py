@@ -2,18 +2,12 @@
 
 import math
 
-import grpc
 import numpy as np
 import pytest
-from google.protobuf.timestamp_pb2 import Timestamp
-from recserve.v1 import event_service_pb2 as event_pb
 from recserve.v1 import recommendation_service_pb2 as pb
-from recserve.v1 import request_log_pb2 as log_pb
-from recserve.v1.event_service_pb2_grpc import EventServiceStub
 from recserve.v1.recommendation_service_pb2_grpc import RecommendationServiceStub
 
 from serving.features.keys import string_key
-from serving.features.redis_keys import PARTITIONS, events_stream
 from tests.e2e.asking import CONSENT, SECONDS, ids, rank, recommend, scores
 from tests.e2e.shop import Shop
 
@@ -101,26 +95,3 @@ def test_what_is_not_read_of_a_person_moves_nothing(stub: RecommendationServiceS
         assert {name: e for name, e in effects.items() if name.startswith("user_")} == {
             name: pytest.approx(0, abs=1e-4) for name in effects if name.startswith("user_")
         }
-
-
-def test_events_of_a_slate_carry_its_token_into_the_stream(
-    stub: RecommendationServiceStub, channel: grpc.Channel, shop: Shop
-):
-    answer = stub.Recommend(recommend(shop.regular), timeout=SECONDS)
-    click = event_pb.Event(
-        event_id="e2e-click",
-        user_id=shop.regular,
-        item_id=answer.items[2].item_id,
-        kind="click",
-        event_time=Timestamp(seconds=1_500_000_000),
-        request_token=answer.answer.request_token,
-        slot=2,
-    )
-    recorded = EventServiceStub(channel).RecordEvents(
-        event_pb.RecordEventsRequest(events=[click], consent=CONSENT), timeout=SECONDS
-    )
-    assert recorded.recorded_count == 1
-    stream = events_stream(shop.bundle.plan.project, int(shop.regular) % PARTITIONS)
-    stored = [log_pb.LoggedEvent.FromString(f[b"entry"]) for _, f in shop.redis.xrange(stream)]
-    mine = [one.event for one in stored if one.event.request_token == click.request_token]
-    assert mine == [click]

@@ -8,7 +8,7 @@ import sys
 import time
 import urllib.error
 import urllib.request
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -49,6 +49,25 @@ def free_port() -> int:
         return port
 
 
+def page(url: str) -> tuple[int, str]:
+    """HTTP status and body; status 0 where nobody answers."""
+    try:
+        with urllib.request.urlopen(url, timeout=5) as answer:
+            return answer.status, answer.read().decode()
+    except urllib.error.HTTPError as refusal:
+        with refusal:
+            return refusal.code, refusal.read().decode()
+    except OSError:
+        return 0, ""
+
+
+def figure(metrics: str, name: str, labels: Mapping[str, str]) -> float:
+    """The sum of the samples of that name with these labels among theirs."""
+    families = text_string_to_metric_families(metrics)
+    samples = [s for family in families for s in family.samples if s.name == name]
+    return sum(s.value for s in samples if labels.items() <= s.labels.items())
+
+
 @dataclass(frozen=True, slots=True)
 class Gateway:
     """`log` holds all that it has said."""
@@ -60,14 +79,7 @@ class Gateway:
 
     def get(self, path: str) -> tuple[int, str]:
         """HTTP status and body; status 0 where nobody answers."""
-        try:
-            with urllib.request.urlopen(self.http + path, timeout=5) as answer:
-                return answer.status, answer.read().decode()
-        except urllib.error.HTTPError as refusal:
-            with refusal:
-                return refusal.code, refusal.read().decode()
-        except OSError:
-            return 0, ""
+        return page(self.http + path)
 
     def wait_serving(self, count: int) -> None:
         def serving() -> bool:
@@ -77,10 +89,7 @@ class Gateway:
         eventually(serving, f"{count} workers serve")
 
     def figure(self, name: str, **labels: str) -> float:
-        """The sum of the samples of that name with these labels among theirs."""
-        families = text_string_to_metric_families(self.get("/metrics")[1])
-        samples = [s for family in families for s in family.samples if s.name == name]
-        return sum(s.value for s in samples if labels.items() <= s.labels.items())
+        return figure(self.get("/metrics")[1], name, labels)
 
     def in_flight(self) -> float:
         return self.figure("recserve_in_flight")

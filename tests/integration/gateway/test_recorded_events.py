@@ -10,7 +10,7 @@ from recserve.v1 import request_log_pb2 as log_pb
 from recserve.v1 import status_service_pb2 as status_pb
 from recserve.v1 import status_service_pb2_grpc as status_stubs
 
-from serving.features.redis_keys import PARTITIONS, events_stream
+from serving.features.redis_keys import PARTITIONS, events_stream, overlay_key
 from tests.integration.gateway import tiny
 from tests.integration.gateway.running import PERSONAL, Gateway, RedisClient, connected, recommend
 
@@ -19,9 +19,8 @@ ALL = recommendation_pb.Consent(personalization=True, logging=True)
 
 def event(event_id: str, user_id: str, **fields: object) -> pb.Event:
     when = Timestamp(seconds=1_600_000_000)
-    return pb.Event(
-        event_id=event_id, user_id=user_id, item_id="100", kind="click", event_time=when, **fields
-    )
+    usual = {"item_id": "100", "kind": "click", "event_time": when}
+    return pb.Event(event_id=event_id, user_id=user_id, **(usual | fields))
 
 
 def record(gateway: Gateway, *events: pb.Event) -> pb.RecordEventsResponse:
@@ -50,6 +49,103 @@ def test_a_token_of_an_answer_ties_events_to_it_on_every_worker(
     for n in range(8):
         record(gateway, event(f"click-{n}", "9", request_token=token, slot=0))
     assert {one.event.request_token for one in stored(redis_client, 9)} == {token}
+
+
+def bought(gateway: Gateway, user: str, token: str = "") -> recommendation_pb.RecommendResponse:
+    """The answer with the person's own purchases among its candidates."""
+    request = recommendation_pb.RecommendRequest(
+        user_id=user,
+        surface=recommendation_pb.SURFACE_PRODUCT,
+        page_size=100,
+        consent=ALL,
+        event_token=token,
+    )
+    return recommend(gateway, request)
+
+
+def repeated(answer: recommendation_pb.RecommendResponse) -> set[str]:
+    return {
+        item.item_id
+        for item in answer.items
+        if recommendation_pb.CANDIDATE_SOURCE_REPEAT in item.sources
+    }
+
+
+def behind(answer: recommendation_pb.RecommendResponse) -> bool:
+    reasons = {degradation.reason for degradation in answer.answer.degradations}
+    return recommendation_pb.DEGRADATION_REASON_BEHIND in reasons
+
+
+def test_a_purchase_is_seen_by_the_next_request_on_every_worker(gateway: Gateway) -> None:
+    """No ingest worker runs: all is in the overlay."""
+    for item in range(100, 120):
+        reply = record(gateway, event(f"o{item}", "21", item_id=str(item), kind="purchase"))
+        for _ in range(4):  # connections of their own, on whichever worker
+            answer = bought(gateway, "21", reply.event_token)
+            assert repeated(answer) == {str(known) for known in range(100, item + 1)}
+            assert not behind(answer)
+    assert repeated(bought(gateway, "21")) == {str(item) for item in range(100, 120)}
+    assert repeated(bought(gateway, "22")) == set()
+
+
+def test_the_same_event_again_is_told_and_counts_once(
+    gateway: Gateway, redis_client: RedisClient
+) -> None:
+    first = record(gateway, event("again", "23", kind="purchase"))
+    second = record(gateway, event("again", "23", kind="purchase"), event("new", "23"))
+    assert (first.recorded_count, first.duplicate_count) == (1, 0)
+    assert (second.recorded_count, second.duplicate_count) == (2, 1)
+    assert len(stored(redis_client, 23)) == 2
+
+
+def test_a_store_that_lost_the_events_of_a_token_is_told(
+    gateway: Gateway, redis_client: RedisClient
+) -> None:
+    token = record(gateway, event("lost", "24", kind="purchase")).event_token
+    redis_client.delete(overlay_key(tiny.PROJECT, 24), events_stream(tiny.PROJECT, 24))
+    assert behind(bought(gateway, "24", token))
+    assert not behind(bought(gateway, "25", token))  # it says nothing of others' events
+
+
+def test_without_personalisation_nothing_of_the_person_is_read_or_changed(
+    gateway: Gateway,
+) -> None:
+    with connected(gateway) as channel:
+        consent = recommendation_pb.Consent(logging=True)
+        request = pb.RecordEventsRequest(
+            events=[event("quiet", "26", kind="purchase")], consent=consent
+        )
+        event_stubs.EventServiceStub(channel).RecordEvents(request)
+    assert repeated(bought(gateway, "26")) == set()
+
+
+@pytest.mark.parametrize("token", ["forged", "AQ" * 30, "x" * 1_133, "ü"])
+def test_a_token_that_was_not_issued_here_is_refused(gateway: Gateway, token: str) -> None:
+    with pytest.raises(grpc.RpcError) as caught:
+        bought(gateway, "27", token)
+    assert caught.value.code() is grpc.StatusCode.INVALID_ARGUMENT
+    assert "event_token" in caught.value.details()
+
+
+def test_a_stream_of_batches_is_answered_batch_by_batch(gateway: Gateway) -> None:
+    batches = [
+        pb.StreamEventsRequest(
+            batch=pb.RecordEventsRequest(
+                events=[event(f"s{n}", "28", item_id=str(100 + n), kind="purchase" if n else "")],
+                consent=ALL,
+                request_id=f"batch-{n}",
+            )
+        )
+        for n in range(5)
+    ]
+    with connected(gateway) as channel:
+        stub = event_stubs.EventServiceStub(channel)
+        answers = list(stub.StreamEvents(iter(batches)))
+    assert answers[0].error.code == grpc.StatusCode.INVALID_ARGUMENT.value[0]
+    assert [one.field for one in answers[0].error.invalid_fields] == ["events[0].kind"]
+    assert [one.recorded.request_id for one in answers[1:]] == [f"batch-{n}" for n in range(1, 5)]
+    seen = bought(gateway, "28", answers[-1].recorded.event_token)
+    assert repeated(seen) == {"101", "102", "103", "104"}
 
 
 def test_a_bad_event_keeps_the_batch_out(gateway: Gateway, redis_client: RedisClient) -> None:

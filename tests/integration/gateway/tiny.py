@@ -9,19 +9,17 @@ from typing import Any
 import numpy as np
 
 from serving.bundle import content_id
-from serving.features.layout import layout_of
 from serving.features.snapshot_files import digest
+from tests.fakes.event_views import HISTORY, described
 
 PROJECT = "tiny"
 ITEMS = 40
 WIDEST = 1024
+OWNED = 32
 NOW_US = 1_700_000_000_000_000
 VIEWS: dict[str, dict[str, Any]] = {
     "user_activity": {"entity": "user", "columns": [{"name": "baskets_7d", "dtype": "float32"}]},
-    "user_history": {
-        "entity": "user",
-        "columns": [{"name": "owned_item", "dtype": "int64_list", "length": 8}],
-    },
+    "user_history": dict(HISTORY),  # purchases change it
     "item_profile": {"entity": "item", "columns": [{"name": "department", "dtype": "string"}]},
     "item_activity": {"entity": "item", "columns": [{"name": "popularity", "dtype": "float32"}]},
 }
@@ -95,16 +93,7 @@ def read_plan() -> dict[str, Any]:
         "version": 1,
         "project": PROJECT,
         "id_kind": "integer",
-        "views": {
-            name: view
-            | {
-                "join_key": f"{view['entity']}_id",
-                "max_age_s": 10**9,
-                "stale_action": "serve_marked",
-                "fingerprint": f"{layout_of(view['columns']).fingerprint:016x}",
-            }
-            for name, view in VIEWS.items()
-        },
+        "views": described(VIEWS),
         "models": {
             "ranker": model("ranker", [64, WIDEST], [*USER, *ITEM], [("probability", "float32")]),
             "two_tower": model("two_tower", [], USER, FOUND),
@@ -132,7 +121,7 @@ def tensor(name: str, kind: str, dtype: str, *columns: str, length: int = 0) -> 
 FOUND = [("candidate_id", "int64"), ("candidate_score", "float32")]
 USER = [
     tensor("user_float", "user", "float32", "user_activity.baskets_7d"),
-    tensor("owned_item", "user_list", "int64", "user_history.owned_item", length=8),
+    tensor("owned_item", "user_list", "int64", "user_history.owned_item", length=OWNED),
     tensor("request_time", "request_time", "int64"),
 ]
 ITEM = [

@@ -10,6 +10,7 @@ from redis import Redis
 
 from serving.clients.redis import RedisRows
 from serving.errors import Failed, TimedOut, Unavailable
+from serving.features.overlay import LONGEST
 
 KEYS = [f"row:{i}".encode() for i in range(50)]
 PAUSE_MS = 1_000  # of the whole server; the tests' last reads wait for its end
@@ -84,3 +85,18 @@ async def test_a_store_that_refuses_is_a_failure(redis: Redis, rows: RedisRows):
     with pytest.raises(Failed):
         await refused.read(KEYS, 10)
     await refused.close()
+
+
+async def test_a_person_is_read_whole_in_one_round_trip(redis: Redis, rows: RedisRows):
+    redis.mset({b"row:1": b"one", b"applied": b"12-3"})
+    redis.rpush("overlay", *(f"{n}".encode() for n in range(LONGEST + 2)))
+    found = await rows.read_person("applied", "overlay", [b"row:1", b"row:2"], 10)
+    assert found.rows == [b"one", None]
+    assert found.applied == b"12-3"
+    assert found.overlay[0] == b"2"  # the latest, if there are too many
+    assert len(found.overlay) == LONGEST
+
+
+async def test_a_person_of_whom_nothing_is_stored(rows: RedisRows):
+    found = await rows.read_person("applied", "overlay", [], 10)
+    assert (list(found.rows), list(found.overlay), found.applied) == ([], [], None)

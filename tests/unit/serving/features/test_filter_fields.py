@@ -38,7 +38,14 @@ def test_texts_turned_round_keep_items_without_a_value():
 
 @pytest.mark.parametrize(
     ("minimum", "maximum", "expected"),
-    [(0.5, 0.7, [5, 6, 7]), (3.8, None, [38, 39]), (None, 0.1, [0, 1])],
+    [
+        (0.5, 0.7, [5, 6, 7]),
+        (3.8, None, [38, 39]),
+        (None, 0.1, [0, 1]),
+        (-1e308, 0.1, [0, 1]),  # beyond what a feature can be
+        (3.8, 1e39, [38, 39]),
+        (1e39, None, []),
+    ],
 )
 def test_bounds_are_inclusive(minimum: float | None, maximum: float | None, expected: list[int]):
     assert rows(Condition(PRICE, minimum=minimum, maximum=maximum)) == expected
