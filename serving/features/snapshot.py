@@ -19,6 +19,7 @@ from numpy.typing import NDArray
 
 from serving.bundle import open_bundle
 from serving.errors import ArtefactError, RecserveError
+from serving.features.key_index import KeyIndex
 from serving.features.offer_file import read_offers
 from serving.features.read_plan import ReadPlan
 from serving.features.snapshot_build import build
@@ -66,10 +67,7 @@ class Snapshot:
         """(n,) row of each key, -1 if the snapshot lacks it."""
         if not self.count:
             return np.full(len(keys), -1, dtype=np.int64)
-        found = np.searchsorted(self.item_key, keys)
-        found[found == self.count] = 0
-        found[self.item_key[found] != keys] = -1
-        return found
+        return self._index.positions(keys)
 
     def columns(self, dtype: Literal["int64", "float32"], names: Sequence[str]) -> NDArray[np.intp]:
         """(n,) where these columns, `<view>.<column>`, lie in the block of that dtype."""
@@ -82,6 +80,10 @@ class Snapshot:
             return [str(key) for key in self.item_key[rows].tolist()]
         texts: list[str] = self.texts.take(np.asarray(rows)).to_pylist()
         return texts
+
+    @cached_property
+    def _index(self) -> KeyIndex:
+        return KeyIndex(self.item_key)
 
     @cached_property
     def _where(self) -> dict[str, dict[str, int]]:
