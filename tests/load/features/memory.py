@@ -19,19 +19,25 @@ SAMPLE = 200
 def measure_memory(filled: Filled, stock: Stock) -> list[Figure]:
     found = [
         figure
-        for entity, count in (("user", filled.sizes.users), ("item", filled.sizes.items))
-        for figure in (_grown(filled, stock, entity, count), _of_keys(filled, stock, entity))
+        for entity in ("user", "item")
+        for figure in (_grown(filled, stock, entity), _of_keys(filled, stock, entity))
     ]
     return [*found, _in_snapshot(filled, stock)]
 
 
-def _grown(filled: Filled, stock: Stock, entity: str, count: int) -> Figure:
+def _grown(filled: Filled, stock: Stock, entity: str) -> Figure:
     """With what Redis and the stores keep beside the rows themselves."""
-    baseline = Baseline(STOCK, stock.memory[entity] / count)
+    sizes = filled.sizes
+    count = sizes.items if entity == "item" else sizes.users
     told = f"growth of used_memory_dataset by {count}, over their number; {_packed(filled, entity)}"
-    return lower(
-        f"features.memory.{entity}", filled.memory[entity] / count, "bytes", baseline, told
-    )
+    value = filled.memory[entity] / count
+    return lower(f"features.memory.{entity}", value, "bytes", _stock(filled, stock, entity), told)
+
+
+def _stock(filled: Filled, stock: Stock, entity: str) -> Baseline:
+    sizes = filled.sizes
+    count = sizes.feast_items if entity == "item" else sizes.users
+    return Baseline(STOCK, stock.memory[entity] / count)
 
 
 def _of_keys(filled: Filled, stock: Stock, entity: str) -> Figure:
@@ -64,7 +70,7 @@ def _in_snapshot(filled: Filled, stock: Stock) -> Figure:
         "features.memory.item.snapshot",
         files / count,
         "bytes",
-        Baseline(STOCK, stock.memory["item"] / count),
+        _stock(filled, stock, "item"),
         f"all files of the snapshot, over its {count} items; a host's workers share them; {machine()}",
     )
 

@@ -30,6 +30,7 @@ from tests.load.features.seen import REPEAT, degraded, owned_in
 CONSENT = pb.Consent(personalization=True, logging=True)
 KINDS = ("view",) * 8 + ("click", "purchase")
 PATIENCE_S = 30.0
+LOOK_S = 0.005  # between two looks
 OWN_POOL = (("grpc.use_local_subchannel_pool", 1),)
 
 
@@ -135,7 +136,7 @@ async def _until(began: float, look: Callable[[], Awaitable[bool]]) -> float:
     while not await look():
         if time.perf_counter() - began > PATIENCE_S:
             raise NeverSeen(f"not after {PATIENCE_S:.0f} s")
-        await asyncio.sleep(0.002)
+        await asyncio.sleep(LOOK_S)
     return time.perf_counter() - began
 
 

@@ -15,6 +15,7 @@ class Sizes:
     steps: int  # of a reader in a round
     feast_rounds: int
     feast_steps: int
+    feast_items: int  # in stock Feast's Redis, which is filled slowly
     sqlite_items: int  # SQLite is filled slowly; 0: not at all
     event_rounds: int
     events: int  # of a caller in a round
@@ -37,10 +38,11 @@ FULL = Sizes(
     users=2_000,
     candidates=(500, 1_000, 5_000),
     variants=50,
-    rounds=15,
+    rounds=11,
     steps=300,
     feast_rounds=5,
     feast_steps=6,
+    feast_items=20_000,
     sqlite_items=5_000,
     event_rounds=5,
     events=400,
@@ -56,6 +58,7 @@ SMALL = Sizes(
     steps=10,
     feast_rounds=1,
     feast_steps=2,
+    feast_items=300,
     sqlite_items=0,
     event_rounds=1,
     events=10,

@@ -41,10 +41,7 @@ def stock_feast(filled: Filled) -> Iterator[Stock]:
         socket = stack.enter_context(scratch_redis(folder, "redis"))
         client = stack.enter_context(connected(socket))
         store = {"type": "redis", "connection_string": f'none:0,unix_socket_path="{socket}"'}
-        write_parquet(filled.rows, folder / "all", sizes.items)
-        redis = stack.enter_context(
-            _peer(filled, "stock_redis", store, folder / "all", filled.candidates)
-        )
+        redis = stack.enter_context(_peer(filled, "stock_redis", store, sizes.feast_items))
         memory = {}
         for entity in ("item", "user"):
             before = used_memory(client)
@@ -58,9 +55,7 @@ def stock_feast(filled: Filled) -> Iterator[Stock]:
 @contextmanager
 def _sqlite(filled: Filled, folder: Path) -> Iterator[Peer]:
     store = {"type": "sqlite", "path": str(folder / "online.db")}
-    write_parquet(filled.rows, folder / "few", filled.sizes.sqlite_items)
-    few = _few(filled, folder / "few.npz")
-    with _peer(filled, "stock_sqlite", store, folder / "few", few) as sqlite:
+    with _peer(filled, "stock_sqlite", store, filled.sizes.sqlite_items) as sqlite:
         for entity in ("item", "user"):
             sqlite.ask(do="materialize", entity=entity)
         require_equal(filled, sqlite)
@@ -68,14 +63,15 @@ def _sqlite(filled: Filled, folder: Path) -> Iterator[Peer]:
 
 
 @contextmanager
-def _peer(
-    filled: Filled, name: str, store: Mapping[str, str], parquet: Path, candidates: Path
-) -> Iterator[Peer]:
+def _peer(filled: Filled, name: str, store: Mapping[str, str], items: int) -> Iterator[Peer]:
+    """Over the first `items` items and all users."""
+    folder = filled.folder / "feast" / name
+    write_parquet(filled.rows, folder / "parquet", items)
     spec = {
-        "folder": str(filled.folder / "feast" / name),
+        "folder": str(folder),
         "online_store": store,
-        "parquet": str(parquet),
-        "candidates": str(candidates),
+        "parquet": str(folder / "parquet"),
+        "candidates": str(_candidates(filled, folder / "candidates.npz", items)),
         "views": [
             {"name": view, "entity": shop.entity_of(view), "fields": fields}
             for view, fields in shop.FIELDS.items()
@@ -86,11 +82,11 @@ def _peer(
         yield running
 
 
-def _few(filled: Filled, path: Path) -> Path:
-    """Candidates among the items that SQLite has."""
+def _candidates(filled: Filled, path: Path, items: int) -> Path:
+    """Among the first `items`."""
     sizes, random = filled.sizes, np.random.default_rng(SEED)
     count = sizes.candidates[0]
-    rows = [random.choice(sizes.sqlite_items, count, replace=False) for _ in range(sizes.variants)]
+    rows = [random.choice(items, count, replace=False) for _ in range(sizes.variants)]
     np.savez(path, **{f"keys_{count}": np.stack(rows) + shop.FIRST_ITEM})
     return path
 
