@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from serving.clients.redis import OVERLAY_LENGTH
+from serving.features.overlay import LONGEST
 from tests.load.conditions import environment, machine
 from tests.load.features.stored import Filled, redis_keys
 from tests.load.figures import Baseline, Figure, lower
@@ -58,7 +58,7 @@ def readers(filled: Filled) -> Iterator[Readers]:
                 "blocks": [str(filled.snapshot_folder / f"{d}.npy") for d in ("int64", "float32")],
                 "candidates": candidates,
                 "users": {kind: [redis_keys(u) for u in us] for kind, us in users.items()},
-                "longest_overlay": OVERLAY_LENGTH,
+                "longest_overlay": LONGEST,
                 "readers": READERS,
             },
             folder,
