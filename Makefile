@@ -97,7 +97,7 @@ TABLES = find -L "$(DATA)" -maxdepth 1 \( -name '*.csv' -o -name '*.parquet' -o 
 KEEP = mkdir -p $(@D) && cat > $@.new && if cmp -s $@.new $@; then rm $@.new; else mv $@.new $@; fi
 
 help: ## Print every target
-	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F':.*## ' '{printf "  %-10s %s\n", $$1, $$2}'
+	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F':.*## ' '{printf "  %-14s %s\n", $$1, $$2}'
 	@echo 'Variables: PROFILE=quick, DATASET=<complete_journey, courses, movielens or shop>, STATE=<folder>,'
 	@echo 'DATA=<folder of a data set>, NOW=<time>, TRITON_URL=<host:port>,'
 	@echo 'GATEWAY_PORT, HTTP_PORT, INGEST_HTTP_PORT, TRITON_GRPC_PORT, TRITON_HTTP_PORT, TRITON_METRICS_PORT, WORKERS'
@@ -225,6 +225,13 @@ clean: down ## Stop, and remove everything made for this profile
 		echo "$(STATE) was not made by this Makefile; remove it by hand."; exit 1; fi
 	@rm -rf $(STATE)
 
+## measurements
+
+bench: bench-features ## Run every benchmark
+
+bench-features: env ## Measure features and events beside their floors: build/bench/features.json
+	@$(PLAIN) $(PY) -m tests.load.features --out build/bench/features.json
+
 ## checks
 
 data-check: env ## Check one's own tables, repair what is safe: make data-check DATA=<folder>
@@ -257,4 +264,4 @@ fix: env ## Format and mend what can be mended
 
 FORCE:
 
-.PHONY: help env protos client reference baseline data-check lock start up demo score final status logs down clean test accept chaos check fix FORCE
+.PHONY: help env protos client reference baseline data-check lock start up demo score final status logs down clean bench bench-features test accept chaos check fix FORCE

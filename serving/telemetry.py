@@ -4,6 +4,8 @@ A worker process must have PROMETHEUS_MULTIPROC_DIR set before this module is im
 library decides then whether figures live in this process or in files that the supervisor reads.
 """
 
+from functools import cache
+
 from prometheus_client import REGISTRY, CollectorRegistry, Counter, Gauge, Histogram
 
 SECONDS = (
@@ -48,6 +50,9 @@ class Metrics:
             multiprocess_mode="livemax",
         )
         self._in_use: dict[str, str] = {}
+        # The library looks every child up under a lock, which costs more than the counting itself.
+        self._of_stage = cache(self._stage_seconds.labels)
+        self._of_feature = cache(self._features.labels)
 
     def request(self, method: str, code: str, seconds: float) -> None:
         self._requests.labels(method, code).inc()
@@ -58,13 +63,13 @@ class Metrics:
         self._requests.labels(method, code).inc()
 
     def stage(self, stage: str, seconds: float) -> None:
-        self._stage_seconds.labels(stage).observe(seconds)
+        self._of_stage(stage).observe(seconds)
 
     def degraded(self, stage: str, reason: str) -> None:
         self._degradations.labels(stage, reason).inc()
 
     def feature(self, view: str, state: str, count: int) -> None:
-        self._features.labels(view, state).inc(count)
+        self._of_feature(view, state).inc(count)
 
     def triton_call(self, endpoint: str, model: str, outcome: str, seconds: float) -> None:  # noqa: ARG002 - endpoints come and go: they would be labels without end
         self._triton_calls.labels(model, outcome).inc()

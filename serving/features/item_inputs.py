@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Literal
 
 import numpy as np
 from numpy.typing import NDArray
@@ -12,6 +13,7 @@ from serving.features.rows import stale_action
 from serving.types import Action, Degraded, FeatureState, ItemSnapshot, Keys, Reason
 
 STAGE = "gather"
+PRESENT: FeatureState = "present"
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,6 +33,7 @@ class _Item:
     plan: InputPlan
     columns: Indices
     of_view: tuple[Indices, ...]  # for each used view, positions among `columns`
+    whole: bool  # whether these are all columns of the block, in its order
 
 
 class ItemFiller:
@@ -51,6 +54,7 @@ class ItemFiller:
         self._places = [place for place, view in enumerate(views) if view.name in used]
         self._event_time_us = np.asarray(snapshot.event_time_us)
         self._max_age_us = np.array([v.max_age_s * 1_000_000 for v in self._views], dtype=np.int64)
+        self._oldest_us, self._fresh_until_us = self._ages()
         self._items = [_item(i, plan, snapshot, self._views) for i in wanted]
 
     def __call__(self, rows: Indices, keys: Keys, now_us: int) -> ItemTensors:
@@ -60,16 +64,32 @@ class ItemFiller:
         tensors |= {item.plan.name: self._gathered(item, rows, width) for item in self._items}
         return self._judged(tensors, rows, now_us)
 
+    def _ages(self) -> tuple[NDArray[np.int64], int]:
+        """(N,) time of each item's oldest row; and until when no row of any is too old or missing."""
+        times = self._event_time_us[:, self._places]
+        if not times.size:
+            return np.zeros(len(times), dtype=np.int64), 0
+        until = int((times.min(axis=0) + self._max_age_us).min())
+        return times.min(axis=1), until if (times > 0).all() else 0
+
     def _gathered(self, item: _Item, rows: Indices, width: int) -> NDArray[np.generic]:
-        tensor = null_tensor((1, width, len(item.columns)), item.plan.dtype)
-        whole = self._blocks[item.plan.dtype].take(rows, axis=0)
-        np.take(whole, item.columns, axis=1, out=tensor[0, : len(rows)], mode="clip")
+        block, count = self._blocks[item.plan.dtype], len(rows)
+        tensor = np.empty((1, width, len(item.columns)), dtype=block.dtype)
+        if item.whole:
+            np.take(block, rows, axis=0, out=tensor[0, :count], mode="clip")
+        else:
+            whole = block.take(rows, axis=0)
+            np.take(whole, item.columns, axis=1, out=tensor[0, :count], mode="clip")
+        tensor[0, count:] = NULLS[item.plan.dtype]
         return tensor
 
     def _judged(
         self, tensors: dict[str, NDArray[np.generic]], rows: Indices, now_us: int
     ) -> ItemTensors:
         """Holds every row's age against its view's maximum; nulls what must not be used."""
+        if now_us <= self._fresh_until_us:  # whichever items these are
+            states = tuple((view.name, PRESENT, len(rows)) for view in self._views)
+            return ItemTensors(tensors, states, int(self._oldest_us.take(rows).min()), ())
         times = self._event_time_us.take(rows, axis=0)[:, self._places]  # (n, views)
         found = times > 0
         stale = found & (now_us - times > self._max_age_us)
@@ -119,13 +139,17 @@ def _item(
     wanted: InputPlan, plan: ReadPlan, snapshot: ItemSnapshot, views: Sequence[ViewPlan]
 ) -> _Item:
     owners = [column_of(plan, wanted, c, "item", listed=False)[0].name for c in wanted.columns]
+    dtype: Literal["int64", "float32"] = "int64" if wanted.dtype == "int64" else "float32"
+    columns = snapshot.columns(dtype, wanted.columns)
+    block = snapshot.int64 if dtype == "int64" else snapshot.float32
     return _Item(
         wanted,
-        snapshot.columns("int64" if wanted.dtype == "int64" else "float32", wanted.columns),
+        columns,
         tuple(
             np.array([i for i, owner in enumerate(owners) if owner == view.name], dtype=np.int64)
             for view in views
         ),
+        columns.tolist() == list(range(block.shape[1])),
     )
 
 

@@ -2,6 +2,7 @@
 
 import hashlib
 import json
+import struct
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
@@ -16,6 +17,7 @@ from serving.features.keys import NULL_KEY
 Dtype = Literal["int64", "float32", "string", "int64_list", "float32_list"]
 INTEGER_DTYPES = ("int64", "string", "int64_list")  # strings are stored as keys
 LENGTH = "__length"
+_HEAD = struct.Struct("<Qq")  # what every row begins with: fingerprint and event time
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,14 +74,22 @@ class Layout:
         Raises:
             LayoutMismatch: another fingerprint or size; the row is of another layout.
         """
-        if len(packed) != self.dtype.itemsize:
-            raise LayoutMismatch(f"a row of {len(packed)} bytes, expected {self.dtype.itemsize}")
+        self.event_time_us(packed)
         row: np.void = np.frombuffer(packed, dtype=self.dtype)[0]
-        if int(row["fingerprint"]) != self.fingerprint:
-            raise LayoutMismatch(
-                f"layout {int(row['fingerprint']):016x}, expected {self.fingerprint:016x}"
-            )
         return row
+
+    def event_time_us(self, packed: bytes | memoryview) -> int:
+        """Of one row; raises as `read` does."""
+        if len(packed) != self._size:
+            raise LayoutMismatch(f"a row of {len(packed)} bytes, expected {self._size}")
+        fingerprint, time_us = _HEAD.unpack_from(packed)
+        if fingerprint != self.fingerprint:
+            raise LayoutMismatch(f"layout {fingerprint:016x}, expected {self.fingerprint:016x}")
+        return int(time_us)
+
+    @cached_property
+    def _size(self) -> int:
+        return self.dtype.itemsize
 
 
 def layout_of(columns: Sequence[Mapping[str, Any]]) -> Layout:

@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 
 from serving.errors import LayoutMismatch
 from serving.features.fold import with_events
-from serving.features.layout import LENGTH
+from serving.features.layout import LENGTH, Layout
 from serving.features.overlay import START, last_position, position_of, records
 from serving.features.read_plan import ReadPlan, ViewPlan
 from serving.features.redis_keys import applied_key, overlay_key, partition_of, row_key
@@ -40,16 +40,19 @@ class UserRow:
     """A row that may be used."""
 
     packed: bytes
-    values: np.void
+    layout: Layout
+    event_time_us: int
 
     @property
-    def event_time_us(self) -> int:
-        return int(self.values["event_time_us"])
+    def values(self) -> np.void:
+        row: np.void = np.frombuffer(self.packed, dtype=self.layout.dtype)[0]
+        return row
 
     def list_of(self, column: str) -> NDArray[np.generic]:
         """The list column without its padding."""
-        values: NDArray[np.generic] = self.values[column]
-        return values[: int(self.values[column + LENGTH])]
+        row = self.values
+        values: NDArray[np.generic] = row[column]
+        return values[: int(row[column + LENGTH])]
 
 
 @dataclass(frozen=True, slots=True)
@@ -154,7 +157,7 @@ def judge(view: ViewPlan, packed: bytes | None, now_us: int) -> Judged:
     if packed is None:
         return Judged(view.name, "missing")
     try:
-        row = UserRow(packed, view.layout.read(packed))
+        row = UserRow(packed, view.layout, view.layout.event_time_us(packed))
     except LayoutMismatch as error:
         detail = f"{view.name}: {error}"
         degraded = Degraded(STAGE, Reason.LAYOUT, Action.DEFAULT_FEATURES, detail)
@@ -189,7 +192,8 @@ def _updated(view: ViewPlan, judged: Judged, events: NDArray[np.void], now_us: i
         return judged
     time_us = judged.row.event_time_us if judged.row else None
     version = RowVersion(view.name, time_us, len(events))
-    return replace(judged, row=UserRow(made.tobytes(), made[0]), version=version)
+    row = UserRow(made.tobytes(), view.layout, int(made["event_time_us"][0]))
+    return replace(judged, row=row, version=version)
 
 
 def collected(judged: Sequence[Judged], beside: Sequence[Degraded] = ()) -> UserRows:
