@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any, Literal
 
 from feast import Entity, FeatureView, OnDemandFeatureView
+from feast.feature_view import DUMMY_ENTITY_ID
 from feast.infra.common.materialization_job import (
     MaterializationJob,
     MaterializationJobStatus,
@@ -17,7 +18,7 @@ from feast.infra.registry.base_registry import BaseRegistry
 from feast.repo_config import FeastConfigBaseModel
 
 from serving.errors import ArtefactError
-from serving.features.feast_values import feast_layout, join_key
+from serving.features.feast_types import feast_layout, join_keys, joined_by
 from serving.features.frames import Source, latest, pack_frame
 from serving.features.online_store import RecserveOnlineStore
 
@@ -112,4 +113,12 @@ class PolarsComputeEngine(ComputeEngine):
             raise ArtefactError(
                 f"{path}, the source of view {view.name}, is missing; prepare again"
             )
-        return Source(path, join_key(view), source.timestamp_field, source.created_timestamp_column)
+        ids = tuple(key for key in join_keys(view) if key.name != DUMMY_ENTITY_ID)
+        return Source(
+            path,
+            joined_by(view),
+            source.timestamp_field,
+            source.created_timestamp_column or "",
+            ids,
+            source.field_mapping or {},
+        )

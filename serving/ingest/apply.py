@@ -10,10 +10,10 @@ from numpy.typing import NDArray
 
 from serving.errors import LayoutMismatch
 from serving.features.fold import with_events
+from serving.features.layout import HEAD
 from serving.features.overlay import position_of, records, stream_id
 from serving.features.read_plan import ReadPlan, ViewPlan
 from serving.features.redis_keys import applied_key, entities_key, events_stream, row_key
-from serving.features.store import HEAD
 from serving.ingest.commit import Batch, NewRow, applied, commit
 from serving.ingest.entries import Entry, RawEntry, read_entries
 from serving.types import Keys, Mask, Position

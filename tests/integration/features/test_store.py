@@ -129,5 +129,5 @@ def test_a_key_of_another_kind_is_told(store: RowStore, redis_url: str) -> None:
 
 
 def test_a_url_without_a_scheme_is_refused() -> None:
-    with pytest.raises(SettingsError, match="starts with none of unix://"):
+    with pytest.raises(SettingsError, match="must start with one of unix://"):
         RowStore("${RECSERVE_REDIS_URL}", "shop")
