@@ -32,8 +32,8 @@ ERRORS: tuple[tuple[type[Exception], type[OutsideError]], ...] = (
     (foreign.AuthenticationError, Failed),
     (foreign.AuthorizationError, Failed),
     (foreign.ConnectionError, Unavailable),
-    (foreign.ClusterDownError, Unavailable),
-    (foreign.AskError, Unavailable),  # as the next, of a slot that is being moved
+    (foreign.ClusterError, Unavailable),  # also of a slot that is being moved, as the next
+    (foreign.AskError, Unavailable),
     (foreign.TryAgainError, Unavailable),
     (foreign.SlotNotCoveredError, Unavailable),
     (foreign.RedisError, Failed),
