@@ -75,13 +75,13 @@ def connect(url: str, timeout_s: float) -> Client:
         OutsideError: no node of the cluster answers.
     """
     address = redis_address(url)
-    options = _options(address) | {"socket_timeout": timeout_s}
+    retry = Retry(BACKOFF, RETRIES)
+    options = _options(address) | {"socket_timeout": timeout_s, "retry": retry}
     if not address.cluster:
         return blocking.Redis(**options, db=address.db, **_place(address))
     with speaking(address):
         return blocking.RedisCluster(
             startup_nodes=[ClusterNode(host, port) for host, port in address.nodes],
-            retry=Retry(BACKOFF, RETRIES),
             **options,
         )
 

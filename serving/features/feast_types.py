@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from typing import get_args
 
 from feast import FeatureView
+from feast.feature_view import DUMMY_ENTITY_ID
 from feast.types import (
     Array,
     Bool,
@@ -112,4 +113,4 @@ def join_keys(view: FeatureView) -> tuple[Column, ...]:
 
 def joined_by(view: FeatureView) -> str:
     """What the rows are named after in the store: the names of the join keys."""
-    return ",".join(key.name for key in join_keys(view))
+    return ",".join(key.name for key in join_keys(view)) or DUMMY_ENTITY_ID

@@ -11,9 +11,11 @@ from numpy.typing import NDArray
 
 from serving.errors import ArtefactError
 from serving.features.frame_values import Contents, column_values, key_values
-from serving.features.keys import composite_key
+from serving.features.keys import composite_key, string_key
 from serving.features.layout import Column, Layout, Scalar
 from serving.features.packing import pack
+
+NOBODY = string_key("")  # the one entity of a view without join keys
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,6 +94,8 @@ def _keys(view: str, source: Source, frame: pl.DataFrame, texts: Contents) -> ND
     if source.ids is None:
         kind: Scalar = "string" if frame[source.join_key].dtype == pl.String else "int64"
         return key_values(view, Column(source.join_key, kind), frame[source.join_key], texts)
+    if not source.ids:
+        return np.full(frame.height, NOBODY)
     if len(source.ids) == 1:
         return key_values(view, source.ids[0], frame[source.ids[0].name], texts)
     parts = [key_values(view, column, frame[column.name], {}) for column in source.ids]
