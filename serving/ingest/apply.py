@@ -19,7 +19,7 @@ from serving.ingest.entries import Entry, RawEntry, read_entries
 from serving.types import Keys, Mask, Position
 
 if TYPE_CHECKING:
-    from redis import Redis
+    from serving.clients.connections import Client
 
 MOST_ENTRIES = 500  # of a partition at a time
 LATE_US = 3_600_000_000  # an event that took longer to arrive is counted as late
@@ -41,7 +41,7 @@ class Applier:
 
     def __init__(
         self,
-        client: "Redis[bytes]",
+        client: "Client",
         plan: ReadPlan,
         partitions: Sequence[int],
         known: Callable[[Keys], Mask],
@@ -153,7 +153,7 @@ class Applier:
         made = with_events(row, view.layout, view.updates, events, now_us)
         if made is None:
             return None
-        return NewRow(key, (packed or b"")[: HEAD.itemsize], made.tobytes())
+        return NewRow(view.name, key, (packed or b"")[: HEAD.itemsize], made.tobytes())
 
     def _count(
         self,
