@@ -28,6 +28,8 @@ from serving.process.logs import log_to_stderr
 IDLE_S = 0.1  # between two rounds that find nothing; readers have the overlay meanwhile
 PAUSE_S = 1.0  # after a round that failed
 TIMEOUT_S = 30.0
+# What a later round may do without.
+PASSING: tuple[type[Exception], ...] = (*FOREIGN, LayoutMismatch, ArtefactError)
 
 log = logging.getLogger("serving.ingest")
 
@@ -113,7 +115,7 @@ def _one_round(round_: Callable[[], int]) -> float:
     """How long to wait until the next."""
     try:
         return 0.0 if round_() else IDLE_S
-    except (*FOREIGN, LayoutMismatch, ArtefactError) as error:
+    except PASSING as error:
         log.error("the round is tried again: %s", error)  # noqa: TRY400
         return PAUSE_S
 
