@@ -14,7 +14,7 @@ from feast.types import Int64, String
 from feast.utils import get_default_yaml_file_path
 from feast.value_type import ValueType
 
-from serving.features.feast_values import FEAST_TYPES, MAX_LENGTH
+from serving.features.feast_types import FEAST_TYPES, MAX_LENGTH
 
 REPOSITORY = Path(__file__).resolve().parent
 

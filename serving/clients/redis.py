@@ -1,100 +1,109 @@
 """The door to the online store: packed rows by key."""
 
+import asyncio
 from collections.abc import Sequence
 from typing import Any
 
 import hiredis
-from redis import asyncio as redis
 from redis import exceptions as foreign
-from redis.asyncio.retry import Retry
-from redis.backoff import NoBackoff
 
+from serving.clients.connections import FOREIGN, Connections, translated
 from serving.clients.links import Links
-from serving.errors import Failed, OutsideError, TimedOut, Unavailable
+from serving.errors import TimedOut
 from serving.features.overlay import LONGEST as OVERLAY_LENGTH
 from serving.types import StoredPerson
 
-# Every error that redis-py or the socket below it raises; the first that fits holds.
-ERRORS: tuple[tuple[type[Exception], type[OutsideError]], ...] = (
-    (TimeoutError, TimedOut),
-    (foreign.TimeoutError, TimedOut),
-    (foreign.AuthenticationError, Failed),
-    (foreign.AuthorizationError, Failed),
-    (foreign.ConnectionError, Unavailable),
-    (foreign.ClusterDownError, Unavailable),
-    (foreign.RedisError, Failed),
-    (foreign.RedisClusterException, Failed),
-    (foreign.ChildDeadlockedError, Failed),
-    (foreign.IncorrectPolicyType, Failed),  # type: ignore[attr-defined]  # newer than the stubs
-    (OSError, Unavailable),
-)
 MULTI, EXEC = hiredis.pack_command(("MULTI",)), hiredis.pack_command(("EXEC",))
-FOREIGN = tuple(theirs for theirs, _ in ERRORS)
-
-
-def translated(error: Exception) -> OutsideError:
-    """Ours for one of redis-py's."""
-    ours = next(ours for theirs, ours in ERRORS if isinstance(error, theirs))
-    return ours(f"Redis: {str(error) or type(error).__name__}")
-
-
-def _packed(command: tuple[str | bytes | int, ...]) -> bytes:
-    packed: bytes = hiredis.pack_command(command)  # type: ignore[arg-type]  # of any length
-    return packed
+# What the transaction of one server does, for a cluster. KEYS: applied, overlay, rows. ARGV: how many of
+# the latest of the overlay.
+READ_PERSON = """
+return {
+  redis.call('GET', KEYS[1]),
+  redis.call('LRANGE', KEYS[2], -ARGV[1], -1),
+  #KEYS > 2 and redis.call('MGET', unpack(KEYS, 3)) or {},
+}
+"""
 
 
 class RedisRows:
-    """A RowsDoor over a pool of connections."""
+    """A RowsDoor: over bare connections to one server, over redis-py's client to a cluster."""
 
-    def __init__(self, pool: "redis.ConnectionPool[Any]", connections: int) -> None:
-        self._pool = pool
-        self._links = Links(pool, connections)
+    def __init__(self, connections: Connections, limit: int) -> None:
+        self._connections = connections
+        pool = connections.pool
+        self._links = None if pool is None else Links(pool, limit)
 
     @classmethod
     def from_url(cls, url: str, connections: int = 32) -> "RedisRows":
-        """`unix:///path` or `redis[s]://host:port/db`; nothing is opened before the first read.
+        """docs/settings.md, "Redis", says what the URL may be; nothing is opened before the first read.
 
         A request that finds every connection in use waits for one, within its own time. A broken
         connection is opened again once, so that a restart of Redis costs nobody an answer.
         """
-        retry = Retry(NoBackoff(), 0)
-        return cls(redis.ConnectionPool.from_url(url, retry=retry), connections)
+        return cls(Connections(url, connections, retries=1), connections)
 
     async def read_person(
         self, applied: str, overlay: str, rows: Sequence[bytes], timeout_s: float
     ) -> StoredPerson:
         """What is under these keys of one slot, as of one moment, in one round trip.
 
-        A transaction rather than a script: a script copies every row once more.
-
         Raises:
             OutsideError: Redis can't be reached, is late or answers with an error.
         """
+        if self._links is None:
+            found = await self._of_cluster(
+                self._connections.client.eval,
+                timeout_s,
+                READ_PERSON,
+                2 + len(rows),
+                applied,
+                overlay,
+                *rows,
+                OVERLAY_LENGTH,
+            )
+            return StoredPerson(found[2], found[1], found[0])
         commands: list[tuple[str | bytes | int, ...]] = [
             ("GET", applied),
             ("LRANGE", overlay, -OVERLAY_LENGTH, -1),
         ]
         if rows:
             commands.append(("MGET", *rows))
+        # A transaction rather than a script: a script copies every row once more.
         packed = b"".join((MULTI, *map(_packed, commands), EXEC))
-        found = (await self._asked(packed, len(commands) + 2, timeout_s))[-1]
+        found = (await self._asked(self._links, packed, len(commands) + 2, timeout_s))[-1]
         return StoredPerson(found[2] if rows else (), found[1], found[0])
 
     async def read(self, keys: Sequence[bytes], timeout_s: float) -> list[bytes | None]:
-        """In the order of the keys, in one round trip; None where there is no row.
+        """In the order of the keys; in one round trip, of a cluster to each node; None: there is no row.
 
         Raises:
             OutsideError: Redis can't be reached, is late or answers with an error.
         """
-        packed = _packed(("MGET", *keys))
-        rows: list[bytes | None] = (await self._asked(packed, 1, timeout_s))[0]
+        if self._links is None:
+            rows: list[bytes | None] = await self._of_cluster(
+                self._connections.mget, timeout_s, keys
+            )
+        else:
+            packed = _packed(("MGET", *keys))
+            rows = (await self._asked(self._links, packed, 1, timeout_s))[0]
         return rows
 
-    async def _asked(self, commands: bytes, expected: int, timeout_s: float) -> list[Any]:
+    async def _of_cluster(self, command: Any, timeout_s: float, *arguments: Any) -> Any:
         if timeout_s <= 0:
             raise TimedOut("Redis: no time was left to ask")
         try:
-            answers = await self._links.ask(commands, expected, timeout_s)
+            async with asyncio.timeout(timeout_s), self._connections.room():
+                return await command(*arguments)
+        except FOREIGN as error:
+            raise translated(error) from error
+
+    async def _asked(
+        self, links: Links, commands: bytes, expected: int, timeout_s: float
+    ) -> list[Any]:
+        if timeout_s <= 0:
+            raise TimedOut("Redis: no time was left to ask")
+        try:
+            answers = await links.ask(commands, expected, timeout_s)
         except FOREIGN as error:
             raise translated(error) from error
         for answer in answers:
@@ -103,5 +112,11 @@ class RedisRows:
         return answers
 
     async def close(self) -> None:
-        await self._links.close()
-        await self._pool.disconnect()
+        if self._links is not None:
+            await self._links.close()
+        await self._connections.close()
+
+
+def _packed(command: tuple[str | bytes | int, ...]) -> bytes:
+    packed: bytes = hiredis.pack_command(command)  # type: ignore[arg-type]  # of any length
+    return packed

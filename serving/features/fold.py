@@ -65,6 +65,7 @@ def with_events(
         made[0] = row
     if not ADD[updates.by](made, updates, counted, now_us):
         return None
+    layout.set_present(made, updates.columns)
     made["event_time_us"] = max(int(made["event_time_us"][0]), now_us)
     return made
 

@@ -140,8 +140,7 @@ def column_of(
     view_name, _, column_name = name.partition(".")
     view = plan.views[view_name]
     column = next(c for c in view.layout.columns if c.name == column_name)
-    dtype = "int64" if column.integer else "float32"
-    if (view.entity, dtype, bool(column.length)) != (entity, wanted.dtype, listed):
+    if (view.entity, column.tensor, bool(column.length)) != (entity, wanted.dtype, listed):
         raise ArtefactError(
             f"input {wanted.name} takes {'lists' if listed else 'scalars'} of {wanted.dtype} of the "
             f"{entity}; {name} is {column.dtype} of the {view.entity}"

@@ -112,7 +112,7 @@ def test_point_4a_bad_events_are_refused_by_name_and_nothing_of_them_is_kept(
             "events[0].event_time",
             event(user, items[0], event_time=Timestamp(seconds=4_102_444_800)),
         ),
-        ("events[0].kind", event(user, items[0], kind="Purchase!")),
+        ("events[0].kind", event(user, items[0], kind="pur\nchase")),
         ("events[0].value", event(user, items[0], value=float("nan"))),
         ("events[0].item_id", event(user, "")),
         ("events[0].event_id", event(user, items[0], event_id="")),

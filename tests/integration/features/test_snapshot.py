@@ -205,6 +205,7 @@ def test_rows_of_another_layout_stop_the_build(
     columns = plan.views["item_activity"].layout.columns
     row = Layout(columns[::-1] if same_size else columns[:1]).empty(1)
     row["event_time_us"] = TIME + 1
+    store.delete("item_activity", "item_id", KEYS[:1])
     store.write("item_activity", "item_id", KEYS[:1], row)
     with pytest.raises(LayoutMismatch, match=r"rows of item_activity .* another layout"):
         build(plan, store, tmp_path)

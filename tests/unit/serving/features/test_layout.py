@@ -18,7 +18,7 @@ def layout() -> Layout:
     return view_layout("history", FIELDS)
 
 
-def test_integers_come_first_and_lengths_last(layout: Layout) -> None:
+def test_integers_come_first_and_lengths_and_nulls_last(layout: Layout) -> None:
     assert list(layout.dtype.names or ()) == [
         "fingerprint",
         "event_time_us",
@@ -28,12 +28,13 @@ def test_integers_come_first_and_lengths_last(layout: Layout) -> None:
         "shares",
         "owned__length",
         "shares__length",
+        "__nulls",
     ]
-    assert layout.dtype.itemsize == 8 + 8 + 8 + 3 * 8 + 4 + 2 * 4 + 2 + 2
+    assert layout.dtype.itemsize == 8 + 8 + 8 + 3 * 8 + 4 + 2 * 4 + 2 + 2 + 1
 
 
 def test_the_fingerprint_never_changes_for_the_same_columns(layout: Layout) -> None:
-    assert f"{layout.fingerprint:016x}" == "d1820d8c8a8573e8"
+    assert f"{layout.fingerprint:016x}" == "badecb2f6edde9b4"
 
 
 @pytest.mark.parametrize(
@@ -79,7 +80,7 @@ def test_a_row_of_another_layout_is_refused(layout: Layout) -> None:
     ("field", "said"),
     [
         ({"name": "x", "dtype": "double"}, r"history\.x has dtype double"),
-        ({"name": "x", "dtype": "int64_list"}, r"max_length 0; it must be 1 to 65535"),
+        ({"name": "x", "dtype": "int64_list"}, r"max_length 0; it must be 1 to 65535: a row"),
         ({"name": "x", "dtype": "float32_list", "max_length": 65536}, "max_length 65536"),
     ],
 )
