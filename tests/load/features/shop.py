@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from serving.features.fields import view_layout
 from serving.features.keys import string_key
 from serving.features.layout import Column, Layout
-from serving.features.packing import ColumnValues, Lists, pack
+from serving.features.packing import ColumnValues, Lists, Scalars, pack
 
 PROJECT = "bench_shop"
 DAY_S = 86_400
@@ -136,16 +136,17 @@ def _values(
     random: np.random.Generator,
     lengths: dict[str, NDArray[np.int64]],
 ) -> ColumnValues:
+    known = np.zeros(count, dtype=bool)  # nothing is null
     if not column.length:
-        return _numbers(column, count, items, now_us, random)
+        return Scalars(_numbers(column, count, items, now_us, random), known)
     group = column.name.partition("_")[0]  # lists that belong together are equally long
     if group not in lengths:
         lengths[group] = random.binomial(column.length, FILLED, count)
     filled = int(lengths[group].sum())
     if column.name == "owned_item":  # each item once
         whole = [random.choice(items, n, replace=False) for n in lengths[group].tolist()]
-        return Lists(np.concatenate(whole) + FIRST_ITEM, lengths[group])
-    return Lists(_numbers(column, filled, items, now_us, random), lengths[group])
+        return Lists(np.concatenate(whole) + FIRST_ITEM, lengths[group], known)
+    return Lists(_numbers(column, filled, items, now_us, random), lengths[group], known)
 
 
 def _numbers(

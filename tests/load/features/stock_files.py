@@ -35,7 +35,7 @@ def frame(rows: shop.Rows, count: int) -> pl.DataFrame:
 def _series(column: Column, values: ColumnValues, count: int) -> pl.Series:
     dtype = TYPES["int64" if column.integer else "float32"]
     if not isinstance(values, Lists):
-        return pl.Series(column.name, values[:count], dtype=dtype)
+        return pl.Series(column.name, values.values[:count], dtype=dtype)
     ends = values.lengths.cumsum()
     listed = [
         values.values[end - length : end]
