@@ -1,7 +1,7 @@
 """The floor under any call: an empty grpc.aio server that gives back as many bytes as a reply has.
 
 Stands alone. `python echo.py SPEC` measures, one JSON line in, one JSON line out; the server is a process of
-its own, `python echo.py serve BYTES`, which prints its port.
+its own, `python echo.py serve BYTES`, which prints its port and ends with its standard input.
 """
 
 import asyncio
@@ -35,7 +35,8 @@ async def serve(size: int) -> None:
     await server.start()
     sys.stdout.write(f"{port}\n")
     sys.stdout.flush()
-    await server.wait_for_termination()
+    await asyncio.to_thread(sys.stdin.read)
+    await server.stop(None)
 
 
 async def measure(spec: dict[str, Any], port: int) -> None:
@@ -75,11 +76,9 @@ def main() -> None:
         return
     spec = json.loads(Path(sys.argv[1]).read_text())
     command = [sys.executable, __file__, "serve", str(spec["reply_bytes"])]
-    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as server:
-        try:
-            uvloop.run(measure(spec, int(server.stdout.readline())))
-        finally:
-            server.terminate()
+    pipes = {"stdin": subprocess.PIPE, "stdout": subprocess.PIPE}
+    with subprocess.Popen(command, text=True, **pipes) as server:
+        uvloop.run(measure(spec, int(server.stdout.readline())))
 
 
 if __name__ == "__main__":
