@@ -1,4 +1,4 @@
-"""A plain Feast repository on packed rows answers as on Feast's SQLite store, on one Redis and on a cluster."""
+"""A plain Feast repository on packed rows answers as on Feast's SQLite store, on one Redis or a cluster."""
 
 import json
 import re
