@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from serving.errors import LayoutMismatch
 from serving.features.feast_types import VALUE_FIELDS
-from serving.features.keys import bytes_key, composite_key
+from serving.features.keys import NOBODY, bytes_key, composite_key
 from serving.features.layout import LENGTH, Column, Layout
 from serving.features.packing import ColumnValues, Lists, Scalars
 
@@ -68,6 +68,8 @@ def values_of(
 def _entity_key(entity: EntityKey, contents: Contents) -> int:
     """By the names of the join keys, in whatever order they are given."""
     named = sorted(zip(entity.join_keys, entity.entity_values, strict=True), key=lambda one: one[0])
+    if not named:
+        return NOBODY
     if len(named) == 1:
         return _id_key(named[0][1], contents)
     return composite_key([_id_key(value, {}) for _, value in named])

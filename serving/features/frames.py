@@ -11,11 +11,9 @@ from numpy.typing import NDArray
 
 from serving.errors import ArtefactError
 from serving.features.frame_values import Contents, column_values, key_values
-from serving.features.keys import composite_key, string_key
+from serving.features.keys import NOBODY, composite_key
 from serving.features.layout import Column, Layout, Scalar
 from serving.features.packing import pack
-
-NOBODY = string_key("")  # the one entity of a view without join keys
 
 
 @dataclass(frozen=True, slots=True)

@@ -10,6 +10,9 @@ from numpy.typing import NDArray
 KEY_VERSION = 1
 NULL_KEY = -1
 _SIGN = 2**63 - 1
+NOBODY = (
+    xxhash.xxh64_intdigest(b"", KEY_VERSION) & _SIGN
+)  # the one entity of a view without join keys
 
 
 def string_key(text: str) -> int:

@@ -153,7 +153,7 @@ class Applier:
         made = with_events(row, view.layout, view.updates, events, now_us)
         if made is None:
             return None
-        return NewRow(view.name, key, (packed or b"")[: HEAD.itemsize], made.tobytes())
+        return NewRow(key, (packed or b"")[: HEAD.itemsize], made.tobytes())
 
     def _count(
         self,

@@ -50,12 +50,15 @@ return 1
 
 @dataclass(frozen=True, slots=True)
 class NewRow:
-    """A row of a view, under its Redis key, and the first bytes of what it was made from."""
+    """A row, under its Redis key, and the first bytes of what it was made from."""
 
-    view: str
     key: bytes
     head: bytes  # fingerprint and event time; empty where there was no row
     packed: bytes
+
+    @property
+    def view(self) -> bytes:
+        return self.key.rpartition(b":")[2]
 
 
 @dataclass(frozen=True, slots=True)

@@ -147,8 +147,11 @@ def answers(
     entities: Sequence[Mapping[str, Any]],
     *,
     full_names: bool = False,
-) -> list[tuple[str, list[tuple[bytes, int, int]], str]]:
-    """Of each feature its name, of each entity value, status and time, and what a user is shown."""
+) -> list[tuple[str, list[tuple[str, int, int]], str]]:
+    """Of each feature its name, of each entity value, status and time, and what a user is shown.
+
+    As text, in which one NaN is like another.
+    """
     wanted = of.store.get_feature_service(features) if isinstance(features, str) else features
     response = of.store.get_online_features(
         features=wanted, entity_rows=[dict(e) for e in entities], full_feature_names=full_names
@@ -158,7 +161,7 @@ def answers(
         (
             name,
             [
-                (value.SerializeToString(deterministic=True), status, time.seconds)
+                (str(value), status, time.seconds)
                 for value, status, time in zip(
                     vector.values, vector.statuses, vector.event_timestamps, strict=False
                 )
