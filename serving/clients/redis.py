@@ -92,12 +92,28 @@ class RedisRows:
         """
         if timeout_s <= 0:
             raise TimedOut("Redis: no time was left to ask")
+        groups = _by_tag(keys)
         try:
-            async with asyncio.timeout(timeout_s):
-                rows: list[bytes | None] = await self._client.mget(keys)
+            async with asyncio.timeout(timeout_s), self._client.pipeline(transaction=False) as pipe:
+                for group in groups:
+                    pipe.mget(group)
+                answers = await pipe.execute()
         except FOREIGN as error:
             raise translated(error) from error
-        return rows
+        found = {
+            key: row
+            for group, rows in zip(groups, answers, strict=True)
+            for key, row in zip(group, rows, strict=True)
+        }
+        return [found[key] for key in keys]
 
     async def close(self) -> None:
         await self._pool.disconnect()
+
+
+def _by_tag(keys: Sequence[bytes]) -> list[list[bytes]]:
+    """One command can name keys of one hash tag alone: they may lie on different nodes."""
+    groups: dict[bytes, list[bytes]] = {}
+    for key in keys:
+        groups.setdefault(key.partition(b"{")[2].partition(b"}")[0], []).append(key)
+    return list(groups.values())

@@ -17,11 +17,11 @@ from serving.features.layout import LENGTH
 from serving.features.overlay import START, last_position, position_of, records
 from serving.features.read_plan import ReadPlan, ViewPlan
 from serving.features.redis_keys import applied_key, overlay_key, partition_of, row_key
+from serving.items import ItemSnapshot
 from serving.types import (
     Action,
     Degraded,
     FeatureState,
-    ItemSnapshot,
     Keys,
     Position,
     Reason,

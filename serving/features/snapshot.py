@@ -32,19 +32,24 @@ from serving.features.snapshot_files import (
     digest,
 )
 from serving.features.store import RowStore
+from serving.items import Patch
 from serving.local.addresses import redis_url
-from serving.types import OfferTable
+from serving.types import Degraded, Keys, OfferTable
 
 NEEDED: Mapping[str, type] = {  # of the manifest, beside what the plan says
     "snapshot_version": str,
     "oldest_event_time_us": int,
+    "stream_position": str,
     "sha256": dict,
 }
 
 
 @dataclass(frozen=True)
 class Snapshot:
-    """N items, row by row; V item views and the columns of int64 and float32 in read-plan order."""
+    """N items, row by row; V item views and the columns of int64 and float32 in read-plan order.
+
+    An ItemSnapshot by itself, and the base of LiveItems.
+    """
 
     version: str
     item_key: NDArray[np.int64]  # (N,) ascending
@@ -55,6 +60,7 @@ class Snapshot:
     oldest_event_time_us: int
     int64_columns: tuple[str, ...]
     float32_columns: tuple[str, ...]
+    stream_position: str = "0-0"  # of the item changes: what came later is to be replayed
     texts: Any = None  # pyarrow string array of ids, if ids are strings
     offers: OfferTable | None = None
 
@@ -76,12 +82,29 @@ class Snapshot:
         where = self._where[dtype]
         return np.array([where[name] for name in names], dtype=np.intp)
 
-    def item_ids(self, rows: NDArray[np.integer[Any]]) -> list[str]:
-        """The ids as on the wire."""
+    def names(self, keys: Keys) -> list[str]:
+        """The ids of items of the snapshot, as on the wire."""
         if self.texts is None:
-            return [str(key) for key in self.item_key[rows].tolist()]
-        texts: list[str] = self.texts.take(np.asarray(rows)).to_pylist()
+            return [str(key) for key in keys.tolist()]
+        texts: list[str] = self.texts.take(self.positions(keys)).to_pylist()
         return texts
+
+    def keys_at(self, rows: NDArray[np.integer[Any]]) -> Keys:
+        keys: Keys = self.item_key[rows]
+        return keys
+
+    @property
+    def degradations(self) -> tuple[Degraded, ...]:
+        return ()
+
+    def changed(self, rows: NDArray[np.int64]) -> Patch | None:
+        """None: a base never changes."""
+        del rows
+        return None
+
+    def changes(self) -> Patch | None:
+        """As `changed`."""
+        return None
 
     @cached_property
     def _where(self) -> dict[str, dict[str, int]]:
@@ -113,6 +136,7 @@ def open_snapshot(folder: Path, plan: ReadPlan) -> Snapshot:
     return Snapshot(
         version=manifest["snapshot_version"],
         oldest_event_time_us=manifest["oldest_event_time_us"],
+        stream_position=manifest["stream_position"],
         int64_columns=tuple(manifest["int64_columns"]),
         float32_columns=tuple(manifest["float32_columns"]),
         texts=_texts(folder / ITEM_IDS) if texts else None,

@@ -16,7 +16,8 @@ from redis.exceptions import RedisError
 from redis.exceptions import TimeoutError as RedisTimeoutError
 
 from serving.errors import Failed, SettingsError, TimedOut, Unavailable
-from serving.features.redis_keys import entities_key, row_key, strings_key
+from serving.features.item_changes import ITEM, MOST, as_entry, is_mark
+from serving.features.redis_keys import entities_key, item_changes_stream, row_key, strings_key
 
 SCHEMES = ("unix://", "redis://", "rediss://")
 BATCH = 1_000  # commands a round trip
@@ -63,7 +64,8 @@ class RowStore:
     ) -> int:
         """Writes (n,) rows of the entities `keys`; older ones than those stored are left out.
 
-        Returns how many replaced what was there; `progress` gets the size of each batch sent.
+        Those of items are announced afterwards, see `item_changes`. Returns how many replaced what
+        was there; `progress` gets the size of each batch sent.
         """
         replaced = 0
         size = rows.dtype.itemsize
@@ -77,6 +79,7 @@ class RowStore:
                 replaced += sum(pipe.execute())
                 # After the rows: an entity that is listed has one.
                 self._redis.sadd(self._entities_key(join_key), *batch)
+            self._announce(view, join_key, keys[start : start + BATCH])
             progress(len(batch))
         return replaced
 
@@ -103,10 +106,25 @@ class RowStore:
         return heads
 
     def delete(self, view: str, join_key: str, keys: NDArray[np.int64]) -> None:
-        """Removes the rows; the entities stay listed."""
-        for names in self._names(view, join_key, keys):
+        """Removes the rows; the entities stay listed. Those of items are announced."""
+        for start, names in enumerate(self._names(view, join_key, keys)):
             with self._speaking():
                 self._redis.unlink(*names)
+            self._announce(view, join_key, keys[start * BATCH : (start + 1) * BATCH])
+
+    def mark_changes(self) -> str:
+        """A position in the stream of item changes: what was announced before it is in the rows."""
+        stream = item_changes_stream(self._project)
+        with self._speaking():
+            last = self._redis.xrevrange(stream, count=1)
+            if last and is_mark(last[0][1]):
+                return str(last[0][0], "ascii")
+            return str(self._redis.xadd(stream, as_entry()), "ascii")
+
+    def forget_changes(self, before: str) -> None:
+        """Takes the entries before a position off the stream of item changes; that one stays."""
+        with self._speaking():
+            self._redis.xtrim(item_changes_stream(self._project), minid=before, approximate=False)
 
     def entities(self, join_key: str) -> NDArray[np.int64]:
         """(n,) keys of the entities written, ascending."""
@@ -148,6 +166,13 @@ class RowStore:
                 f"{missing[0]}; materialise again"
             )
         return {key: text.decode() for key, text in pairs.items() if text is not None}
+
+    def _announce(self, view: str, join_key: str, keys: NDArray[np.int64]) -> None:
+        """After the write: who hears of it finds the rows. All of a batch, so that a repeated one heals."""
+        if join_key == ITEM and len(keys):
+            stream = item_changes_stream(self._project)
+            with self._speaking():
+                self._redis.xadd(stream, as_entry(view, keys), maxlen=MOST, approximate=True)
 
     @property
     def _strings_key(self) -> str:

@@ -3,14 +3,14 @@ import pytest
 
 from serving.features.filter_fields import Conditions, filter_fields
 from serving.types import Condition
-from tests.fakes.shop import ITEMS, shop_plan, shop_snapshot
+from tests.fakes.shop import ITEMS, NOW_US, shop_plan, shop_snapshot
 
 PLAN = shop_plan()
 PRICE, BRAND = "item_activity.price", "item_profile.brand"
 
 
 def rows(*conditions: Condition) -> list[int]:
-    allowed = Conditions(PLAN, shop_snapshot())(conditions)
+    allowed = Conditions(PLAN, shop_snapshot())(conditions, NOW_US)
     assert allowed is not None
     return np.flatnonzero(allowed).tolist()
 
@@ -23,7 +23,7 @@ def test_the_fields_are_the_items_texts_and_numbers_by_their_own_names():
 
 
 def test_without_conditions_nothing_is_tested():
-    assert Conditions(PLAN, shop_snapshot())(()) is None
+    assert Conditions(PLAN, shop_snapshot())((), NOW_US) is None
 
 
 def test_texts_match_one_of_the_values():
@@ -48,8 +48,8 @@ def test_an_item_without_a_number_lies_within_no_bounds():
     snapshot = shop_snapshot()
     snapshot.float32[2, 0] = np.nan
     conditions = Conditions(PLAN, snapshot)
-    inside = conditions([Condition(PRICE, minimum=0.1, maximum=0.3)])
-    outside = conditions([Condition(PRICE, minimum=0.1, maximum=0.3, exclude=True)])
+    inside = conditions([Condition(PRICE, minimum=0.1, maximum=0.3)], NOW_US)
+    outside = conditions([Condition(PRICE, minimum=0.1, maximum=0.3, exclude=True)], NOW_US)
     assert inside is not None
     assert outside is not None
     assert np.flatnonzero(inside).tolist() == [1, 3]

@@ -19,7 +19,7 @@ class Watched:
         self.tried: list[Path] = []
         self.taken: list[Pipeline] = []
 
-    def make(self, folder: Path) -> Pipeline:
+    async def make(self, folder: Path) -> Pipeline:
         self.tried.append(folder)
         if not (folder / "manifest.json").exists():
             raise ArtefactError(f"{folder} is not there yet")
