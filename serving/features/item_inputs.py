@@ -16,6 +16,7 @@ from serving.items import ItemSnapshot, ItemValues, Patch
 from serving.types import Action, Degraded, FeatureState, Keys, Reason
 
 STAGE = "gather"
+PART = 4_096  # items looked through at a time
 
 
 @dataclass(frozen=True, slots=True)
@@ -107,11 +108,13 @@ class ItemFiller:
     def _null_rows(self, values: ItemValues) -> NDArray[np.bool_]:
         """(n, used views) where a row, if there is one, holds no value that the model takes."""
         null = np.ones((len(values.event_time_us), len(self._views)), dtype=np.bool_)
-        for item in self._items:
-            block = values.block(item.plan.dtype)
-            for at, columns in enumerate(item.of_view):
-                for column in item.columns[columns].tolist():
-                    null[:, at] &= is_null(block[:, column])
+        for start in range(0, len(null), PART):
+            part = slice(start, start + PART)
+            for item in self._items:
+                block = values.block(item.plan.dtype)[part]
+                for at, columns in enumerate(item.of_view):
+                    if len(columns):
+                        null[part, at] &= is_null(block[:, item.columns[columns]]).all(axis=1)
         return null
 
     def _null(self, tensors: dict[str, NDArray[np.generic]], at: Indices, view: int) -> None:
@@ -143,7 +146,7 @@ def padded(count: int, pad_to: Sequence[int]) -> int:
 
 
 def is_null(values: NDArray[Any]) -> NDArray[np.bool_]:
-    """(n,) of a column, by its type."""
+    """Of each, by their type."""
     null: NDArray[np.bool_] = np.isnan(values) if values.dtype.kind == "f" else values == NULL_KEY
     return null
 

@@ -12,6 +12,7 @@ from serving.errors import ArtefactError, OutsideError
 from serving.features.item_changes import BEGINNING, Changes
 from serving.features.item_values import ItemColumns, StoredItems
 from serving.features.live_items import LiveItems
+from serving.features.overlay import position_of, stream_id
 from serving.features.snapshot_files import REBUILD
 from serving.types import (
     Action,
@@ -28,6 +29,7 @@ GATHER_S = 0.05  # after some: single pushes come together
 PAUSE_S = 0.5  # after a failure
 START_S = 30.0  # to catch up before the first answer
 READ_S = 5.0  # for the rows of a part
+ANNOUNCED_MS = 10_000  # after which a row that was written has been announced
 PART = 256  # items read and applied at a time: requests go on in between
 BEHIND_S = 2.0  # without certainty, after which answers say so
 BEHIND = (Degraded("items", Reason.BEHIND, Action.SERVED_MARKED, "changes of items"),)
@@ -57,6 +59,7 @@ class ItemFollower:
         self._recorder, self._ticks = recorder, ticks
         self._views = {view.name for view in columns.views}
         self._told: set[str] = set()  # views of which a foreign row was told
+        self._stepping = asyncio.Lock()
         self._seen = False  # the stream, ever
         self._certain = ticks()  # when nothing was known to be missing
 
@@ -75,9 +78,10 @@ class ItemFollower:
         """For ever, whichever items are the current ones; an outage is said once and outlived."""
         away = False
         while True:
-            items = current()
             try:
-                found = await self.step(items, WAIT_S)
+                async with self._stepping:
+                    items = current()
+                    found = await self.step(items, WAIT_S)
             except OutsideError as error:
                 if not away:
                     log.warning("changes of items can't be followed at the moment: %s", error)
@@ -107,6 +111,25 @@ class ItemFollower:
             raise ArtefactError(
                 f"snapshot {items.version} is older than the changes that are still in Redis; {REBUILD}"
             )
+
+    async def succeed(
+        self, newer: LiveItems, current: Callable[[], LiveItems], replace: Callable[[], None]
+    ) -> None:
+        """Replaces the current items by others, none of which is older than it was.
+
+        What the current ones took over of late may have been written but not announced yet when the newer
+        ones read it: they read it again, while the current ones stand still.
+
+        Raises:
+            ArtefactError, OutsideError: as `catch_up`; the current ones stay.
+        """
+        await self.catch_up(newer)
+        async with self._stepping:
+            ms, number = position_of(current().position)
+            since = max(position_of(newer.base.stream_position), (ms - ANNOUNCED_MS, number))
+            newer.position = stream_id(since)
+            await self.catch_up(newer)
+            replace()
 
     async def step(self, items: LiveItems, wait_s: float) -> Changes:
         """Applies what comes next; waits so long for it.

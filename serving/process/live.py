@@ -5,7 +5,6 @@ import logging
 import os
 from collections.abc import Awaitable, Callable
 from pathlib import Path
-from typing import TypeVar
 
 from serving.bundle import Bundle
 from serving.errors import ArtefactError, OutsideError
@@ -16,7 +15,6 @@ from serving.types import Answered, Query, RankQuery, SimilarQuery
 
 POLL_S = 1.0
 LOOKS_UNTIL_RETRY = 30
-Made = TypeVar("Made")
 
 log = logging.getLogger(__name__)
 
@@ -55,11 +53,10 @@ class LivePipeline:
 async def follow_snapshot(
     link: Path,
     opened: Path,
-    make: Callable[[Path], Awaitable[Made]],
-    replace: Callable[[Made], None],
+    take: Callable[[Path], Awaitable[None]],
     poll_s: float = POLL_S,
 ) -> None:
-    """For ever: when `link` points elsewhere than at `opened`, makes what is to serve from there.
+    """For ever: when `link` points elsewhere than at `opened`, has what is there taken into service.
 
     A snapshot that can't be used is said in the log, and the one before serves on. It is tried again
     now and then: its files may still be on their way, or the disk was away.
@@ -72,11 +69,10 @@ async def follow_snapshot(
         if target == opened or looks % LOOKS_UNTIL_RETRY:
             continue
         try:
-            newer = await make(target)
+            await take(target)
         except (ArtefactError, OutsideError, OSError) as error:
             if target != refused:
                 log.error("the new snapshot can't be used, the one before serves on: %s", error)  # noqa: TRY400
             refused = target
         else:
             opened, refused = target, None
-            replace(newer)

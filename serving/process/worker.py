@@ -105,12 +105,6 @@ async def work(settings: GatewaySettings, link: Link) -> None:
             items = LiveItems(open_snapshot(folder, bundle.plan), columns)
             return Loaded(build_pipeline(bundle, items, rows, models, clock, metrics), items)
 
-        async def make(folder: Path) -> Loaded:
-            """Opened in a thread, and brought to the present before it serves."""
-            newer = await asyncio.to_thread(load, folder)
-            await follower.catch_up(newer.items)
-            return newer
-
         loaded = load(opened)
         live = LivePipeline(loaded.pipeline)
 
@@ -121,12 +115,17 @@ async def work(settings: GatewaySettings, link: Link) -> None:
             metrics.artefact("snapshot", newer.items.version)
             log.info("snapshot %s serves", newer.items.version)
 
+        async def take(folder: Path) -> None:
+            """Opened in a thread, and brought to the present before it serves."""
+            newer = await asyncio.to_thread(load, folder)
+            await follower.succeed(newer.items, lambda: loaded.items, lambda: replace(newer))
+
         metrics.artefact("bundle", bundle.bundle_id)
         metrics.artefact("snapshot", loaded.items.version)
         await stack.enter_async_context(_beside(link.beat()))
         await follower.start(loaded.items)
         following = follower.follow(lambda: loaded.items)
-        watching = follow_snapshot(settings.snapshot, opened, make, replace)
+        watching = follow_snapshot(settings.snapshot, opened, take)
         await stack.enter_async_context(_beside(following, watching))
         request_log = await stack.enter_async_context(
             open_request_log(
