@@ -66,6 +66,7 @@ class RecommendationServicer(RecommendationServiceServicer):
             return pb.RankResponse(
                 items=wire.items(answered.items),
                 unknown_item_ids=answered.unknown_item_ids,
+                stored_item_ids=answered.stored_item_ids,
                 answer=self._told(admitted, answered, query),
             )
 

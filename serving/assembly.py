@@ -9,6 +9,7 @@ from serving.features.filter_fields import Conditions
 from serving.features.inputs import UserFiller
 from serving.features.item_inputs import ItemFiller
 from serving.features.item_values import ItemColumns
+from serving.features.read_plan import ReadPlan
 from serving.features.rows import UserRowsReader
 from serving.items import ItemSnapshot
 from serving.pipeline import Pipeline, Stages
@@ -83,7 +84,17 @@ def _source(
             f"bundle {bundle.bundle_id}: source {source.name!r} is unknown; this program has "
             f"{', '.join(makers)}"
         )
-    return Source(source.name, source.quota, makers[source.name]())
+    views = _read_by(source, bundle.plan)
+    return Source(source.name, source.quota, makers[source.name](), views=views)
+
+
+def _read_by(source: SourcePolicy, plan: ReadPlan) -> frozenset[str]:
+    """The views of the person that the source goes by."""
+    inputs = plan.models[source.model].inputs if source.model else ()
+    columns = [column for wanted in inputs for column in wanted.columns]
+    return frozenset(
+        c.partition(".")[0] for c in [*columns, *([source.items] if source.items else [])]
+    )
 
 
 def _makers(

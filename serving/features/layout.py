@@ -16,6 +16,7 @@ from serving.features.keys import NULL_KEY
 Dtype = Literal["int64", "float32", "string", "int64_list", "float32_list"]
 INTEGER_DTYPES = ("int64", "string", "int64_list")  # strings are stored as keys
 LENGTH = "__length"
+HEAD_BYTES = 16  # fingerprint and event time
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,6 +66,11 @@ class Layout:
         for c in self.columns:
             rows[c.name] = c.null
         return rows
+
+    @cached_property
+    def nothing(self) -> bytes:
+        """What follows the event time in a row that is null in every column."""
+        return self.empty(1).tobytes()[HEAD_BYTES:]
 
     def read(self, packed: bytes | memoryview) -> np.void:
         """One row.
