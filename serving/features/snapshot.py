@@ -1,13 +1,15 @@
 """The item snapshot: every item's features as read-only memory maps that a host's workers share.
 
-`python -m serving.features.snapshot build --bundle DIR --state DIR [--redis-url URL]` makes one from
-the online store.
+`python -m serving.features.snapshot build --bundle DIR --state DIR [--to DIR] [--redis-url URL]
+[--every SECONDS]` makes one from the online store, where the gateways read it.
 """
 
 import argparse
 import json
 import os
+import signal
 import sys
+import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
@@ -192,17 +194,38 @@ def main() -> int:
     building = command.add_parser("build", help="make a snapshot from the online store")
     building.add_argument("--bundle", type=Path, required=True)
     building.add_argument("--state", type=Path, required=True)
+    building.add_argument("--to", type=Path, help="default: snapshots of the state folder")
     building.add_argument("--redis-url", help="default: the state folder's own Redis")
+    building.add_argument("--every", type=float, metavar="SECONDS", help="again and again")
     given = parser.parse_args()
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(0))  # also as a container's first process
+    while True:
+        built = _built(given)
+        if given.every is None or (built != 0 and not _delivered(given)):
+            return built
+        time.sleep(given.every)
+
+
+def _built(given: argparse.Namespace) -> int:
     try:
         plan = open_bundle(given.bundle).plan
         with RowStore(given.redis_url or redis_url(given.state), plan.project) as store:
-            built = build(plan, store, given.state / "snapshots", given.state / "prepared" / OFFERS)
+            built = build(plan, store, _target(given), given.state / "prepared" / OFFERS)
     except RecserveError as error:
-        print(f"snapshot: {error}", file=sys.stderr)  # noqa: T201 - a command's answer
+        print(f"snapshot: {error}", file=sys.stderr, flush=True)  # noqa: T201 - a command's answer
         return 1
-    print(built)  # noqa: T201
+    print(built, flush=True)  # noqa: T201
     return 0
+
+
+def _target(given: argparse.Namespace) -> Path:
+    target: Path = given.to or given.state / "snapshots"
+    return target
+
+
+def _delivered(given: argparse.Namespace) -> bool:
+    """Whether there is one from before: it serves on, and the next turn may go better."""
+    return (_target(given) / "current").exists()
 
 
 if __name__ == "__main__":

@@ -98,6 +98,8 @@ def _written(
     version = f"{now:%Y%m%dT%H%M%SZ}-{content}"
     described |= {"snapshot_version": version, "built_at": f"{now:%Y-%m-%dT%H:%M:%SZ}"}
     (written / MANIFEST).write_text(json.dumps(described, indent=1))
+    if (folder / version).exists():  # of a build that was killed this very second
+        return folder / version
     return written.rename(folder / version)
 
 
