@@ -8,7 +8,7 @@ from http.client import HTTPException
 from pathlib import Path
 
 from serving.local.addresses import redis_url
-from serving.local.bundles import Deployed, write_clock
+from serving.local.bundles import CURRENT, Deployed, write_clock
 from serving.local.fingerprints import ROOT, fingerprint
 from serving.local.ports import LOOPBACK, Port
 from serving.local.settings import StackSettings
@@ -45,7 +45,7 @@ class Gateway:
             | given
             | {
                 f"{PREFIX}BUNDLE": str(deployed.bundle),
-                f"{PREFIX}SNAPSHOT": str(deployed.snapshot),
+                f"{PREFIX}SNAPSHOT": str(deployed.snapshots / CURRENT),  # it follows the link
                 f"{PREFIX}REDIS_URL": redis_url(settings.state),
                 f"{PREFIX}TRITON_ENDPOINTS": settings.triton_url
                 or f"{LOOPBACK}:{settings.triton_grpc_port}",

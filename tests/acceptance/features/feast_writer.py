@@ -5,6 +5,7 @@ import subprocess
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
+from tempfile import TemporaryFile
 from typing import IO, Any
 
 from tests.acceptance.made import PYTHON, Made
@@ -20,7 +21,8 @@ print("ready", flush=True)
 for line in sys.stdin:
     view, rows, at = json.loads(line)
     frame = pandas.DataFrame(rows)
-    frame["event_timestamp"] = pandas.to_datetime([at] * len(rows), unit="s", utc=True)
+    at = pandas.Timestamp(round(at * 1e6), unit="us", tz="UTC")
+    frame = frame.assign(event_timestamp=at, created_timestamp=at)
     store.write_to_online_store(view, frame)
     print(time.time(), flush=True)
 """
@@ -32,6 +34,7 @@ class FeastWriter:
 
     told: IO[str]
     said: IO[str]
+    faults: IO[str]
 
     def write(self, view: str, rows: Sequence[Mapping[str, Any]], at_s: float) -> None:
         """Begins to write; `returned` waits for the end."""
@@ -40,27 +43,32 @@ class FeastWriter:
 
     def returned(self) -> float:
         """When it had, in seconds since 1970."""
-        return float(self.said.readline())
+        return float(self.line())
+
+    def line(self) -> str:
+        """What it says next; fails with its last words if it has ended."""
+        if not (line := self.said.readline().strip()):
+            self.faults.seek(0)
+            raise AssertionError(self.faults.read())
+        return line
 
 
 @contextmanager
 def feast_writer(made: Made) -> Iterator[FeastWriter]:
     store = str(made.state / "feast" / "feature_store.yaml")
-    process = subprocess.Popen(
-        [str(PYTHON), "-c", PROGRAM, store],
-        cwd=ROOT,
-        stdin=subprocess.PIPE,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.PIPE,
-        text=True,
-    )
-    assert process.stdin is not None
-    assert process.stdout is not None
-    assert process.stderr is not None
-    with process.stdin, process.stdout, process.stderr:
-        if process.stdout.readline() != "ready\n":
-            raise AssertionError(process.stderr.read())
-        yield FeastWriter(process.stdin, process.stdout)
-        process.stdin.close()
-        process.stdout.read()
-    assert process.wait(60) == 0
+    with (
+        TemporaryFile("w+") as faults,
+        subprocess.Popen(
+            [str(PYTHON), "-c", PROGRAM, store],
+            cwd=ROOT,
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            stderr=faults,
+            text=True,
+        ) as process,
+    ):
+        assert process.stdin is not None
+        assert process.stdout is not None
+        writer = FeastWriter(process.stdin, process.stdout, faults)
+        assert writer.line() == "ready"
+        yield writer

@@ -93,8 +93,9 @@ def test_point_3c_a_filter_on_a_stale_value_is_marked(
 def test_point_3d_states_are_counted_by_view(
     running: Running, writer: FeastWriter, new_id: int, measured: Callable[[str], None]
 ) -> None:
-    empty = dict.fromkeys(running.row("item_activity")) | {"item_id": new_id}
-    writer.write("item_activity", [empty], running.now_s())
+    row = running.row("item_activity")
+    empty = dict.fromkeys(row) | {"item_id": new_id}
+    writer.write("item_activity", [row, empty], running.now_s())
     writer.returned()
     counted = states(running, "item_activity").get("null", 0)
     running.rank(str(new_id))
