@@ -36,6 +36,7 @@ def view(name: str, of: Entity) -> FeatureView | None:
         entities=[of],
         schema=[key, *(_field(field) for field in described["fields"])],
         ttl=timedelta(seconds=described["max_age_s"]),
+        tags={"stale_action": described.get("stale_action", "serve_marked")},
         source=FileSource(
             name=f"{name}_source",
             path=str(PREPARED / "views" / f"{name}.parquet"),

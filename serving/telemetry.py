@@ -49,6 +49,18 @@ class Metrics:
             registry=registry,
             multiprocess_mode="livemax",
         )
+        self._item_lag = Gauge(
+            "recserve_item_lag_seconds",
+            "Since the slowest worker knew all changes of items.",
+            registry=registry,
+            multiprocess_mode="livemax",
+        )
+        self._changed_items = Gauge(
+            "recserve_changed_items",
+            "Items that a worker holds beside the snapshot, as they changed since.",
+            registry=registry,
+            multiprocess_mode="livemax",
+        )
         self._in_use: dict[str, str] = {}
         # The library looks every child up under a lock, which costs more than the counting itself.
         self._of_stage = cache(self._stage_seconds.labels)
@@ -80,6 +92,11 @@ class Metrics:
 
     def in_flight(self, change: int) -> None:
         self._in_flight.inc(change)
+
+    def items(self, lag_s: float, changed: int) -> None:
+        """How long ago the items were surely as in the store, and how many differ from the snapshot."""
+        self._item_lag.set(lag_s)
+        self._changed_items.set(changed)
 
     def artefact(self, kind: str, version: str) -> None:
         """Says that `version` is in use from now on, instead of the one before."""

@@ -47,6 +47,7 @@ LAYOUT_VERSION = 2  # part of every fingerprint; 2 has a bit for each null
 LENGTH = "__length"
 NULLS = "__nulls"
 HEAD = np.dtype([("fingerprint", "<u8"), ("event_time_us", "<i8")])  # every row's first fields
+HEAD_BYTES = 16
 UNPACK_HEAD = struct.Struct("<Qq").unpack_from  # the same, of one row
 # In the order in which columns stand, so that each is at a multiple of its own width.
 STORED: Mapping[str, str] = {
@@ -146,6 +147,11 @@ class Layout:
         self.set_nulls(rows, np.ones((count, len(self.columns)), dtype=bool))
         return rows
 
+    @cached_property
+    def nothing(self) -> bytes:
+        """What follows the event time in a row that is null in every column."""
+        return self.empty(1).tobytes()[HEAD_BYTES:]
+
     def set_nulls(self, rows: NDArray[np.void], nulls: NDArray[np.bool_]) -> None:
         """Records which values of (n,) `rows` are null: (n, columns)."""
         packed = np.packbits(nulls, axis=1, bitorder="little")
@@ -182,7 +188,7 @@ class Layout:
     def event_time_us(self, packed: bytes | memoryview) -> int:
         """Of one row; raises as `read`."""
         size = len(packed)
-        fingerprint, time_us = UNPACK_HEAD(packed) if size >= HEAD.itemsize else (None, 0)
+        fingerprint, time_us = UNPACK_HEAD(packed) if size >= HEAD_BYTES else (None, 0)
         if fingerprint not in (None, self.fingerprint):
             raise LayoutMismatch(f"layout {fingerprint:016x}, expected {self.fingerprint:016x}")
         if size != self._size:

@@ -60,5 +60,10 @@ def entities_key(project: str, join_key: str) -> str:
     return f"recserve:{{{project}:entities}}:{join_key}"
 
 
+def item_changes_stream(project: str) -> str:
+    """Which items' rows were written or removed, in the order in which that was announced."""
+    return f"recserve:{{{project}:items}}:changes"
+
+
 def _tag(project: str, join_key: str, partition: int) -> str:
     return f"{{{project}:{join_key}={partition}}}"

@@ -13,15 +13,15 @@ from numpy.typing import NDArray
 
 from serving.errors import LayoutMismatch
 from serving.features.fold import with_events
-from serving.features.layout import LENGTH, Layout
+from serving.features.layout import HEAD_BYTES, LENGTH, Layout
 from serving.features.overlay import START, last_position, position_of, records
 from serving.features.read_plan import ReadPlan, ViewPlan
 from serving.features.redis_keys import applied_key, overlay_key, partition_of, row_key
+from serving.items import ItemSnapshot
 from serving.types import (
     Action,
     Degraded,
     FeatureState,
-    ItemSnapshot,
     Keys,
     Position,
     Reason,
@@ -62,6 +62,7 @@ class UserRows:
     rows: Mapping[str, UserRow]  # by view
     versions: tuple[RowVersion, ...] = ()
     degradations: tuple[Degraded, ...] = ()
+    dropped: frozenset[str] = frozenset()  # views too old, so that what reads them is left out
 
     def items(self, column: str) -> Keys:
         """(n,) item keys of `<view>.<column>`, each once and in order; empty without the row."""
@@ -150,6 +151,7 @@ class Judged:
     row: UserRow | None = None
     degraded: Degraded | None = None
     version: RowVersion | None = None  # of the stored row, where events were added to it
+    dropped: bool = False
 
 
 def judge(view: ViewPlan, packed: bytes | None, now_us: int) -> Judged:
@@ -163,11 +165,13 @@ def judge(view: ViewPlan, packed: bytes | None, now_us: int) -> Judged:
         degraded = Degraded(STAGE, Reason.LAYOUT, Action.DEFAULT_FEATURES, detail)
         return Judged(view.name, "layout", None, degraded)
     if now_us - row.event_time_us <= view.max_age_s * 1_000_000:
-        return Judged(view.name, "present", row)
+        empty = packed[HEAD_BYTES:] == view.layout.nothing
+        return Judged(view.name, "null" if empty else "present", row)
     action = stale_action(view)
     degraded = Degraded(STAGE, Reason.STALE, action, view.name)
     used = row if action is Action.SERVED_MARKED else None
-    return Judged(view.name, "stale", used, degraded)
+    dropped = view.stale_action == "drop"
+    return Judged(view.name, "stale", used, degraded, dropped=dropped)
 
 
 BEHIND = (
@@ -176,7 +180,10 @@ BEHIND = (
 
 
 def stale_action(view: ViewPlan) -> Action:
-    """What is done with a row that is too old; `default` and `drop` both take it as missing."""
+    """What is done with a row that is too old; `default` and `drop` both take it as missing.
+
+    With `drop`, moreover, the candidate sources that read the view are left out.
+    """
     if view.stale_action == "serve_marked":
         return Action.SERVED_MARKED
     return Action.DEFAULT_FEATURES
@@ -204,4 +211,5 @@ def collected(judged: Sequence[Judged], beside: Sequence[Degraded] = ()) -> User
             for one in judged
         ),
         (*(one.degraded for one in judged if one.degraded), *beside),
+        frozenset(one.view for one in judged if one.dropped),
     )

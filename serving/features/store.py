@@ -14,10 +14,12 @@ from numpy.typing import NDArray
 
 from serving.clients.connections import Client, connect, mget, speaking
 from serving.errors import Failed, LayoutMismatch
+from serving.features.item_changes import ITEM, MOST, as_entry, is_mark
 from serving.features.layout import HEAD
 from serving.features.redis_keys import (
     PARTITIONS,
     entities_key,
+    item_changes_stream,
     layouts_key,
     partition_of,
     row_key,
@@ -87,7 +89,8 @@ class RowStore:
     ) -> int:
         """Writes (n,) rows of the entities `keys`; older ones than those stored are left out.
 
-        Returns how many replaced what was there; `progress` gets the size of each batch sent.
+        Those of items are announced afterwards, see `item_changes`. Returns how many replaced what
+        was there; `progress` gets the size of each batch sent.
 
         Raises:
             LayoutMismatch: another layout of the view is registered, or none and a row of another one
@@ -103,6 +106,7 @@ class RowStore:
                 # Before the rows: one that no list names would stay behind when rows are removed.
                 self._redis.sadd(self._entities_key(join_key), *batch)
             replaced += sum(self._replace(view, join_key, batch, own))
+            self._announce(view, join_key, keys[start : start + BATCH])
             progress(len(batch))
         return replaced
 
@@ -167,10 +171,25 @@ class RowStore:
         return heads
 
     def delete(self, view: str, join_key: str, keys: NDArray[np.int64]) -> None:
-        """Removes the rows; the entities stay listed."""
-        for names in self._names(view, join_key, keys):
+        """Removes the rows; the entities stay listed. Those of items are announced."""
+        for start, names in enumerate(self._names(view, join_key, keys)):
             with self._speaking():
                 self._redis.unlink(*names)
+            self._announce(view, join_key, keys[start * BATCH : (start + 1) * BATCH])
+
+    def mark_changes(self) -> str:
+        """A position in the stream of item changes: what was announced before it is in the rows."""
+        stream = item_changes_stream(self._project)
+        with self._speaking():
+            last = self._redis.xrevrange(stream, count=1)
+            if last and is_mark(last[0][1]):
+                return str(last[0][0], "ascii")
+            return str(self._redis.xadd(stream, as_entry()), "ascii")
+
+    def forget_changes(self, before: str) -> None:
+        """Takes the entries before a position off the stream of item changes; that one stays."""
+        with self._speaking():
+            self._redis.xtrim(item_changes_stream(self._project), minid=before, approximate=False)
 
     def entities(self, join_key: str) -> NDArray[np.int64]:
         """(n,) keys of the entities written, ascending."""
@@ -223,6 +242,13 @@ class RowStore:
         """Of all keys; rows that hold any must be gone."""
         with self._speaking():
             self._redis.unlink(self._strings_key)
+
+    def _announce(self, view: str, join_key: str, keys: NDArray[np.int64]) -> None:
+        """After the write: who hears of it finds the rows. All of a batch, so that a repeated one heals."""
+        if join_key == ITEM and len(keys):
+            stream = item_changes_stream(self._project)
+            with self._speaking():
+                self._redis.xadd(stream, as_entry(view, keys), maxlen=MOST, approximate=True)
 
     @property
     def _strings_key(self) -> str:

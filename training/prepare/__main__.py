@@ -239,6 +239,7 @@ def _write_features(
         name: {
             "entity": written[name][0].entity,
             "max_age_s": written[name][0].max_age_s,
+            "stale_action": written[name][0].stale_action,
             **_updates(written[name][0]),
             "fields": listed,
         }
