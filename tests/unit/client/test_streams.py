@@ -2,8 +2,6 @@
 
 import asyncio
 from collections.abc import AsyncIterator, Iterator, Sequence
-from dataclasses import dataclass
-from datetime import UTC, datetime
 from typing import Any
 
 import grpc
@@ -12,15 +10,12 @@ from google.rpc import code_pb2
 from recserve.client import (
     AsyncClient,
     Client,
-    Consent,
     DeadlineExceeded,
     Event,
     FieldViolation,
     InvalidRequest,
     NotServed,
-    Outcome,
     Overloaded,
-    RecserveError,
     Unavailable,
 )
 
@@ -28,66 +23,14 @@ from serving import errors as server_errors
 from serving.rpc.statuses import resource_exhausted, status, status_of
 from tests.fakes.scripted_gateway import ScriptedGateway, end, refuse, refuse_batch, serving
 from tests.unit.client.asking import KINDS, PATIENT_S
+from tests.unit.client.streaming import LOGGED, Told, click, clicks, streamed
 
 both = pytest.mark.parametrize("kind", KINDS)
-LOGGED = Consent(logging=True)
 GONE = refuse(status(code_pb2.UNAVAILABLE, "gone", "r-1"))
 AWAY = refuse_batch(status(code_pb2.UNAVAILABLE, "Redis is away", "r-1"))
 WRONG = server_errors.InvalidRequest(
     (server_errors.FieldViolation("events[0].kind", "is no word"),)
 )
-
-
-@dataclass
-class Told:
-    """All that a stream said, up to the error that ended it."""
-
-    outcomes: list[Outcome]
-    error: RecserveError | None = None
-
-    @property
-    def recorded(self) -> list[int]:
-        """The numbers of the batches that were taken, as they were told."""
-        return [one.number for one in self.outcomes if one.recorded]
-
-
-async def streamed(kind: type[Any], endpoint: str, events: Any, **options: Any) -> Told:
-    options = {"consent": LOGGED, "batch_size": 1, "timeout_s": PATIENT_S} | options
-    if kind is Client:
-        return await asyncio.to_thread(_blocking, endpoint, events, options)
-    told = Told([])
-    async with AsyncClient(endpoint) as client:
-        try:
-            async for outcome in client.record_stream(events, **options):
-                told.outcomes.append(outcome)
-        except RecserveError as error:
-            told.error = error
-    return told
-
-
-def _blocking(endpoint: str, events: Any, options: dict[str, Any]) -> Told:
-    told = Told([])
-    with Client(endpoint) as client:
-        try:
-            for outcome in client.record_stream(events, **options):
-                told.outcomes.append(outcome)
-        except RecserveError as error:
-            told.error = error
-    return told
-
-
-def click(number: int) -> Event:
-    return Event(
-        user_id="u",
-        item_id="i",
-        kind="click",
-        event_time=datetime(2026, 3, 1, tzinfo=UTC),
-        event_id=f"e{number}",
-    )
-
-
-def clicks(count: int) -> list[Event]:
-    return [click(number) for number in range(count)]
 
 
 def well(context: grpc.ServicerContext) -> None:
