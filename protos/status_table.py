@@ -35,8 +35,8 @@ MEANINGS: Mapping[int, tuple[str, str]] = {
         "Tell the operator the request id.",
     ),
     code_pb2.RESOURCE_EXHAUSTED: (
-        "As many calls are under way as the server can carry, or the request is larger than 4 MiB.",
-        "Try again after the delay; a request so large never passes.",
+        "As many calls are under way as may be, an event stream is full, or a request is above 4 MiB.",
+        "Try again after the delay, events with the same ids; a request so large never passes.",
     ),
 }
 

@@ -19,7 +19,12 @@ from recserve.v1 import recommendation_service_pb2_grpc as stubs
 from recserve.v1 import status_service_pb2 as status_pb
 from recserve.v1 import status_service_pb2_grpc as status_stubs
 
-Step = Callable[[grpc.ServicerContext], None]
+from serving.rpc.wire import streamed
+
+Step = Callable[
+    [grpc.ServicerContext], Any
+]  # of a batch of a stream it may return a Status, or END
+END = object()  # the stream ends in order, before the batch is answered
 
 
 class ScriptedGateway(
@@ -36,6 +41,8 @@ class ScriptedGateway(
         self.arrived = Semaphore(0)  # released once a call
         self.abandoned = Semaphore(0)  # once a hanging call whose caller gave it up
         self.slate = slate()
+        self.known: list[str] = []  # ids of the events that were taken, each once
+        self.streams = 0  # calls of StreamEvents
 
     def plan(self, *steps: Step) -> None:
         self.script.extend(steps)
@@ -67,25 +74,53 @@ class ScriptedGateway(
         self, request: events_pb.RecordEventsRequest, context: Any
     ) -> events_pb.RecordEventsResponse:
         self._play(request, context)
-        kept = len(request.events) if request.consent.logging else 0
+        return self._recorded(request)
+
+    def StreamEvents(  # noqa: N802
+        self, requests: Iterator[events_pb.StreamEventsRequest], context: Any
+    ) -> Iterator[events_pb.StreamEventsResponse]:
+        self.streams += 1
+        for request in requests:
+            refused = self._play(request.batch, context)
+            if refused is END:
+                return
+            yield streamed(refused or self._recorded(request.batch))
+
+    def _recorded(self, request: events_pb.RecordEventsRequest) -> events_pb.RecordEventsResponse:
+        ids = [event.event_id for event in request.events] if request.consent.logging else []
+        again = [one for one in ids if one in self.known]
+        self.known += dict.fromkeys(one for one in ids if one not in self.known)
         return events_pb.RecordEventsResponse(
-            request_id="r-1", recorded_count=kept, discarded_count=len(request.events) - kept
+            request_id="r-1",
+            recorded_count=len(ids),
+            discarded_count=len(request.events) - len(ids),
+            duplicate_count=len(again),
+            event_token=f"known-{len(self.known)}" if ids else "",
         )
 
     def GetStatus(self, request: Message, context: Any) -> status_pb.GetStatusResponse:  # noqa: N802
         self._play(request, context)
         return deployment()
 
-    def _play(self, request: Message, context: grpc.ServicerContext) -> None:
+    def _play(self, request: Message, context: grpc.ServicerContext) -> Any:
         self.asked.append(request)
         self.left_s.append(context.time_remaining() or 0.0)
         self.arrived.release()
-        if self.script:
-            self.script.popleft()(context)
+        return self.script.popleft()(context) if self.script else None
 
 
 def refuse(status: Status) -> Step:
     return lambda context: context.abort_with_status(rpc_status.to_status(status))
+
+
+def refuse_batch(status: Status) -> Step:
+    """Of a stream: the batch alone."""
+    return lambda context: status
+
+
+def end(context: grpc.ServicerContext) -> object:
+    """Of a stream: as a server that stops ends it."""
+    return END
 
 
 @contextmanager

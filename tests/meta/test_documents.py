@@ -8,6 +8,8 @@ import pytest
 from prometheus_client import CollectorRegistry
 from pydantic_core import PydanticUndefined
 
+from serving.ingest.apply import Counts
+from serving.ingest.telemetry import OfIngest
 from serving.process.pages import OfSupervisor
 from serving.telemetry import Metrics
 from tests.meta.imports import ROOT
@@ -83,7 +85,11 @@ def test_the_page_of_operations_names_every_metric() -> None:
     registry = CollectorRegistry()
     Metrics(registry)
     page = (ROOT / "docs/operations.md").read_text()
-    families = [*registry.collect(), *OfSupervisor(cast("Any", _Nobody())).collect()]
+    families = [
+        *registry.collect(),
+        *OfSupervisor(cast("Any", _Nobody())).collect(),
+        *OfIngest(Counts(), lambda: 0.0).collect(),
+    ]
     exposed = {f.name + ("_total" if f.type == "counter" else "") for f in families}
     assert set(re.findall(r"^\| `(recserve_\w+)`", page, re.MULTILINE)) == exposed
 

@@ -3,6 +3,7 @@
 import re
 from importlib.metadata import distribution, packages_distributions
 
+import pytest
 from packaging.requirements import Requirement
 from packaging.utils import canonicalize_name
 
@@ -12,34 +13,45 @@ from tests.meta.test_imports import GATEWAY, TOO_HEAVY
 IMAGE = ROOT / "k8s/image"
 
 
-def test_the_gateway_image_holds_what_the_gateway_imports() -> None:
+IMAGES = {"gateway": GATEWAY, "ingest": ("serving.ingest.worker",)}
+
+
+@pytest.mark.parametrize("image", IMAGES)
+def test_an_image_holds_what_its_program_imports(image: str) -> None:
     owners = packages_distributions()
     needed = {
         canonicalize_name(owner)
-        for module in closure(*GATEWAY)
+        for module in closure(*IMAGES[image])
         for owner in owners.get(module.split(".")[0], ())
     }
-    assert {n for n in needed if n != "recserve"} - _listed() == set()
+    assert {n for n in needed if n != "recserve"} - _in(image) == set()
 
 
-def test_the_gateway_image_holds_what_its_packages_need() -> None:
+@pytest.mark.parametrize("image", IMAGES)
+def test_an_image_holds_what_its_packages_need(image: str) -> None:
     needed = {
         canonicalize_name(wanted.name)
-        for package in _listed()
+        for package in _in(image)
         for wanted in map(Requirement, distribution(package).requires or ())
         if not wanted.marker or wanted.marker.evaluate({"extra": ""})
     }
-    assert needed - _listed() == set()
+    assert needed - _in(image) == set()
 
 
-def test_the_gateway_image_holds_nothing_heavy() -> None:
-    assert _listed() & TOO_HEAVY == set()
+def test_the_images_of_gateway_and_ingest_worker_share_no_line() -> None:
+    assert _listed("gateway") & _listed("ingest") == set()
 
 
-def test_every_package_of_the_gateway_image_is_locked() -> None:
+def test_no_image_of_a_server_holds_what_is_heavy_but_for_polars_in_the_ingest_workers() -> None:
+    assert _listed("gateway") & TOO_HEAVY == set()
+    assert _listed("ingest") & TOO_HEAVY == {"polars"}
+
+
+@pytest.mark.parametrize("image", IMAGES)
+def test_every_package_of_an_image_is_locked(image: str) -> None:
     lock = (ROOT / "requirements/project.lock").read_text()
     locked = {canonicalize_name(line.split("==")[0]) for line in lock.splitlines()}
-    assert _listed() - locked == set()
+    assert _in(image) - locked == set()
 
 
 def test_base_images_are_pinned_and_processes_are_not_root() -> None:
@@ -57,5 +69,11 @@ def test_every_copied_path_exists() -> None:
     assert [path for path in copied if not (ROOT / path).exists()] == []
 
 
-def _listed() -> set[str]:
-    return {canonicalize_name(n) for n in (IMAGE / "gateway-packages.txt").read_text().split()}
+def _in(image: str) -> set[str]:
+    """The ingest worker's image begins with the gateway's."""
+    return _listed("gateway") | _listed(image)
+
+
+def _listed(image: str) -> set[str]:
+    text = (IMAGE / f"{image}-packages.txt").read_text()
+    return {canonicalize_name(name) for name in text.split()}

@@ -54,4 +54,12 @@ function explained(error) {
   return new CallError(error, found);
 }
 
-module.exports = { CallError, explained };
+/** What is wrong, and each field with its limit, on standard error. */
+function tell(error) {
+  console.error(`${error.codeName ?? error.name}: ${error.message}`);
+  for (const { field, description } of error.violations ?? []) {
+    console.error(`  ${field}: ${description}`);
+  }
+}
+
+module.exports = { CallError, explained, tell };

@@ -1,11 +1,12 @@
-// node recommend.js HOST:PORT USER_ID [COUNT]: prints what this person should see.
+// node recommend.js HOST:PORT USER_ID [COUNT [EVENT_TOKEN]]: prints what this person should see.
 "use strict";
 
 const { connect, credentials } = require("./recserve");
+const { tell } = require("./errors");
 
-async function main([endpoint, userId, count = "10"]) {
+async function main([endpoint, userId, count = "10", eventToken = ""]) {
   if (!endpoint || !userId) {
-    console.error("usage: node recommend.js HOST:PORT USER_ID [COUNT]");
+    console.error("usage: node recommend.js HOST:PORT USER_ID [COUNT [EVENT_TOKEN]]");
     return 2;
   }
   const client = connect(endpoint, credentials.createInsecure());
@@ -16,6 +17,7 @@ async function main([endpoint, userId, count = "10"]) {
       surface: status.surfaces[0],
       page_size: Number(count),
       consent: { personalization: true, logging: true },
+      event_token: eventToken,
     });
     for (const { item_id: itemId, score, sources } of items) {
       const names = sources.map((source) => source.replace("CANDIDATE_SOURCE_", "").toLowerCase());
@@ -26,10 +28,7 @@ async function main([endpoint, userId, count = "10"]) {
     }
     return 0;
   } catch (error) {
-    console.error(`${error.codeName ?? error.name}: ${error.message}`);
-    for (const { field, description } of error.violations ?? []) {
-      console.error(`  ${field}: ${description}`);
-    }
+    tell(error);
     return 1;
   } finally {
     client.close();

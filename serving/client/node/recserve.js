@@ -25,7 +25,7 @@ const services = grpc.loadPackageDefinition(definition).recserve.v1;
  * @param {grpc.ChannelCredentials} credentials grpc.credentials.createSsl(...), or createInsecure()
  *     on a trusted network
  * @returns methods `Recommend`, `Rank`, `SimilarItems`, `RecordEvents` and `GetStatus`, each from a
- *     request to a promise of its response; `close()`
+ *     request to a promise of its response; `StreamEvents()`, a duplex stream of gRPC's; `close()`
  */
 function connect(endpoint, credentials) {
   const options = { "grpc.service_config": JSON.stringify(SERVICE_CONFIG) };
@@ -34,9 +34,9 @@ function connect(endpoint, credentials) {
   );
   const client = { close: () => stubs.forEach((stub) => stub.close()) };
   for (const stub of stubs) {
-    for (const { path } of Object.values(stub.constructor.service)) {
+    for (const { path, requestStream } of Object.values(stub.constructor.service)) {
       const name = path.split("/").pop();
-      client[name] = calling(stub, name);
+      client[name] = requestStream ? () => stub[name]() : calling(stub, name);
     }
   }
   return client;

@@ -77,14 +77,47 @@ def test_events_and_request_ids_go_both_ways(node: Node, gateway: Gateway) -> No
     };
     const consent = { personalization: true, logging: true };
     client.RecordEvents({ events: [event], consent, request_id: "from-node" })
-      .then((reply) => console.log(JSON.stringify(reply)))
+      .then(({ event_token: token, ...reply }) => console.log(JSON.stringify(reply), token.length))
       .then(() => client.RecordEvents({ events: [], request_id: "empty" }))
       .catch((error) => console.log(error.codeName, error.requestId, error.violations[0].field))
       .finally(() => client.close());
     """
     done = node("-e", program, gateway.address)
     assert done.stdout.splitlines() == [
-        '{"request_id":"from-node","recorded_count":1}',
+        '{"request_id":"from-node","recorded_count":1} 40',
         "INVALID_ARGUMENT empty events",
     ]
     assert done.stderr == ""
+
+
+def test_the_token_of_what_was_recorded_makes_the_next_slate_know_it(
+    node: Node, gateway: Gateway
+) -> None:
+    recorded = node("record.js", gateway.address, "77", "105")
+    assert (recorded.returncode, recorded.stderr) == (0, "recorded 1\n")
+    done = node("recommend.js", gateway.address, "77", "100", recorded.stdout.strip())
+    assert done.returncode == 0, done.stderr
+    sources = dict(line.split("\t")[::2] for line in done.stdout.splitlines())
+    assert "repeat" in sources["105"]
+    assert "REASON_BEHIND" not in done.stderr
+    forged = node("recommend.js", gateway.address, "77", "3", "forged")
+    assert "  event_token: was not issued by this service" in forged.stderr
+
+
+def test_batches_go_over_a_stream(node: Node, gateway: Gateway) -> None:
+    program = """
+    const { connect, credentials } = require("./recserve");
+    const client = connect(process.argv[1], credentials.createInsecure());
+    const event = { event_id: "s", user_id: "7", item_id: "1", event_time: { seconds: 1e9 } };
+    const consent = { logging: true };
+    const stream = client.StreamEvents();
+    stream.on("data", ({ recorded, error }) =>
+      console.log(recorded ? recorded.recorded_count : error.invalid_fields[0].field));
+    stream.on("end", () => client.close());
+    for (const kind of ["click", ""]) {
+      stream.write({ batch: { events: [{ ...event, kind }], consent } });
+    }
+    stream.end();
+    """
+    done = node("-e", program, gateway.address)
+    assert done.stdout.splitlines() == ["1", "events[0].kind"]

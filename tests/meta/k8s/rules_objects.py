@@ -21,6 +21,10 @@ from tests.meta.k8s.manifests import (
 API_GROUPS = ("v1", "apps/", "batch/", "policy/", "autoscaling/", "networking.k8s.io/")
 LOG_ENTRY_BYTES = 1200  # measured, at 20 items an answer
 FEATURES_BYTES = 2**30
+EVENT_BYTES = 600  # in stream, overlay and among the ids; tests/integration/ingest/test_room.py
+EVENT_ID_BYTES = 200  # what stays for a day
+DAY_OF_EVENTS = 5_000_000  # what the manifests are made for; docs/operations.md
+SHARD, POD_INDEX = "RECSERVE_INGEST_SHARD", "POD_INDEX"
 REWRITE = 1.4  # of the memory in use, while pages are copied
 LABELS = ("app.kubernetes.io/name", "app.kubernetes.io/component", "app.kubernetes.io/part-of")
 
@@ -151,32 +155,63 @@ def objects_share_the_namespace(objects: Objects) -> list[str]:
     ]
 
 
-def redis_has_room(objects: Objects, log_entries: int) -> list[str]:
-    """For the request log, beside which a full Redis lets nobody write, and to rewrite its file."""
+def redis_has_room(objects: Objects, log_entries: int, event_entries: int) -> list[str]:
+    """For all that is kept, as a full Redis lets nobody write, and to rewrite its file."""
+    needed = log_entries * LOG_ENTRY_BYTES + event_entries * EVENT_BYTES + FEATURES_BYTES
     problems = []
     for workload in workloads(objects):
         for container in workload.containers:
             if container["command"][0] != "redis-server":
                 continue
-            (memory,) = (
-                float(found[1]) * 2**30
-                for o in of_kind(objects, "ConfigMap")
-                if (
-                    found := re.search(
-                        r"^maxmemory (\d+)gb$", o["data"].get("redis.conf", ""), re.MULTILINE
-                    )
-                )
-            )
+            memory = _max_memory(objects)
             limit = quantity(container["resources"]["limits"]["memory"])
-            if memory < log_entries * LOG_ENTRY_BYTES + FEATURES_BYTES:
-                problems.append(
-                    f"{workload}: {log_entries} entries of the request log would fill it"
-                )
+            if memory < needed + DAY_OF_EVENTS * EVENT_ID_BYTES:
+                problems.append(f"{workload}: request log, events and features would fill it")
             if memory * REWRITE > limit:
                 problems.append(
                     f"{workload}: a rewrite of its file needs more than {limit:.0f} bytes"
                 )
     return problems
+
+
+def _max_memory(objects: Objects) -> float:
+    (memory,) = (
+        float(found[1]) * 2**30
+        for o in of_kind(objects, "ConfigMap")
+        if (
+            found := re.search(
+                r"^maxmemory (\d+)gb$", o["data"].get("redis.conf", ""), re.MULTILINE
+            )
+        )
+    )
+    return memory
+
+
+def every_shard_has_its_worker(objects: Objects) -> list[str]:
+    """The ingest workers share the partitions among as many as there are, each by the number of its pod."""
+    problems = []
+    for workload in workloads(objects):
+        for container in workload.containers:
+            if SHARD not in (found := environment(objects, container)):
+                continue
+            wanted = f"$({POD_INDEX})/{replicas(objects, workload)}"
+            if found[SHARD] != wanted:
+                problems.append(f"{workload}: {SHARD} is {found[SHARD]}, not {wanted}")
+            if workload.kind != "StatefulSet" or not _gives_its_number(container):
+                problems.append(f"{workload}: its pods don't know their number in {POD_INDEX}")
+    return problems
+
+
+def _gives_its_number(container: Object) -> bool:
+    """Before it is made use of: Kubernetes expands what stands above."""
+    names = [variable["name"] for variable in container["env"]]
+    given = {
+        variable["name"]: variable.get("valueFrom", {}).get("fieldRef", {}).get("fieldPath")
+        for variable in container["env"]
+    }
+    if given.get(POD_INDEX) != "metadata.labels['apps.kubernetes.io/pod-index']":
+        return False
+    return names.index(POD_INDEX) < names.index(SHARD)
 
 
 def variables_are_settings(objects: Objects, settings: Collection[str]) -> list[str]:

@@ -4,6 +4,7 @@ from collections.abc import Collection, Sequence
 from typing import Any
 
 from tests.meta.imports import modules, source
+from tests.meta.k8s.facts import INGEST_ENDS_S
 from tests.meta.k8s.manifests import (
     Object,
     Objects,
@@ -153,7 +154,8 @@ def pre_stop_s(container: Object) -> float:
 
 def _drain_s(objects: Objects, container: Object) -> float:
     gateway = float(environment(objects, container).get(DRAIN, 0))
-    return gateway + _argument(container, TRITON_EXIT, 0)
+    ingest = INGEST_ENDS_S if "serving.ingest.worker" in container["command"] else 0
+    return gateway + ingest + _argument(container, TRITON_EXIT, 0)
 
 
 def _argument(container: Object, start: str, otherwise: float = float("inf")) -> float:

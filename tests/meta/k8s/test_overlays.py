@@ -8,7 +8,14 @@ import kubernetes_validate
 import pytest
 
 from tests.meta.k8s import rules_network, rules_objects, rules_pods
-from tests.meta.k8s.facts import GIVEN, LOG_ENTRIES, LOOK_UP_S, health_services, setting_names
+from tests.meta.k8s.facts import (
+    EVENT_ENTRIES,
+    GIVEN,
+    LOG_ENTRIES,
+    LOOK_UP_S,
+    health_services,
+    setting_names,
+)
 from tests.meta.k8s.manifests import Objects, name
 from tests.meta.k8s.rendering import K8S, folders, render, render_with
 
@@ -36,6 +43,7 @@ RULES: tuple[Callable[[Objects], list[str]], ...] = (
     rules_objects.labels_agree,
     rules_objects.kinds_are_built_in,
     rules_objects.objects_share_the_namespace,
+    rules_objects.every_shard_has_its_worker,
 )
 RENDERED = [K8S / "base", *folders("overlays"), *folders("components")]
 
@@ -78,7 +86,7 @@ def test_triton_ends_after_the_gateways_have_looked_up_again(objects: Objects) -
 
 
 def test_redis_has_room_for_what_is_kept(objects: Objects) -> None:
-    assert rules_objects.redis_has_room(objects, LOG_ENTRIES) == []
+    assert rules_objects.redis_has_room(objects, LOG_ENTRIES, EVENT_ENTRIES) == []
 
 
 def test_names_are_unique(objects: Objects) -> None:

@@ -11,7 +11,13 @@ import yaml
 
 from tests.meta.k8s import rules_objects, rules_pods
 from tests.meta.k8s.cron import CronError, shortest_period_s
-from tests.meta.k8s.facts import LOG_ENTRIES, LOOK_UP_S, health_services, setting_names
+from tests.meta.k8s.facts import (
+    EVENT_ENTRIES,
+    LOG_ENTRIES,
+    LOOK_UP_S,
+    health_services,
+    setting_names,
+)
 from tests.meta.k8s.manifests import Objects, quantity
 from tests.meta.k8s.rendering import K8S, render
 from tests.meta.k8s.test_overlays import RULES
@@ -26,7 +32,9 @@ NAMED: dict[str, Callable[[Objects], list[str]]] = {rule.__name__: rule for rule
     "triton_outlives_the_look_ups": partial(
         rules_pods.triton_outlives_the_look_ups, look_up_s=LOOK_UP_S
     ),
-    "redis_has_room": partial(rules_objects.redis_has_room, log_entries=LOG_ENTRIES),
+    "redis_has_room": partial(
+        rules_objects.redis_has_room, log_entries=LOG_ENTRIES, event_entries=EVENT_ENTRIES
+    ),
     "variables_are_settings": partial(
         rules_objects.variables_are_settings, settings=setting_names()
     ),

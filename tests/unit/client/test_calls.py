@@ -40,6 +40,7 @@ FULL = {
         filters=FILTERS,
         seed_item_ids=("y",),
         explain=True,
+        event_token="et",
     ),
     "rank": calls.rank(
         Surface.CONTENT,
@@ -49,6 +50,7 @@ FULL = {
         request_id="r",
         context=CONTEXT,
         explain=True,
+        event_token="et",
     ),
     "similar": calls.similar(
         "a", page_size=7, exclude_item_ids=["x"], request_id="r", filters=FILTERS

@@ -49,7 +49,19 @@ async def test_similar_answers(kind: type[Any], endpoint: str, gateway: Scripted
 async def test_record_answers(kind: type[Any], endpoint: str) -> None:
     event = Event(user_id="u", item_id="i", kind="click", event_time=datetime.now(UTC))
     found = await asked(kind, endpoint, lambda c: c.record([event, event], consent=LOGGED))
-    assert found == Recorded("r-1", 2, 0)
+    assert found == Recorded("r-1", 2, 0, 0, "known-1")
+
+
+@both
+async def test_events_that_are_sent_again_are_told_and_those_without_consent_give_no_token(
+    kind: type[Any], endpoint: str
+) -> None:
+    event = Event(user_id="u", item_id="i", kind="click", event_time=datetime.now(UTC))
+    for duplicates in (0, 1):
+        found = await asked(kind, endpoint, lambda c: c.record([event], consent=LOGGED))
+        assert found.duplicate_count == duplicates
+    found = await asked(kind, endpoint, lambda c: c.record([event]))
+    assert found == Recorded("r-1", 0, 1, 0, None)
 
 
 @both
@@ -103,6 +115,13 @@ def test_both_clients_take_what_the_call_takes(name: str) -> None:
         method = getattr(kind, name)
         assert list(inspect.signature(method).parameters) == ["self", *wanted]
         assert (method.__name__, method.__doc__) == (name, getattr(calls, name).__doc__)
+
+
+def test_both_clients_stream_alike() -> None:
+    blocking, awaited = (inspect.signature(kind.record_stream).parameters for kind in KINDS)
+    assert {name: p.default for name, p in blocking.items()} == {
+        name: p.default for name, p in awaited.items()
+    }
 
 
 def test_a_client_serves_several_calls(endpoint: str, gateway: ScriptedGateway) -> None:

@@ -47,7 +47,7 @@ def encrypted(
 
 
 def test_the_guide_has_its_blocks() -> None:
-    assert (len(PYTHON), len(COMMANDS), len(_blocks("json"))) == (7, 7, 1)
+    assert (len(PYTHON), len(COMMANDS), len(_blocks("json"))) == (9, 9, 1)
 
 
 @pytest.mark.parametrize("number", range(len(PYTHON)))

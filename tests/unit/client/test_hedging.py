@@ -1,5 +1,6 @@
 """A slow read is sent again, once, and never often enough to hurt."""
 
+import json
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
@@ -153,8 +154,10 @@ def test_servers_that_all_hang_get_a_tenth_more_and_not_twice_as_much(
 def test_grpc_itself_hedges_nothing_yet(endpoint: str, gateway: ScriptedGateway) -> None:
     """The day it does, the client's own hedging must go, or calls would be sent four times."""
     gateway.plan(gateway.hang)
-    hedged = service_config(SOON).text.replace("RecommendationService", "StatusService", 1)
-    config = hedged[: hedged.rindex(', {"name"')] + "]}"
+    hedged = json.loads(service_config(SOON).text)
+    hedged["methodConfig"] = hedged["methodConfig"][:1]
+    hedged["methodConfig"][0]["name"] = [{"service": "recserve.v1.StatusService"}]
+    config = json.dumps(hedged)
     with grpc.insecure_channel(endpoint, options=(("grpc.service_config", config),)) as channel:
         ask = channel.unary_unary(
             "/recserve.v1.StatusService/GetStatus",

@@ -92,14 +92,23 @@ async def test_a_deadline_is_not_followed_by_another_attempt(
 
 @pytest.mark.parametrize("name", ["service_config.json", "service_config_hedging.json"])
 def test_a_config_governs_every_service_once(name: str) -> None:
-    config = _config(name)
-    named = [n["service"] for method in config["methodConfig"] for n in method["name"]]
+    named = [n["service"] for n in _named(name) if "method" not in n]
     assert sorted(named) == sorted({m.containing_service.full_name for m in calls.METHODS.values()})
 
 
 @pytest.mark.parametrize("name", ["service_config.json", "service_config_hedging.json"])
+def test_a_stream_alone_is_left_to_the_client(name: str) -> None:
+    """It begins again where the answers ended, which gRPC's retries don't know."""
+    alone = {"service": "recserve.v1.EventService", "method": "StreamEvents"}
+    assert [n for n in _named(name) if "method" in n] == [alone]
+    (method,) = [m for m in _config(name)["methodConfig"] if alone in m["name"]]
+    assert method == {"name": [alone]}
+    assert alone["method"] in calls.METHODS
+
+
+@pytest.mark.parametrize("name", ["service_config.json", "service_config_hedging.json"])
 def test_nothing_but_unavailable_is_repeated(name: str) -> None:
-    for method in _config(name)["methodConfig"]:
+    for method in _config(name)["methodConfig"][:-1]:
         policies = {"retryPolicy", "hedgingPolicy"} & set(method)
         assert len(policies) == 1
         policy = method[policies.pop()]
@@ -109,9 +118,9 @@ def test_nothing_but_unavailable_is_repeated(name: str) -> None:
 
 def test_the_two_configs_differ_in_the_reads_alone() -> None:
     plain, hedged = _config("service_config.json"), _config("service_config_hedging.json")
-    (retried,) = plain.pop("methodConfig")
-    reads, others = hedged.pop("methodConfig")
-    assert plain == hedged
+    retried, stream = plain.pop("methodConfig")
+    reads, others, stream_too = hedged.pop("methodConfig")
+    assert (plain, stream) == (hedged, stream_too)
     assert reads["name"] == [{"service": "recserve.v1.RecommendationService"}]
     assert others["retryPolicy"] == retried["retryPolicy"]
 
@@ -140,6 +149,10 @@ def test_without_a_delay_nothing_is_hedged() -> None:
 def test_a_senseless_delay_is_refused(delay: float) -> None:
     with pytest.raises(ValueError, match="hedge_after_s is"):
         service_config(delay)
+
+
+def _named(name: str) -> list[dict[str, str]]:
+    return [n for method in _config(name)["methodConfig"] for n in method["name"]]
 
 
 def _config(name: str) -> dict[str, Any]:

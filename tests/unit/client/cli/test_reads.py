@@ -21,7 +21,7 @@ def test_recommend_sends_all_that_was_said(run: Run, gateway: ScriptedGateway) -
     said = (
         "recommend --surface membership_offer --user 42 --personalize --allow-logging -n 5"
         " --exclude-purchased --exclude a --exclude b --where department=GROCERY,DRUG"
-        " --where price_91d<=5 --not-where brand=X --seed s --explain --session se"
+        " --where price_91d<=5 --not-where brand=X --seed s --explain --event-token et --session se"
         " --placement home-top --device phone --language pt-BR --request-id r-9"
     )
     assert run(*said.split()).exit_code == 0
@@ -47,6 +47,7 @@ def test_recommend_sends_all_that_was_said(run: Run, gateway: ScriptedGateway) -
             ],
             seed_item_ids=["s"],
             explain=True,
+            event_token="et",
         )
     ]
 
@@ -125,8 +126,10 @@ def test_json_lines_hold_an_item_each_and_what_an_event_needs(run: Run) -> None:
 def test_rank_takes_candidates_and_tells_which_are_unknown(
     run: Run, gateway: ScriptedGateway
 ) -> None:
-    done = run("rank", "--surface", "content", "a", "b", "c", "--user", "1", "--personalize")
+    said = "rank --surface content a b c --user 1 --personalize --event-token et"
+    done = run(*said.split())
     assert list(gateway.asked[0].item_ids) == ["a", "b", "c"]
+    assert gateway.asked[0].event_token == "et"
     assert "not in the catalogue: c" in done.stdout
 
 

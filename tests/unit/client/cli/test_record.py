@@ -8,7 +8,7 @@ from google.protobuf.timestamp_pb2 import Timestamp
 from google.rpc import code_pb2
 
 from serving import errors as server_errors
-from serving.rpc.statuses import status, status_of
+from serving.rpc.statuses import resource_exhausted, status, status_of
 from tests.fakes.scripted_gateway import ScriptedGateway, refuse
 from tests.unit.client.cli.conftest import Run
 
@@ -26,7 +26,7 @@ def test_one_event_goes_by_options(run: Run, gateway: ScriptedGateway) -> None:
         " --group g --quantity 2 --value 3.5 --request-token t --slot 0 --allow-logging"
     )
     done = run(*said.split())
-    assert (done.exit_code, done.stdout) == (0, "recorded 1\n")
+    assert (done.exit_code, done.stdout) == (0, "recorded 1\nevent token known-1\n")
     (event,) = gateway.asked[0].events
     assert (event.event_id, event.group_id, event.quantity, event.value) == ("e", "g", 2, 3.5)
     assert (event.request_token, event.slot, event.HasField("slot")) == ("t", 0, True)
@@ -51,7 +51,36 @@ def test_without_consent_the_loss_is_told(run: Run) -> None:
 
 def test_counts_come_as_json_too(run: Run) -> None:
     done = run("record", "-", "-o", "json", stdin=_lines(GOOD, GOOD))
-    assert json.loads(done.stdout) == {"recorded_count": 0, "discarded_count": 2}
+    assert json.loads(done.stdout) == {
+        "recorded_count": 0,
+        "discarded_count": 2,
+        "duplicate_count": 0,
+        "event_token": None,
+    }
+
+
+def test_the_token_of_one_batch_is_told_and_so_is_what_was_known(run: Run) -> None:
+    line = _lines(GOOD | {"event_id": "e"})
+    said = ("record", "-", "--allow-logging")
+    assert json.loads(run(*said, "-o", "json", stdin=line).stdout)["event_token"] == "known-1"
+    again = run(*said, stdin=line)
+    assert again.stdout == "recorded 1, 1 of them known before\nevent token known-1\n"
+
+
+def test_of_several_batches_json_lines_tell_each_with_its_token(run: Run) -> None:
+    said = ("record", "-", "--allow-logging", "--batch-size", "2")
+    done = run(*said, "-o", "jsonl", stdin="\n" + _lines(*[GOOD] * 3))
+    lines = [json.loads(line) for line in done.stdout.splitlines()]
+    assert [(one["first_line"], one["last_line"], one["event_token"]) for one in lines] == [
+        (2, 3, "known-2"),
+        (4, 4, "known-3"),
+    ]
+    assert json.loads(run(*said, "-o", "json", stdin=_lines(*[GOOD] * 3)).stdout) == {
+        "recorded_count": 3,
+        "discarded_count": 0,
+        "duplicate_count": 0,
+        "event_token": None,
+    }
 
 
 def test_many_events_go_in_batches_of_500(
@@ -127,6 +156,13 @@ def test_a_lost_batch_is_told_to_be_uncertain(run: Run, gateway: ScriptedGateway
     assert "Lines 1 to 1: whether they were taken is not known" in done.stderr
 
 
+def test_a_full_stream_may_have_taken_some(run: Run, gateway: ScriptedGateway) -> None:
+    gateway.plan(refuse(resource_exhausted("r-7")))
+    done = run("record", "-", "--allow-logging", stdin=_lines(GOOD))
+    assert done.exit_code == 4
+    assert "Lines 1 to 1: whether they were taken is not known" in done.stderr
+
+
 def test_an_empty_file_records_nothing(run: Run, gateway: ScriptedGateway) -> None:
     done = run("record", "-", stdin="")
     assert (done.exit_code, done.stdout, gateway.asked) == (0, "recorded 0\n", [])
@@ -138,6 +174,9 @@ def test_an_empty_file_records_nothing(run: Run, gateway: ScriptedGateway) -> No
         (("record",), None, "Missing --user, --item, --kind"),
         (("record", "--user", "1"), None, "Missing --item, --kind"),
         (("record", "-", "--user", "1"), "", "one event or a file, not both"),
+        (("record", "--stream"), None, "--stream needs a FILE"),
+        (("record", "-", "--stream", "--user", "1"), "", "one event or a file, not both"),
+        (("record", "-", "--batch-size", "501"), "", "501 is not in the range 1<=x<=500"),
         (("record", "/no/such.jsonl"), None, "No such file"),
         (("record", "-"), b"\xff\n", "is not UTF-8"),
         (

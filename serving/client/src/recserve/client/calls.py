@@ -24,6 +24,7 @@ def _methods(file: Any) -> dict[str, MethodDescriptor]:
 
 
 METHODS = _methods(pb) | _methods(events_pb) | _methods(status_pb)
+STREAM = METHODS["StreamEvents"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,6 +54,7 @@ def recommend(
     filters: Iterable[Filter] = (),
     seed_item_ids: Iterable[str] = (),
     explain: bool = False,
+    event_token: str | None = None,
     timeout_s: float | None = None,
 ) -> Call[Slate]:
     """What this person should see here, best first; without a user, what an anonymous visitor should."""
@@ -68,6 +70,7 @@ def recommend(
         filters=map(wire.item_filter, filters),
         seed_item_ids=wire.texts("seed_item_ids", seed_item_ids),
         explain=explain,
+        event_token=event_token,
     )
     return Call(METHODS["Recommend"], request, wire.slate, timeout_s)
 
@@ -81,6 +84,7 @@ def rank(
     request_id: str | None = None,
     context: Context | None = None,
     explain: bool = False,
+    event_token: str | None = None,
     timeout_s: float | None = None,
 ) -> Call[Slate]:
     """The caller's own candidates, most probable first."""
@@ -92,6 +96,7 @@ def rank(
         request_id=request_id,
         context=wire.context(context) if context else None,
         explain=explain,
+        event_token=event_token,
     )
     return Call(METHODS["Rank"], request, wire.ranked, timeout_s)
 

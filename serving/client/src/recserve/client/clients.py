@@ -3,16 +3,19 @@
 A client holds connections to all servers behind its endpoint: make one, not one for every request.
 """
 
-from collections.abc import Callable, Coroutine
+from collections.abc import AsyncIterable, AsyncIterator, Callable, Coroutine, Iterable, Iterator
 from inspect import Parameter, signature
 from types import TracebackType
 from typing import Any, Concatenate, ParamSpec, Self, TypeVar
 
 import grpc
-from recserve.client import calls
-from recserve.client.calls import Call
+from recserve.client import calls, streams, streams_async
+from recserve.client.batches import Events, batches, batches_async
+from recserve.client.calls import NOTHING, Call
 from recserve.client.channels import Target, Tls, target
 from recserve.client.hedging import first_answer, first_answer_async
+from recserve.client.requests import Consent
+from recserve.client.results import Outcome
 from recserve.client.sending import DEFAULT_TIMEOUT_S, Sender, checked_timeout
 from recserve.client.service_config import service_config
 from recserve.client.statuses import error_of
@@ -86,6 +89,43 @@ class Client:
     record = _blocking(calls.record)
     status = _blocking(calls.status)
 
+    def record_stream(
+        self,
+        events: Iterable[Events],
+        *,
+        consent: Consent = NOTHING,
+        batch_size: int = 500,
+        in_flight: int = 4,
+        timeout_s: float | None = None,
+        patience_s: float = 30.0,
+    ) -> Iterator[Outcome]:
+        """Hands over events for as long as they come, and tells what became of each batch.
+
+        Whatever passes is tried again: a connection that ends, a gateway or a Redis that is away, a full
+        stream of events. What was not answered is sent again, and counts once by its event ids.
+
+        Args:
+            events: events, which are put together, or batches as they are to be sent. It is asked from
+                this thread, as the outcomes are.
+            consent: of all of them.
+            batch_size: the most events that are put together, 1 to 500.
+            in_flight: how many batches may be under way, not decided.
+            timeout_s: the longest wait for an answer, after which the connection is taken for lost; the
+                client's own unless it is said.
+            patience_s: how long it is tried again without any batch being decided.
+
+        Returns:
+            One outcome a batch, as they are decided: in order, unless one had to be sent again.
+
+        Raises:
+            ValueError: out of range.
+            RecserveError: from the iterator: nothing more is tried. Every batch that was taken from
+                `events` has had its outcome by then, the undecided ones with this error.
+        """
+        delivery = self._sender.delivery(consent, batch_size, in_flight, timeout_s, patience_s)
+        source = batches(events, batch_size)
+        return streams.Stream(self._sender.stream, source, delivery).outcomes()
+
     def close(self) -> None:
         self._channel.close()
 
@@ -135,6 +175,21 @@ class AsyncClient:
     similar = _awaited(calls.similar)
     record = _awaited(calls.record)
     status = _awaited(calls.status)
+
+    def record_stream(
+        self,
+        events: AsyncIterable[Events] | Iterable[Events],
+        *,
+        consent: Consent = NOTHING,
+        batch_size: int = 500,
+        in_flight: int = 4,
+        timeout_s: float | None = None,
+        patience_s: float = 30.0,
+    ) -> AsyncIterator[Outcome]:
+        """As Client.record_stream. `events` may be asynchronous: outcomes come while it is waited for."""
+        delivery = self._sender.delivery(consent, batch_size, in_flight, timeout_s, patience_s)
+        source = batches_async(events, batch_size)
+        return streams_async.Stream(self._sender.stream, source, delivery).outcomes()
 
     async def close(self) -> None:
         await self._channel.close()

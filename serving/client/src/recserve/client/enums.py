@@ -59,6 +59,7 @@ class DegradationReason(StrEnum):
     STALE = "stale"
     LAYOUT = "layout"
     OUT_OF_VOCABULARY = "out_of_vocabulary"
+    BEHIND = "behind"
     UNKNOWN = "unknown"
 
 

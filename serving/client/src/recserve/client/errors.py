@@ -4,7 +4,7 @@ RecserveError
     InvalidRequest      the request breaks a limit: `violations` names each field
     NotFound            the item is outside the catalogue
     NotServed           this deployment has no such surface or method
-    Overloaded          as many requests as may be are under way: `retry_after_s`
+    Overloaded          as many requests as may be are under way, or an event stream is full: `retry_after_s`
     DeadlineExceeded    no answer in time
     Unavailable         no server can be reached, or one lacks what it needs: `retry_after_s`
     ServerFault         any other status, mostly a fault of the server's, which logged it
@@ -13,6 +13,7 @@ Each is raised from the grpc error behind it.
 """
 
 from dataclasses import dataclass
+from typing import ClassVar
 
 import grpc
 
@@ -41,7 +42,9 @@ class Told:
 
 
 class RecserveError(Exception):
-    """Any failed call."""
+    """Any failed call. `in_doubt` tells whether some of its events may have been kept all the same."""
+
+    in_doubt: ClassVar[bool] = True
 
     def __init__(self, told: Told) -> None:
         super().__init__(told)
@@ -63,6 +66,8 @@ class RecserveError(Exception):
 class InvalidRequest(RecserveError):
     """The request breaks a limit; it would break it again."""
 
+    in_doubt: ClassVar[bool] = False
+
     @property
     def violations(self) -> tuple[FieldViolation, ...]:
         return self.told.violations
@@ -71,13 +76,17 @@ class InvalidRequest(RecserveError):
 class NotFound(RecserveError):
     """The item is outside the catalogue that answers."""
 
+    in_doubt: ClassVar[bool] = False
+
 
 class NotServed(RecserveError):
     """This deployment has no such surface or method."""
 
+    in_doubt: ClassVar[bool] = False
+
 
 class Overloaded(RecserveError):
-    """As many requests as may be are under way."""
+    """As many requests as may be are under way; of events, also: one of their streams is full."""
 
     @property
     def retry_after_s(self) -> float | None:

@@ -14,7 +14,9 @@ from recserve.client.enums import (
     RemovalReason,
     Surface,
 )
+from recserve.client.errors import RecserveError
 from recserve.client.plain import plain
+from recserve.client.requests import Event
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -131,15 +133,40 @@ class Slate:
 
 @dataclass(frozen=True, slots=True)
 class Recorded:
-    """What became of events; those discarded lacked consent to logging."""
+    """What became of events.
+
+    Attributes:
+        discarded_count: those that lacked consent to logging.
+        duplicate_count: of the recorded, those that an earlier call had brought; they count once.
+        event_token: for the next request of these people, whose answer then knows the events; None if
+            none was recorded.
+    """
 
     request_id: str
     recorded_count: int
     discarded_count: int
+    duplicate_count: int
+    event_token: str | None
 
     def to_dict(self) -> dict[str, Any]:
         """Of what JSON can say."""
         return plain(self)
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """What became of one batch of a stream.
+
+    Attributes:
+        number: counted from 0, in the order in which the batches were taken.
+        recorded: None if the batch was refused; then `error` says why, and its `in_doubt` whether some of
+            the events may be there all the same.
+    """
+
+    number: int
+    events: tuple[Event, ...]
+    recorded: Recorded | None
+    error: RecserveError | None
 
 
 @dataclass(frozen=True, slots=True)

@@ -6,8 +6,10 @@ from typing import Any
 
 from google.protobuf.descriptor import MethodDescriptor
 from google.protobuf.message_factory import GetMessageClass
-from recserve.client.calls import METHODS, Call
+from recserve.client.calls import METHODS, STREAM, Call
+from recserve.client.delivery import Delivery, StreamOptions
 from recserve.client.hedging import HedgeBudget
+from recserve.client.requests import Consent
 from recserve.client.service_config import HedgingPolicy, ServiceConfig
 
 DEFAULT_TIMEOUT_S = 1.0
@@ -43,8 +45,32 @@ class Sender:
         self._hedging = config.hedging
         self._callables = {m.full_name: _callable(channel, m) for m in METHODS.values()}
 
+    def stream(self, requests: Any) -> Any:
+        """Begins a call of batches without a deadline: its caller watches over the answers."""
+        return self._callables[STREAM.full_name](requests)
+
+    def delivery(
+        self,
+        consent: Consent,
+        batch_size: int,
+        in_flight: int,
+        timeout_s: float | None,
+        patience_s: float,
+    ) -> Delivery:
+        """Of the batches of one stream; raises ValueError for what is out of range."""
+        options = StreamOptions(
+            batch_size=batch_size,
+            in_flight=in_flight,
+            timeout_s=self._timeout(timeout_s),
+            patience_s=patience_s,
+        )
+        return Delivery(options, consent)
+
+    def _timeout(self, given: float | None) -> float:
+        return self._timeout_s if given is None else checked_timeout(given)
+
     def sending(self, call: Call[Any]) -> Sending:
-        timeout_s = self._timeout_s if call.timeout_s is None else checked_timeout(call.timeout_s)
+        timeout_s = self._timeout(call.timeout_s)
         policy = self._hedging.get(call.method.containing_service.full_name)
         if policy:
             self.budget.earn()
@@ -60,7 +86,8 @@ def checked_timeout(timeout_s: float) -> float:
 
 
 def _callable(channel: Any, method: MethodDescriptor) -> Any:
-    return channel.unary_unary(
+    make = channel.stream_stream if method.client_streaming else channel.unary_unary
+    return make(
         f"/{method.containing_service.full_name}/{method.name}",
         request_serializer=GetMessageClass(method.input_type).SerializeToString,
         response_deserializer=GetMessageClass(method.output_type).FromString,

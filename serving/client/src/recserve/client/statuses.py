@@ -20,6 +20,7 @@ from recserve.client.errors import (
     Told,
     Unavailable,
 )
+from recserve.v1 import event_service_pb2 as events_pb
 
 Code = grpc.StatusCode
 ERRORS: Mapping[grpc.StatusCode, type[RecserveError]] = {
@@ -40,6 +41,7 @@ ERRORS: Mapping[grpc.StatusCode, type[RecserveError]] = {
     Code.UNAVAILABLE: Unavailable,
     Code.DATA_LOSS: ServerFault,
 }
+CODES: Mapping[int, grpc.StatusCode] = {code.value[0]: code for code in Code}
 
 
 def error_of(failed: Any, request_id: str | None) -> RecserveError:
@@ -58,6 +60,14 @@ def error_of(failed: Any, request_id: str | None) -> RecserveError:
         retry.retry_delay.ToTimedelta().total_seconds() if retry.HasField("retry_delay") else None,
     )
     return ERRORS.get(told.code, ServerFault)(told)
+
+
+def error_of_batch(refused: events_pb.BatchError) -> RecserveError:
+    """What a stream says of one batch."""
+    code = CODES.get(refused.code, Code.UNKNOWN)
+    violations = tuple(FieldViolation(v.field, v.description) for v in refused.invalid_fields)
+    told = Told(code, refused.message, refused.request_id or None, violations)
+    return ERRORS.get(code, ServerFault)(told)
 
 
 def _details(failed: Any) -> Status:

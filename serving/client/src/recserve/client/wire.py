@@ -127,7 +127,13 @@ def ranked(message: pb.RankResponse) -> Slate:
 
 
 def recorded(message: events_pb.RecordEventsResponse) -> Recorded:
-    return Recorded(message.request_id, message.recorded_count, message.discarded_count)
+    return Recorded(
+        message.request_id,
+        message.recorded_count,
+        message.discarded_count,
+        message.duplicate_count,
+        message.event_token or None,
+    )
 
 
 def status(message: status_pb.GetStatusResponse) -> Status:

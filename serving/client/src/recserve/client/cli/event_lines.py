@@ -1,7 +1,7 @@
-"""Events from lines of JSON: every problem of every line is told, and nothing is sent with any."""
+"""Events from lines of JSON: every problem of every line is told."""
 
 import json
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -26,16 +26,20 @@ class WrongValue(ValueError):
 
 def read(lines: Iterable[str]) -> tuple[list[Line], list[str]]:
     """The events, and a sentence for each problem. Blank lines are passed over."""
-    found: list[Line] = []
     problems: list[str] = []
+    return list(good(lines, problems.append)), problems
+
+
+def good(lines: Iterable[str], tell: Callable[[str], object]) -> Iterator[Line]:
+    """The events, one by one; `tell` gets a sentence for each problem. Blank lines are passed over."""
     for number, text in enumerate(lines, 1):
         if not text.strip():
             continue
         event, wrong = _event(text)
-        problems += [f"line {number}: {problem}" for problem in wrong]
+        for problem in wrong:
+            tell(f"line {number}: {problem}")
         if event:
-            found.append(Line(number, event))
-    return found, problems
+            yield Line(number, event)
 
 
 def time(given: object) -> datetime:

@@ -78,6 +78,9 @@ page_size = click.option(
 )
 exclude = click.option("--exclude", multiple=True, metavar="ID", help="Never return this item.")
 request_id = click.option("--request-id", metavar="ID", help="Your own, for tracing.")
+event_token = click.option(
+    "--event-token", metavar="TOKEN", help="That `record` printed: know at least those events."
+)
 explain = click.option("--explain", is_flag=True, help="Tell why each item got its score.")
 consent = folded(
     "consent",

@@ -18,6 +18,7 @@ from recserve.client.requests import Consent, Context, Filter
 @options.filters
 @click.option("--seed", multiple=True, metavar="ID", help="Relate the answer to this item.")
 @options.explain
+@options.event_token
 @options.context
 @options.request_id
 @options.output
@@ -34,6 +35,7 @@ def recommend(
     filters: list[Filter],
     seed: tuple[str, ...],
     explain: bool,
+    event_token: str | None,
     context: Context | None,
     request_id: str | None,
     output: str,
@@ -52,6 +54,7 @@ def recommend(
             filters=filters,
             seed_item_ids=seed,
             explain=explain,
+            event_token=event_token,
         )
     show_slate(slate, output)
 
@@ -62,6 +65,7 @@ def recommend(
 @options.user
 @options.consent
 @options.explain
+@options.event_token
 @options.context
 @options.request_id
 @options.output
@@ -74,6 +78,7 @@ def rank(
     user: str | None,
     consent: Consent,
     explain: bool,
+    event_token: str | None,
     context: Context | None,
     request_id: str | None,
     output: str,
@@ -88,6 +93,7 @@ def rank(
             request_id=request_id,
             context=context,
             explain=explain,
+            event_token=event_token,
         )
     show_slate(slate, output)
 

@@ -1,9 +1,7 @@
 """The command that tells what people did: one event by options, or many by lines of JSON."""
 
-import re
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import replace
 from datetime import UTC, datetime
 from typing import IO, Any
 
@@ -11,15 +9,13 @@ import click
 from recserve.client.cli import event_lines, options
 from recserve.client.cli.connection import Connection, connected
 from recserve.client.cli.event_lines import Line
-from recserve.client.cli.printing import whole
+from recserve.client.cli.recording import Total, by_line, fate, span
+from recserve.client.cli.streaming import Streaming
 from recserve.client.cli.texts import shown
 from recserve.client.clients import Client
-from recserve.client.errors import DeadlineExceeded, FieldViolation, RecserveError, Unavailable
+from recserve.client.errors import RecserveError
 from recserve.client.requests import Consent, Event
-from recserve.client.results import Recorded
 
-BATCH = 500  # the most that RecordEvents takes
-OF_EVENT = re.compile(r"events\[(\d+)\]\.?(.*)")
 # The options of one event, and its fields.
 ONE: Mapping[str, str] = {
     "user": "user_id",
@@ -62,6 +58,14 @@ class _Time(click.ParamType):  # type: ignore[type-arg] # generic only in late v
 @click.option(
     "--allow-logging", is_flag=True, help="The people consent; without it nothing is kept."
 )
+@click.option("--stream", is_flag=True, help="Of a FILE: send lines as they are read.")
+@click.option(
+    "--batch-size",
+    type=click.IntRange(1, 500),
+    default=500,
+    show_default=True,
+    help="Of a FILE: how many events go together.",
+)
 @options.output
 @connected
 def record(
@@ -69,26 +73,51 @@ def record(
     connection: Connection,
     file: IO[str] | None,
     allow_logging: bool,
+    stream: bool,
+    batch_size: int,
     output: str,
     **given: Any,
 ) -> None:
     """Tell what people did: by options, or by a FILE of JSON objects, one a line (- for standard input).
 
     A line has user_id, item_id, kind and event_time, and may have event_id, group_id, quantity,
-    value, request_token and slot. Nothing is sent unless every line can be read. Give event ids to
-    be able to send a file again: an event counts once an id.
+    value, request_token and slot. Nothing is sent unless every line can be read; with --stream each
+    batch goes as soon as it is read, and what is wrong is told while the rest goes on. Give event ids
+    to be able to send a file again: an event counts once an id, for a day.
     """
     one = {ONE[name]: value for name, value in given.items() if value is not None}
-    lines = _from_file(file, one) if file else None
-    with connection.client() as client:
-        lines = lines if lines is not None else [Line(1, _from_options(client, one))]
-        done = _send(client, lines, Consent(logging=allow_logging), by_line=file is not None)
-    _show(done, output)
-
-
-def _from_file(file: IO[str], one: Mapping[str, Any]) -> list[Line]:
-    if one:
+    if file and one:
         raise click.UsageError("Give the options of one event or a file, not both.")
+    consent, total = Consent(logging=allow_logging), Total(output)
+    if stream:
+        _stream(connection, file, consent, batch_size, total)
+        return
+    lines = _from_file(file) if file else None
+    with connection.client() as client:
+        if lines is None:
+            event = _from_options(client, one)
+            total.add([Line(1, event)], client.record([event], consent=consent))
+        else:
+            _send(client, lines, consent, batch_size, total)
+    total.show()
+
+
+def _stream(
+    connection: Connection, file: IO[str] | None, consent: Consent, batch_size: int, total: Total
+) -> None:
+    if file is None:
+        raise click.UsageError("--stream needs a FILE, or - for standard input.")
+    streaming = Streaming(total, connection.endpoint)
+    with connection.client() as client:
+        try:
+            streaming.send(client, file, consent, batch_size)
+        finally:
+            total.show()
+    if streaming.worst:
+        raise click.exceptions.Exit(streaming.worst)
+
+
+def _from_file(file: IO[str]) -> list[Line]:
     try:
         lines, problems = event_lines.read(file)
     except UnicodeDecodeError as error:
@@ -109,54 +138,23 @@ def _from_options(client: Client, one: dict[str, Any]) -> Event:
 
 
 def _send(
-    client: Client, lines: Sequence[Line], consent: Consent, *, by_line: bool
-) -> list[Recorded]:
-    done: list[Recorded] = []
-    for start in range(0, len(lines), BATCH):
-        batch = lines[start : start + BATCH]
-        with _placed(batch, sent=start, by_line=by_line):
-            done.append(client.record([line.event for line in batch], consent=consent))
-    return done
+    client: Client, lines: Sequence[Line], consent: Consent, batch_size: int, total: Total
+) -> None:
+    for start in range(0, len(lines), batch_size):
+        batch = lines[start : start + batch_size]
+        with _placed(batch, sent=start):
+            total.add(batch, client.record([line.event for line in batch], consent=consent))
 
 
 @contextmanager
-def _placed(batch: Sequence[Line], *, sent: int, by_line: bool) -> Iterator[None]:
+def _placed(batch: Sequence[Line], *, sent: int) -> Iterator[None]:
     """Says of a failure what was sent before it, and of a violation which line it is in."""
     try:
         yield
     except RecserveError as error:
-        if not by_line:
-            raise
-        click.echo(_progress(error, batch, sent), err=True)
-        violations = tuple(_of_line(violation, batch) for violation in error.told.violations)
-        raise type(error)(replace(error.told, violations=violations)) from error
-
-
-def _progress(error: RecserveError, batch: Sequence[Line], sent: int) -> str:
-    uncertain = isinstance(error, Unavailable | DeadlineExceeded)
-    fate = "whether they were taken is not known" if uncertain else "none was taken"
-    return (
-        f"Lines {batch[0].number} to {batch[-1].number}: {fate}."
-        f" Before them {sent} events were taken; after them nothing was sent."
-    )
-
-
-def _of_line(violation: FieldViolation, batch: Sequence[Line]) -> FieldViolation:
-    found = OF_EVENT.fullmatch(violation.field)
-    if not found or int(found[1]) >= len(batch):
-        return violation
-    return replace(violation, field=f"line {batch[int(found[1])].number}: {found[2]}")
-
-
-def _show(done: Sequence[Recorded], output: str) -> None:
-    recorded = sum(one.recorded_count for one in done)
-    discarded = sum(one.discarded_count for one in done)
-    if output != "table":
-        whole({"recorded_count": recorded, "discarded_count": discarded}, output)
-        return
-    click.echo(f"recorded {recorded}")
-    if discarded:
-        click.echo(f"discarded {discarded} for want of consent to logging (--allow-logging)")
+        before = f"Before them {sent} events were taken; after them nothing was sent."
+        click.echo(f"{span(batch)}: {fate(error)}. {before}", err=True)
+        raise by_line(error, batch) from error
 
 
 def _shown_lines(lines: Sequence[str]) -> str:
