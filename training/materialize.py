@@ -58,6 +58,7 @@ def materialize(state: Path, url: str | None, console: Console) -> None:
         store_file = write_store_file(state, features["project"], url)
         apply_and_materialize(store_file, url, min(view.since for view in views), now)
         check_rows(store, views, now)
+        store.set_materialized_us(round(now.timestamp() * 1_000_000))
     console.print(_table(features["project"], now, views))
 
 

@@ -53,34 +53,40 @@ def expected_views(
 def remove_unknown(store: RowStore, views: Sequence[ExpectedView], now: datetime) -> int:
     """Removes rows that this data at this now can't account for; returns how many.
 
-    Those are rows of entities that the data lacks, of another layout, or newer than now: what is
-    left of another preparation in the same store.
+    Those are rows of another layout, and of entities that the data lacks. Rows newer than now go too if the
+    store was materialised at a later now; otherwise they were pushed, or changed by events, meanwhile.
     """
-    removed = 0
+    removed, last = 0, store.materialized_us()
+    went_on = last is not None and last <= _microseconds(now)
     for join_key in {view.join_key for view in views}:
         of_entity = [view for view in views if view.join_key == join_key]
-        listed = store.entities(join_key)
+        listed, newer = store.entities(join_key), []
         for view in of_entity:
             heads = store.heads(view.name, join_key, listed)
             known = np.isin(listed, view.keys) & _good(heads, view.layout, now)
+            if went_on:
+                known |= _newer(heads, view.layout, now)
+                newer.append(listed[_newer(heads, view.layout, now)])
             unknown = listed[~known & (heads["event_time_us"] != ABSENT)]
             store.delete(view.name, join_key, unknown)
             removed += len(unknown)
-        every = np.concatenate([view.keys for view in of_entity])
+        every = np.concatenate([*(view.keys for view in of_entity), *newer])
         store.forget(join_key, np.setdiff1d(listed, every))
     return removed
 
 
 def check_rows(store: RowStore, views: Sequence[ExpectedView], now: datetime) -> None:
-    """Counts the rows of each view at or before now.
+    """Counts the rows of each view: those at or before now, and the prepared entities' newer ones.
 
     Raises:
-        StoreError: a view has more or fewer rows than entities with a row in the prepared data.
+        StoreError: these are more or fewer than entities with a row in the prepared data.
     """
     wrong = []
     for view in views:
-        heads = store.heads(view.name, view.join_key, store.entities(view.join_key))
-        found = int(_good(heads, view.layout, now).sum())
+        listed = store.entities(view.join_key)
+        heads = store.heads(view.name, view.join_key, listed)
+        newer = _newer(heads, view.layout, now) & np.isin(listed, view.keys)
+        found = int((_good(heads, view.layout, now) | newer).sum())
         if found != len(view.keys):
             wrong.append(f"{view.name}: expected {len(view.keys):,}, found {found:,}")
     if wrong:
@@ -95,6 +101,17 @@ def _good(heads: NDArray[np.void], layout: Layout, now: datetime) -> NDArray[np.
     good: NDArray[np.bool_] = (
         (heads["fingerprint"] == layout.fingerprint)
         & (times != ABSENT)
-        & (times <= round(now.timestamp() * 1_000_000))
+        & (times <= _microseconds(now))
     )
     return good
+
+
+def _newer(heads: NDArray[np.void], layout: Layout, now: datetime) -> NDArray[np.bool_]:
+    newer: NDArray[np.bool_] = (heads["fingerprint"] == layout.fingerprint) & (
+        heads["event_time_us"] > _microseconds(now)
+    )
+    return newer
+
+
+def _microseconds(time: datetime) -> int:
+    return round(time.timestamp() * 1_000_000)

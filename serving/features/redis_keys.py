@@ -55,6 +55,11 @@ def strings_key(project: str) -> str:
     return f"recserve:{project}:strings"
 
 
+def materialized_key(project: str) -> str:
+    """The now of the preparation that was materialised last, microseconds since 1970 UTC."""
+    return f"recserve:{project}:materialized_us"
+
+
 def entities_key(project: str, join_key: str) -> str:
     """The set of the entities that have a row."""
     return f"recserve:{{{project}:entities}}:{join_key}"

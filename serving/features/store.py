@@ -21,6 +21,7 @@ from serving.features.redis_keys import (
     entities_key,
     item_changes_stream,
     layouts_key,
+    materialized_key,
     partition_of,
     row_key,
     strings_key,
@@ -242,6 +243,16 @@ class RowStore:
         """Of all keys; rows that hold any must be gone."""
         with self._speaking():
             self._redis.unlink(self._strings_key)
+
+    def materialized_us(self) -> int | None:
+        """The now of the preparation that was materialised last; None: none was."""
+        with self._speaking():
+            stored = self._redis.get(materialized_key(self._project))
+        return None if stored is None else int(stored)
+
+    def set_materialized_us(self, now_us: int) -> None:
+        with self._speaking():
+            self._redis.set(materialized_key(self._project), now_us)
 
     def _announce(self, view: str, join_key: str, keys: NDArray[np.int64]) -> None:
         """After the write: who hears of it finds the rows. All of a batch, so that a repeated one heals."""
