@@ -11,6 +11,8 @@ STATE   ?= build/$(if $(filter-out complete_journey,$(DATASET)),$(DATASET)-)$(PR
 NOW     ?=
 USER_ID ?=
 TOPIC   ?= slice
+CHAOS_KILLS ?= 60
+CHAOS_SEED  ?= 1
 CHECKED ?= build/data-check
 GATEWAY_PORT        ?= 50051
 HTTP_PORT           ?= 9464
@@ -89,11 +91,13 @@ SET_UP = @[ -x $(PY) ] || { echo "Nothing is set up here yet; make up does it." 
 STEP = @printf '\n\033[1m%s\033[0m\n' "$(1)"
 # Runs a module for the target, and leaves in $(STATE)/deps what code it ran, see training/traced.py.
 RUN  = $(PY) -m training.traced $(patsubst $(STATE)/%,%,$@)
+# The tables of DATA, their sizes and times as text: make can't follow names with spaces or colons.
+TABLES = find -L "$(DATA)" -maxdepth 1 \( -name '*.csv' -o -name '*.parquet' -o -name '*.yaml' \) -printf '%f %s %T@\n' 2>/dev/null | sort
 # Writes its input to the target, unless that is there already.
 KEEP = mkdir -p $(@D) && cat > $@.new && if cmp -s $@.new $@; then rm $@.new; else mv $@.new $@; fi
 
 help: ## Print every target
-	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F':.*## ' '{printf "  %-10s %s\n", $$1, $$2}'
+	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F':.*## ' '{printf "  %-14s %s\n", $$1, $$2}'
 	@echo 'Variables: PROFILE=quick, DATASET=<complete_journey, courses, movielens or shop>, STATE=<folder>,'
 	@echo 'DATA=<folder of a data set>, NOW=<time>, TRITON_URL=<host:port>,'
 	@echo 'GATEWAY_PORT, HTTP_PORT, INGEST_HTTP_PORT, TRITON_GRPC_PORT, TRITON_HTTP_PORT, TRITON_METRICS_PORT, WORKERS'
@@ -135,12 +139,12 @@ lock: .venv/project/.done ## Resolve requirements/*.in anew into the lock files
 ## the offline flow
 
 $(STATE)/settings: FORCE
-	@echo "users=$(USERS) cutoffs=$(CUTOFFS) now=$(NOW) data=$(DATA) dataset=$(DATASET)" | { $(KEEP); }
+	@{ echo "users=$(USERS) cutoffs=$(CUTOFFS) now=$(NOW) data=$(DATA) dataset=$(DATASET)";$(if $(DATA), $(TABLES);) } | { $(KEEP); }
 
 $(STATE)/training-settings: FORCE
 	@env | grep '^RECSERVE_TRAINING_' | grep -v '_STATE=' | sort | { $(KEEP); }
 
-$(STATE)/dataset/dataset.yaml: $(STATE)/settings $(if $(DATA),$(wildcard $(DATA)/*)) | env
+$(STATE)/dataset/dataset.yaml: $(STATE)/settings | env
 	$(call STEP,Data set)
 	@$(RUN) training.datasets --out $(STATE)/dataset $(if $(DATA),--data "$(DATA)",--name $(DATASET) --users $(USERS))
 
@@ -221,6 +225,13 @@ clean: down ## Stop, and remove everything made for this profile
 		echo "$(STATE) was not made by this Makefile; remove it by hand."; exit 1; fi
 	@rm -rf $(STATE)
 
+## measurements
+
+bench: bench-features ## Run every benchmark
+
+bench-features: env ## Measure features and events beside their floors: build/bench/features.json
+	@$(PLAIN) $(PY) -m tests.load.features --out build/bench/features.json
+
 ## checks
 
 data-check: env ## Check one's own tables, repair what is safe: make data-check DATA=<folder>
@@ -233,6 +244,9 @@ accept: env ## One PASS or FAIL a point: make accept TOPIC=slice
 	@[ -d "tests/acceptance/$(TOPIC)" ] || { echo "There is no topic $(TOPIC); there is $$(cd tests/acceptance && \
 		echo [a-z]*/ | tr -d /)." >&2; exit 1; }
 	@$(PLAIN) $(PY) -m pytest tests/acceptance/$(TOPIC) -c tests/acceptance/pytest.ini
+
+chaos: env ## Kill processes at random under load (CHAOS_KILLS=60, CHAOS_SEED=1): nothing may be lost
+	@CHAOS_KILLS=$(CHAOS_KILLS) CHAOS_SEED=$(CHAOS_SEED) $(PLAIN) $(PY) -m pytest -q tests/chaos
 
 check: env ## Lint, types, protos, import direction; writes nothing
 	@.venv/project/bin/ruff check --no-cache .
@@ -250,4 +264,4 @@ fix: env ## Format and mend what can be mended
 
 FORCE:
 
-.PHONY: help env protos client reference baseline data-check lock start up demo score final status logs down clean test accept check fix FORCE
+.PHONY: help env protos client reference baseline data-check lock start up demo score final status logs down clean bench bench-features test accept chaos check fix FORCE

@@ -14,7 +14,7 @@ from feast.types import Int64, String
 from feast.utils import get_default_yaml_file_path
 from feast.value_type import ValueType
 
-from serving.features.feast_values import FEAST_TYPES, MAX_LENGTH
+from serving.features.feast_types import FEAST_TYPES, MAX_LENGTH
 
 REPOSITORY = Path(__file__).resolve().parent
 
@@ -36,6 +36,7 @@ def view(name: str, of: Entity) -> FeatureView | None:
         entities=[of],
         schema=[key, *(_field(field) for field in described["fields"])],
         ttl=timedelta(seconds=described["max_age_s"]),
+        tags={"stale_action": described.get("stale_action", "serve_marked")},
         source=FileSource(
             name=f"{name}_source",
             path=str(PREPARED / "views" / f"{name}.parquet"),

@@ -13,11 +13,12 @@ from recserve.v1.status_service_pb2_grpc import StatusServiceServicer
 from serving.bundle import Bundle
 from serving.events import EventStreams
 from serving.features.filter_fields import filter_fields
+from serving.items import ItemSnapshot
 from serving.policy import Budget
 from serving.rpc import recording, status_reply, validation, wire
 from serving.rpc.calls import Admitted, Calls, Context
 from serving.rpc.event_validation import require_events
-from serving.types import Answered, ItemSnapshot, Query, RankQuery, RequestLog, SimilarQuery
+from serving.types import Answered, Query, RankQuery, RequestLog, SimilarQuery
 
 
 class Answering(Protocol):
@@ -65,6 +66,7 @@ class RecommendationServicer(RecommendationServiceServicer):
             return pb.RankResponse(
                 items=wire.items(answered.items),
                 unknown_item_ids=answered.unknown_item_ids,
+                stored_item_ids=answered.stored_item_ids,
                 answer=self._told(admitted, answered, query),
             )
 

@@ -68,7 +68,11 @@ async def run(settings: GatewaySettings) -> None:
         except OSError as error:
             raise _no_address("HTTP_PORT", settings.host, settings.http_port, error) from error
         if settings.user_hash_key_file is None:
-            log.warning("no %sUSER_HASH_KEY_FILE: users are hashed by a key of this run", PREFIX)
+            log.warning(
+                "no %sUSER_HASH_KEY_FILE: tokens hold in this gateway alone, by a key in %s",
+                PREFIX,
+                folder,
+            )
         log.info("calls are answered on %s:%d", settings.host, settings.port)
         log.info("%s are on %s:%d", ", ".join(pages), settings.host, settings.http_port)
         await supervisor.run()
@@ -124,14 +128,23 @@ def _empty_metrics(folder: Path) -> Path:
 def _worker_environment(
     settings: GatewaySettings, folder: Path, metrics: Path
 ) -> Mapping[str, str]:
-    """All workers hash users by one key: the operator's, or one made for this run."""
+    """All workers hash users and sign tokens by one key: the operator's, or that of the folder."""
     environment = os.environ | {"PROMETHEUS_MULTIPROC_DIR": str(metrics.resolve())}
     if settings.user_hash_key_file is None:
-        key_file = folder.resolve() / "gateway-user-hash.key"
-        key_file.touch(mode=0o600)
-        key_file.write_text(secrets.token_hex(KEY_BYTES))
-        environment[f"{PREFIX}USER_HASH_KEY_FILE"] = str(key_file)
+        environment[f"{PREFIX}USER_HASH_KEY_FILE"] = str(_key_of(folder.resolve()))
     return environment
+
+
+def _key_of(folder: Path) -> Path:
+    """The file of the key that was made for the folder, now or before."""
+    key_file = folder / "gateway-user-hash.key"
+    if not key_file.exists():
+        new = folder / f".{key_file.name}.new"
+        new.unlink(missing_ok=True)
+        new.touch(mode=0o600)
+        new.write_text(secrets.token_hex(KEY_BYTES))
+        new.replace(key_file)
+    return key_file
 
 
 if __name__ == "__main__":

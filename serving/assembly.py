@@ -8,19 +8,25 @@ from serving.errors import ArtefactError
 from serving.features.filter_fields import Conditions
 from serving.features.inputs import UserFiller
 from serving.features.item_inputs import ItemFiller
+from serving.features.item_values import ItemColumns
+from serving.features.read_plan import ReadPlan
 from serving.features.rows import UserRowsReader
+from serving.items import ItemSnapshot
 from serving.pipeline import Pipeline, Stages
 from serving.rpc.validation import MOST_RANKED
 from serving.stages.explain import Explain
 from serving.stages.filter import Filter
 from serving.stages.gather import Gather
 from serving.stages.hydrate import Hydrate
+from serving.stages.known import Known
 from serving.stages.offers import Offers
 from serving.stages.rank import Rank
+from serving.stages.read_items import ReadThrough
 from serving.stages.retrieve import Retrieve, Source
+from serving.stages.score import Score
 from serving.stages.similar import Similar
 from serving.stages.sources import NearSeeds, Popular, Propose, Repeat, TwoTower
-from serving.types import ItemSnapshot, ModelDoor, Recorder, RowsDoor, Ticks, WallClock
+from serving.types import ModelDoor, Recorder, RowsDoor, Ticks, WallClock
 
 SEED_QUOTA = 128  # candidates that the request's seeds may propose, before all others
 
@@ -52,14 +58,16 @@ def build_pipeline(
     similar = _similar(bundle, snapshot, triton_door)
     seeds = [Source("similar", SEED_QUOTA, NearSeeds(similar, snapshot), True)] if similar else []
     rank = Rank(triton_door, ranker)
+    read = ReadThrough(ItemColumns(plan), rows_door, snapshot)
+    items = ItemFiller(ranker, plan, snapshot)
+    gather = Gather(snapshot, UserFiller(ranker, plan), items, metrics)
     stages = Stages(
-        Hydrate(UserRowsReader(plan, rows_door, snapshot, metrics)),
+        Known(Hydrate(UserRowsReader(plan, rows_door, snapshot, metrics)), read),
+        read,
         Retrieve([*seeds, *(_source(s, bundle, snapshot, triton_door) for s in policy.sources)]),
         Conditions(plan, snapshot),
         Filter(snapshot),
-        Gather(snapshot, UserFiller(ranker, plan), ItemFiller(ranker, plan, snapshot), metrics),
-        rank,
-        Explain(rank, ranker),
+        Score(gather, rank, Explain(rank, ranker)),
         similar,
         Offers(snapshot.offers, snapshot) if snapshot.offers else None,
         next((s.items for s in policy.sources if s.items), None),
@@ -76,7 +84,17 @@ def _source(
             f"bundle {bundle.bundle_id}: source {source.name!r} is unknown; this program has "
             f"{', '.join(makers)}"
         )
-    return Source(source.name, source.quota, makers[source.name]())
+    views = _read_by(source, bundle.plan)
+    return Source(source.name, source.quota, makers[source.name](), views=views)
+
+
+def _read_by(source: SourcePolicy, plan: ReadPlan) -> frozenset[str]:
+    """The views of the person that the source goes by."""
+    inputs = plan.models[source.model].inputs if source.model else ()
+    columns = [column for wanted in inputs for column in wanted.columns]
+    return frozenset(
+        c.partition(".")[0] for c in [*columns, *([source.items] if source.items else [])]
+    )
 
 
 def _makers(

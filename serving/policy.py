@@ -16,6 +16,7 @@ RESERVE, LEAST_RESERVE_S, MOST_RESERVE_S = 0.1, 0.003, 0.1  # the first: a part 
 # next, because the next takes its part of what is left by then.
 SHARES: Mapping[str, float] = {
     "hydrate": 0.3,
+    "items": 0.3,
     "retrieve": 0.5,
     "rank": 1.0,
     "similar": 1.0,
@@ -31,6 +32,7 @@ INSTEAD: Mapping[str, Action] = {
     "hydrate": Action.DEFAULT_FEATURES,
     "two_tower": Action.DROPPED_SOURCE,
     "seeds": Action.DROPPED_SOURCE,
+    "items": Action.DROPPED_SOURCE,
     "rank": Action.UNRANKED,
     "explain": Action.UNEXPLAINED,
 }

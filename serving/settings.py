@@ -7,9 +7,10 @@ from pydantic import AfterValidator, BeforeValidator, Field, model_validator
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
 from serving.environment import read
+from serving.errors import SettingsError
+from serving.redis_url import redis_address
 
 PREFIX = "RECSERVE_GATEWAY_"
-REDIS_SCHEMES = ("unix://", "redis://", "rediss://")
 SHORTEST_KEY = 16  # bytes
 TLS = ("tls_certificate_file", "tls_key_file", "tls_client_ca_file")
 SECRET = ("redis_url",)  # may hold a password: never shown in a message
@@ -35,8 +36,10 @@ def _key_file(path: Path) -> Path:
 
 
 def _redis_url(url: str) -> str:
-    if not url.startswith(REDIS_SCHEMES):
-        raise ValueError(f"must start with one of {', '.join(REDIS_SCHEMES)}")
+    try:
+        redis_address(url)
+    except SettingsError as error:
+        raise ValueError(str(error)) from error
     return url
 
 

@@ -4,6 +4,8 @@ A worker process must have PROMETHEUS_MULTIPROC_DIR set before this module is im
 library decides then whether figures live in this process or in files that the supervisor reads.
 """
 
+from functools import cache
+
 from prometheus_client import REGISTRY, CollectorRegistry, Counter, Gauge, Histogram
 
 SECONDS = (
@@ -47,7 +49,22 @@ class Metrics:
             registry=registry,
             multiprocess_mode="livemax",
         )
+        self._item_lag = Gauge(
+            "recserve_item_lag_seconds",
+            "Since the slowest worker knew all changes of items.",
+            registry=registry,
+            multiprocess_mode="livemax",
+        )
+        self._changed_items = Gauge(
+            "recserve_changed_items",
+            "Items that a worker holds beside the snapshot, as they changed since.",
+            registry=registry,
+            multiprocess_mode="livemax",
+        )
         self._in_use: dict[str, str] = {}
+        # The library looks every child up under a lock, which costs more than the counting itself.
+        self._of_stage = cache(self._stage_seconds.labels)
+        self._of_feature = cache(self._features.labels)
 
     def request(self, method: str, code: str, seconds: float) -> None:
         self._requests.labels(method, code).inc()
@@ -58,13 +75,13 @@ class Metrics:
         self._requests.labels(method, code).inc()
 
     def stage(self, stage: str, seconds: float) -> None:
-        self._stage_seconds.labels(stage).observe(seconds)
+        self._of_stage(stage).observe(seconds)
 
     def degraded(self, stage: str, reason: str) -> None:
         self._degradations.labels(stage, reason).inc()
 
     def feature(self, view: str, state: str, count: int) -> None:
-        self._features.labels(view, state).inc(count)
+        self._of_feature(view, state).inc(count)
 
     def triton_call(self, endpoint: str, model: str, outcome: str, seconds: float) -> None:  # noqa: ARG002 - endpoints come and go: they would be labels without end
         self._triton_calls.labels(model, outcome).inc()
@@ -75,6 +92,11 @@ class Metrics:
 
     def in_flight(self, change: int) -> None:
         self._in_flight.inc(change)
+
+    def items(self, lag_s: float, changed: int) -> None:
+        """How long ago the items were surely as in the store, and how many differ from the snapshot."""
+        self._item_lag.set(lag_s)
+        self._changed_items.set(changed)
 
     def artefact(self, kind: str, version: str) -> None:
         """Says that `version` is in use from now on, instead of the one before."""

@@ -16,7 +16,7 @@ Mask = NDArray[np.bool_]
 Tensors = Mapping[str, NDArray[np.generic]]
 Position = tuple[int, int]  # in a stream: Redis's milliseconds, and the number within them
 Ticks = Callable[[], float]  # monotonic seconds; only differences mean something
-FeatureState = Literal["present", "missing", "stale", "layout"]
+FeatureState = Literal["present", "null", "missing", "stale", "layout"]
 
 
 class Reason(StrEnum):
@@ -195,6 +195,7 @@ class Answered:
     removed: tuple[tuple[Removal, int], ...] = ()
     cold_start: bool = False
     unknown_item_ids: tuple[str, ...] = ()
+    stored_item_ids: tuple[str, ...] = ()  # read from the store, as the snapshot lacks them
     rows: tuple[RowVersion, ...] = ()
     treatment: str = "default"
 
@@ -262,32 +263,6 @@ class ModelDoor(Protocol):
             OutsideError: no endpoint can be reached, answers in time or without an error.
         """
         ...
-
-
-class ItemSnapshot(Protocol):
-    """serving.features.snapshot.Snapshot, or a fake: item features of one version, read-only."""
-
-    @property
-    def version(self) -> str: ...
-    @property
-    def count(self) -> int: ...
-    @property
-    def item_key(self) -> Keys: ...  # (N,) ascending
-    @property
-    def int64(self) -> NDArray[np.int64]: ...  # (N, Gi)
-    @property
-    def float32(self) -> NDArray[np.float32]: ...  # (N, Gf)
-    @property
-    def event_time_us(self) -> NDArray[np.int64]: ...  # (N, V), views in the plan's order
-    @property
-    def popular(self) -> NDArray[np.int32]: ...  # (N,) rows, best selling first
-    def positions(self, keys: Keys) -> NDArray[np.int64]: ...  # rows, -1 if absent
-    def columns(
-        self, dtype: Literal["int64", "float32"], names: Sequence[str]
-    ) -> NDArray[np.int64]: ...
-    @property
-    def offers(self) -> "OfferTable | None": ...
-    def item_ids(self, rows: NDArray[np.int64]) -> list[str]: ...
 
 
 class Recorder(Protocol):

@@ -9,6 +9,7 @@ import json
 import sys
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from itertools import count
 from pathlib import Path
 
 import polars as pl
@@ -26,6 +27,7 @@ from training.evaluation.gateway_client import DEADLINE_S, gateway, surface_of_i
 from training.evaluation.held_out import histories, read_purchases
 
 ITEMS = 10
+LARGEST_ID = 2**63 - 1
 LIVELY = timedelta(days=28)
 RANK = 0.1  # the demo's user is livelier than nine in ten
 CONSENT = pb.Consent(personalization=True)
@@ -39,11 +41,11 @@ class Asked:
     user: str
     stranger: str
 
-    def request(self, user: str, count: int, *, new: bool = False) -> pb.RecommendRequest:
+    def request(self, user: str, size: int, *, new: bool = False) -> pb.RecommendRequest:
         return pb.RecommendRequest(
             user_id=user,
             surface=self.surface,
-            page_size=count,
+            page_size=size,
             exclude_purchased=new,
             consent=CONSENT,
         )
@@ -125,9 +127,12 @@ def recent_purchases(history: pl.DataFrame, user: str) -> pl.DataFrame:
 
 
 def stranger(history: pl.DataFrame) -> str:
-    """An id that nobody has: it comes after the last of all, read as texts."""
-    ids = history["user_id"].cast(pl.String).unique().sort()
-    return str(ids.to_list()[-1]) + "0"
+    """An id that nobody in the history has, and that the API takes however long theirs are."""
+    ids = set(history["user_id"].to_list())
+    if history.schema["user_id"] == pl.String:
+        return next(name for n in count(1) if (name := f"stranger-{n}") not in ids)
+    beyond = max(ids) + 1
+    return str(beyond if beyond <= LARGEST_ID else next(n for n in count() if n not in ids))
 
 
 async def _ask(

@@ -5,12 +5,9 @@ from collections import defaultdict
 from collections.abc import Sequence
 from typing import Any
 
-from redis import asyncio as redis
 from redis import exceptions as foreign
-from redis.asyncio.retry import Retry
-from redis.backoff import NoBackoff
 
-from serving.clients.redis import FOREIGN, translated
+from serving.clients.connections import FOREIGN, Connections, translated
 from serving.errors import StreamFull, TimedOut
 from serving.events import NewEvent, Recorded
 from serving.features.redis_keys import (
@@ -59,15 +56,13 @@ return answer
 class RedisEvents:
     """On a connection of its own, so that what is written here never stands before a read."""
 
-    def __init__(self, pool: "redis.ConnectionPool[Any]") -> None:
-        self._pool = pool
-        self._client: redis.Redis[bytes] = redis.Redis(connection_pool=pool)
+    def __init__(self, connections: Connections) -> None:
+        self._connections = connections
 
     @classmethod
     def from_url(cls, url: str) -> "RedisEvents":
-        """`unix:///path` or `redis[s]://host:port/db`; nothing is opened before the first entry."""
-        retry = Retry(NoBackoff(), 0)
-        return cls(redis.ConnectionPool.from_url(url, max_connections=1, retry=retry))
+        """docs/settings.md, "Redis", says what the URL may be; nothing is opened before the first entry."""
+        return cls(Connections(url, 1, retries=0))
 
     async def append(
         self, stream: str, entries: Sequence[bytes], keep: int, timeout_s: float
@@ -78,7 +73,7 @@ class RedisEvents:
             OutsideError: none, some or all of the entries were appended.
         """
         try:
-            async with asyncio.timeout(timeout_s), self._client.pipeline(transaction=False) as pipe:
+            async with asyncio.timeout(timeout_s), self._connections.pipeline() as pipe:
                 for entry in entries:
                     pipe.xadd(stream, {FIELD: entry}, maxlen=keep, approximate=True)
                 await pipe.execute()
@@ -86,7 +81,7 @@ class RedisEvents:
             raise translated(error) from error
 
     async def close(self) -> None:
-        await self._pool.disconnect()
+        await self._connections.close()
 
 
 class RedisEventStreams:
@@ -95,21 +90,16 @@ class RedisEventStreams:
     A project's streams together take about `room` entries that are not worked off; more are refused.
     """
 
-    def __init__(self, pool: "redis.BlockingConnectionPool[Any]", project: str, room: int) -> None:
-        self._pool, self._project = pool, project
+    def __init__(self, connections: Connections, project: str, room: int) -> None:
+        self._connections, self._project = connections, project
         self._room = max(1, room // PARTITIONS)
-        self._client: redis.Redis[bytes] = redis.Redis(connection_pool=pool)
 
     @classmethod
     def from_url(
         cls, url: str, project: str, room: int, connections: int = 8
     ) -> "RedisEventStreams":
         """As `RedisEvents.from_url`; a batch that finds every connection in use waits for one."""
-        retry = Retry(NoBackoff(), 0)
-        pool: redis.BlockingConnectionPool[Any] = redis.BlockingConnectionPool.from_url(
-            url, max_connections=connections, timeout=None, retry=retry
-        )
-        return cls(pool, project, room)
+        return cls(Connections(url, connections, retries=0), project, room)
 
     async def record(self, events: Sequence[NewEvent], timeout_s: float) -> list[Recorded]:
         """Appends each event to its stream and overlay, in one round trip; those of a partition, all or none.
@@ -124,7 +114,7 @@ class RedisEventStreams:
         for place, event in enumerate(events):
             parts[partition_of(event.user_key)].append(place)
         try:
-            async with asyncio.timeout(timeout_s), self._client.pipeline(transaction=False) as pipe:
+            async with asyncio.timeout(timeout_s), self._connections.pipeline() as pipe:
                 for partition, places in parts.items():
                     keys, arguments = self._asked(partition, [events[place] for place in places])
                     pipe.eval(RECORD, len(keys), *keys, *arguments)
@@ -161,4 +151,4 @@ class RedisEventStreams:
         return taken
 
     async def close(self) -> None:
-        await self._pool.disconnect()
+        await self._connections.close()

@@ -4,30 +4,18 @@ import asyncio
 from collections.abc import Sequence
 from typing import Any
 
-from redis import asyncio as redis
+import hiredis
 from redis import exceptions as foreign
-from redis.asyncio.retry import Retry
-from redis.backoff import NoBackoff
 
-from serving.errors import Failed, OutsideError, TimedOut, Unavailable
+from serving.clients.connections import FOREIGN, Connections, translated
+from serving.clients.links import Links
+from serving.errors import TimedOut
 from serving.features.overlay import LONGEST as OVERLAY_LENGTH
 from serving.types import StoredPerson
 
-# Every error that redis-py or the socket below it raises; the first that fits holds.
-ERRORS: tuple[tuple[type[Exception], type[OutsideError]], ...] = (
-    (TimeoutError, TimedOut),
-    (foreign.TimeoutError, TimedOut),
-    (foreign.AuthenticationError, Failed),
-    (foreign.AuthorizationError, Failed),
-    (foreign.ConnectionError, Unavailable),
-    (foreign.ClusterDownError, Unavailable),
-    (foreign.RedisError, Failed),
-    (foreign.RedisClusterException, Failed),
-    (foreign.ChildDeadlockedError, Failed),
-    (foreign.IncorrectPolicyType, Failed),  # type: ignore[attr-defined]  # newer than the stubs
-    (OSError, Unavailable),
-)
-# KEYS: applied, overlay, rows. ARGV: how many of the latest of the overlay.
+MULTI, EXEC = hiredis.pack_command(("MULTI",)), hiredis.pack_command(("EXEC",))
+# What the transaction of one server does, for a cluster. KEYS: applied, overlay, rows. ARGV: how many of
+# the latest of the overlay.
 READ_PERSON = """
 return {
   redis.call('GET', KEYS[1]),
@@ -35,35 +23,24 @@ return {
   #KEYS > 2 and redis.call('MGET', unpack(KEYS, 3)) or {},
 }
 """
-FOREIGN = tuple(theirs for theirs, _ in ERRORS)
-
-
-def translated(error: Exception) -> OutsideError:
-    """Ours for one of redis-py's."""
-    ours = next(ours for theirs, ours in ERRORS if isinstance(error, theirs))
-    return ours(f"Redis: {str(error) or type(error).__name__}")
 
 
 class RedisRows:
-    """A RowsDoor over a pool of connections."""
+    """A RowsDoor: over bare connections to one server, over redis-py's client to a cluster."""
 
-    def __init__(self, pool: "redis.BlockingConnectionPool[Any]") -> None:
-        self._pool = pool
-        self._client: redis.Redis[bytes] = redis.Redis(connection_pool=pool)
+    def __init__(self, connections: Connections, limit: int) -> None:
+        self._connections = connections
+        pool = connections.pool
+        self._links = None if pool is None else Links(pool, limit)
 
     @classmethod
     def from_url(cls, url: str, connections: int = 32) -> "RedisRows":
-        """`unix:///path` or `redis[s]://host:port/db`; nothing is opened before the first read.
+        """docs/settings.md, "Redis", says what the URL may be; nothing is opened before the first read.
 
         A request that finds every connection in use waits for one, within its own time. A broken
         connection is opened again once, so that a restart of Redis costs nobody an answer.
         """
-        retry = Retry(NoBackoff(), 1)
-        return cls(
-            redis.BlockingConnectionPool.from_url(
-                url, max_connections=connections, timeout=None, retry=retry
-            )
-        )
+        return cls(Connections(url, connections, retries=1), connections)
 
     async def read_person(
         self, applied: str, overlay: str, rows: Sequence[bytes], timeout_s: float
@@ -73,31 +50,73 @@ class RedisRows:
         Raises:
             OutsideError: Redis can't be reached, is late or answers with an error.
         """
-        if timeout_s <= 0:
-            raise TimedOut("Redis: no time was left to ask")
-        try:
-            async with asyncio.timeout(timeout_s):
-                found = await self._client.eval(  # type: ignore[no-untyped-call]
-                    READ_PERSON, 2 + len(rows), applied, overlay, *rows, OVERLAY_LENGTH
-                )
-        except FOREIGN as error:
-            raise translated(error) from error
-        return StoredPerson(found[2], found[1], found[0])
+        if self._links is None:
+            found = await self._of_cluster(
+                self._connections.client.eval,
+                timeout_s,
+                READ_PERSON,
+                2 + len(rows),
+                applied,
+                overlay,
+                *rows,
+                OVERLAY_LENGTH,
+            )
+            return StoredPerson(found[2], found[1], found[0])
+        commands: list[tuple[str | bytes | int, ...]] = [
+            ("GET", applied),
+            ("LRANGE", overlay, -OVERLAY_LENGTH, -1),
+        ]
+        if rows:
+            commands.append(("MGET", *rows))
+        # A transaction rather than a script: a script copies every row once more.
+        packed = b"".join((MULTI, *map(_packed, commands), EXEC))
+        found = (await self._asked(self._links, packed, len(commands) + 2, timeout_s))[-1]
+        return StoredPerson(found[2] if rows else (), found[1], found[0])
 
     async def read(self, keys: Sequence[bytes], timeout_s: float) -> list[bytes | None]:
-        """In the order of the keys, in one round trip; None where there is no row.
+        """In the order of the keys; in one round trip, of a cluster to each node; None: there is no row.
 
         Raises:
             OutsideError: Redis can't be reached, is late or answers with an error.
         """
+        if self._links is None:
+            rows: list[bytes | None] = await self._of_cluster(
+                self._connections.mget, timeout_s, keys
+            )
+        else:
+            packed = _packed(("MGET", *keys))
+            rows = (await self._asked(self._links, packed, 1, timeout_s))[0]
+        return rows
+
+    async def _of_cluster(self, command: Any, timeout_s: float, *arguments: Any) -> Any:
         if timeout_s <= 0:
             raise TimedOut("Redis: no time was left to ask")
         try:
-            async with asyncio.timeout(timeout_s):
-                rows: list[bytes | None] = await self._client.mget(keys)
+            async with asyncio.timeout(timeout_s), self._connections.room():
+                return await command(*arguments)
         except FOREIGN as error:
             raise translated(error) from error
-        return rows
+
+    async def _asked(
+        self, links: Links, commands: bytes, expected: int, timeout_s: float
+    ) -> list[Any]:
+        if timeout_s <= 0:
+            raise TimedOut("Redis: no time was left to ask")
+        try:
+            answers = await links.ask(commands, expected, timeout_s)
+        except FOREIGN as error:
+            raise translated(error) from error
+        for answer in answers:
+            if isinstance(answer, foreign.RedisError):
+                raise translated(answer) from answer
+        return answers
 
     async def close(self) -> None:
-        await self._pool.disconnect()
+        if self._links is not None:
+            await self._links.close()
+        await self._connections.close()
+
+
+def _packed(command: tuple[str | bytes | int, ...]) -> bytes:
+    packed: bytes = hiredis.pack_command(command)  # type: ignore[arg-type]  # of any length
+    return packed

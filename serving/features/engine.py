@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any, Literal
 
 from feast import Entity, FeatureView, OnDemandFeatureView
+from feast.feature_view import DUMMY_ENTITY_ID
 from feast.infra.common.materialization_job import (
     MaterializationJob,
     MaterializationJobStatus,
@@ -17,9 +18,10 @@ from feast.infra.registry.base_registry import BaseRegistry
 from feast.repo_config import FeastConfigBaseModel
 
 from serving.errors import ArtefactError
-from serving.features.feast_values import feast_layout, join_key
+from serving.features.feast_types import feast_layout, join_keys, joined_by
 from serving.features.frames import Source, latest, pack_frame
 from serving.features.online_store import RecserveOnlineStore
+from serving.features.store import RowStore
 
 SLICE = 5_000  # rows packed and sent at a time
 
@@ -85,7 +87,15 @@ class PolarsComputeEngine(ComputeEngine):
                 f"this engine writes packed rows into RecserveOnlineStore, not into "
                 f"{type(store).__name__}; name it as online_store in feature_store.yaml"
             )
-        layout, source, rows = feast_layout(view), self._source(view), store.rows(self.repo_config)
+        name = f"{view.name}-{task.start_time}-{task.end_time}"
+        if not view.online:
+            return Finished(name)
+        _check_plain(view)
+        self._fill(view, store.rows(self.repo_config), task)
+        return Finished(name)
+
+    def _fill(self, view: FeatureView, rows: RowStore, task: MaterializationTask) -> None:
+        layout, source = feast_layout(view), self._source(view)
         frame = latest(source, task.start_time, task.end_time)
         bar = task.tqdm_builder(frame.height) if task.tqdm_builder else None
         if bar is not None:  # one without a length is false; Feast names all views before the first
@@ -99,7 +109,6 @@ class PolarsComputeEngine(ComputeEngine):
                 bar.update(part.height)
         if bar is not None:
             bar.close()
-        return Finished(f"{view.name}-{task.start_time}-{task.end_time}")
 
     def _source(self, view: FeatureView) -> Source:
         source = view.batch_source
@@ -112,4 +121,21 @@ class PolarsComputeEngine(ComputeEngine):
             raise ArtefactError(
                 f"{path}, the source of view {view.name}, is missing; prepare again"
             )
-        return Source(path, join_key(view), source.timestamp_field, source.created_timestamp_column)
+        ids = tuple(key for key in join_keys(view) if key.name != DUMMY_ENTITY_ID)
+        return Source(
+            path,
+            joined_by(view),
+            source.timestamp_field,
+            source.created_timestamp_column or "",
+            ids,
+            source.field_mapping or {},
+        )
+
+
+def _check_plain(view: FeatureView) -> None:
+    """Raises ArtefactError if the view's rows are more than what stands in its file."""
+    if getattr(view, "feature_transformation", None) or getattr(view, "aggregations", None):
+        raise ArtefactError(
+            f"view {view.name} transforms or aggregates its source; this engine materialises what stands "
+            "in the file: make the features there, or choose another batch_engine"
+        )

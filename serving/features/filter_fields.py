@@ -4,12 +4,19 @@ from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from types import MappingProxyType
-from typing import Literal
+from typing import Any, Literal
 
 import numpy as np
+from numpy.typing import NDArray
 
+from serving.features.item_inputs import stale
+from serving.features.item_values import DTYPES
 from serving.features.read_plan import ReadPlan
-from serving.types import Condition, ItemSnapshot, Mask
+from serving.features.rows import stale_action
+from serving.items import ItemSnapshot, ItemValues
+from serving.types import Action, Condition, Degraded, Keys, Mask
+
+STAGE = "filter"
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,46 +59,100 @@ def _texts(plan: ReadPlan) -> set[str]:
     }
 
 
+Values = NDArray[Any]
+
+
 class Conditions:
     """Tests a snapshot's items; the columns' places are worked out once."""
 
     def __init__(self, plan: ReadPlan, snapshot: ItemSnapshot) -> None:
+        self._snapshot = snapshot
         # Without numpy's memmap class: its views cost more than the comparison itself.
-        keys, numbers = np.asarray(snapshot.int64), np.asarray(snapshot.float32)
-        self._keys = {
-            name: keys[:, snapshot.columns("int64", [name])[0]]
-            for name in plan.item_columns("int64")
+        self._base = ItemValues(
+            *map(np.asarray, (snapshot.int64, snapshot.float32, snapshot.event_time_us))
+        )
+        self._columns = {
+            name: (dtype, int(snapshot.columns(dtype, [name])[0]))
+            for dtype in DTYPES
+            for name in plan.item_columns(dtype)
         }
-        self._numbers = {
-            name: numbers[:, snapshot.columns("float32", [name])[0]]
-            for name in plan.item_columns("float32")
-        }
+        self._views = {view.name: (at, view) for at, view in enumerate(plan.views_of("item"))}
 
-    def __call__(self, conditions: Sequence[Condition]) -> Mask | None:
-        """(N,) which items of the snapshot pass all of them; None without conditions: all do."""
+    def __call__(self, conditions: Sequence[Condition], now_us: int) -> Mask | None:
+        """(rows,) which items of the snapshot pass all of them; None without conditions: all do.
+
+        A value that is too old counts as null, unless its view serves it marked.
+        """
         if not conditions:
             return None
-        passed: Mask = np.logical_and.reduce([self._one(c) for c in conditions])
+        passed, changes = self._all(conditions, self._base, now_us), self._snapshot.changes()
+        if changes is None:
+            return passed
+        whole = np.zeros(max(len(passed), int(changes.at.max()) + 1), dtype=np.bool_)
+        whole[: len(passed)] = passed
+        there = changes.values.known
+        whole[changes.at] = there & self._all(conditions, changes.values, now_us)
+        return whole
+
+    def judged(
+        self, conditions: Sequence[Condition], keys: Keys, now_us: int
+    ) -> tuple[tuple[Degraded, ...], int | None]:
+        """What is to be said of items that passed, by the values that let them, and the oldest's time."""
+        views = {condition.column.partition(".")[0] for condition in conditions}
+        rows = self._snapshot.positions(keys)
+        times = self._base.event_time_us.take(rows, axis=0, mode="clip")
+        if (patch := self._snapshot.changed(rows)) is not None:
+            times[patch.at] = patch.values.event_time_us
+        said, used = [], []
+        for at, view in (self._views[name] for name in sorted(views)):
+            mine = times[:, at][times[:, at] > 0]
+            old = now_us - mine > view.max_age_s * 1_000_000
+            if stale_action(view) is not Action.SERVED_MARKED:
+                mine, old = mine[~old], old[:0]
+            if old.any():
+                said.append(stale(STAGE, view, int(old.sum()), Action.SERVED_MARKED))
+            used += mine.tolist()
+        return tuple(said), min(used, default=None)
+
+    def _all(self, conditions: Sequence[Condition], of: ItemValues, now_us: int) -> Mask:
+        passed: Mask = np.logical_and.reduce([self._one(c, of, now_us) for c in conditions])
         return passed
 
-    def _one(self, condition: Condition) -> Mask:
-        hit = self._listed(condition) if condition.any_of else self._within(condition)
+    def _one(self, condition: Condition, of: ItemValues, now_us: int) -> Mask:
+        dtype, column = self._columns[condition.column]
+        values = of.block(dtype)[:, column]
+        hit = _listed(condition, values) if condition.any_of else _within(condition, values)
+        at, view = self._views[condition.column.partition(".")[0]]
+        if stale_action(view) is not Action.SERVED_MARKED:
+            hit &= now_us - of.event_time_us[:, at] <= view.max_age_s * 1_000_000
         return ~hit if condition.exclude else hit
 
-    def _listed(self, condition: Condition) -> Mask:
-        wanted = np.unique(np.array(condition.any_of, dtype=np.int64))
-        values = self._keys[condition.column]
-        # Sorting the few wanted, not the many values, as numpy.isin would.
-        found = np.searchsorted(wanted, values).clip(max=len(wanted) - 1)
-        hit: Mask = wanted[found] == values
-        return hit
 
-    def _within(self, condition: Condition) -> Mask:
-        """An item without a number lies within no bounds."""
-        values = self._numbers[condition.column]
-        hit: Mask = ~np.isnan(values)
-        if condition.minimum is not None:
-            hit &= values >= condition.minimum
-        if condition.maximum is not None:
-            hit &= values <= condition.maximum
-        return hit
+def passing(allowed: Mask, rows: NDArray[np.integer[Any]]) -> Mask:
+    """(n,) whether each row passed; what became an item after the test did not."""
+    passed: Mask = allowed.take(rows, mode="clip") & (rows >= 0) & (rows < len(allowed))
+    return passed
+
+
+def _listed(condition: Condition, values: Values) -> Mask:
+    wanted = np.unique(np.array(condition.any_of, dtype=np.int64))
+    # Sorting the few wanted, not the many values, as numpy.isin would.
+    found = np.searchsorted(wanted, values).clip(max=len(wanted) - 1)
+    hit: Mask = wanted[found] == values
+    return hit
+
+
+def _within(condition: Condition, values: Values) -> Mask:
+    """An item without a number lies within no bounds."""
+    hit: Mask = ~np.isnan(values)
+    if condition.minimum is not None:
+        hit &= values >= _float32(condition.minimum)
+    if condition.maximum is not None:
+        hit &= values <= _float32(condition.maximum)
+    return hit
+
+
+def _float32(bound: float) -> np.float32:
+    """As the features are held; infinite where their type ends."""
+    with np.errstate(over="ignore"):
+        return np.float32(bound)

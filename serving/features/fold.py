@@ -57,14 +57,14 @@ def with_events(
 
     Without a row it begins with an empty one.
     """
-    counted = events[np.isin(events["kind"], [string_key(kind) for kind in updates.kinds])]
+    of_kind = [events["kind"] == string_key(kind) for kind in updates.kinds]
+    counted = events[np.logical_or.reduce(of_kind)]
     if not len(counted):
         return None
-    made = layout.empty(1)
-    if row is not None:
-        made[0] = row
+    made = layout.empty(1) if row is None else np.array([row], dtype=layout.dtype)
     if not ADD[updates.by](made, updates, counted, now_us):
         return None
+    layout.set_present(made, updates.columns)
     made["event_time_us"] = max(int(made["event_time_us"][0]), now_us)
     return made
 

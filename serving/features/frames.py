@@ -1,19 +1,19 @@
 """From a view's parquet to packed rows with polars: the latest row of each entity, column by column."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import polars as pl
 from numpy.typing import NDArray
 
 from serving.errors import ArtefactError
-from serving.features.keys import string_keys
-from serving.features.layout import Column, Layout
-from serving.features.packing import ColumnValues, Lists, pack
+from serving.features.frame_values import Contents, column_values, key_values
+from serving.features.keys import NOBODY, composite_key
+from serving.features.layout import Column, Layout, Scalar
+from serving.features.packing import pack
 
 
 @dataclass(frozen=True, slots=True)
@@ -21,18 +21,29 @@ class Source:
     """A view's parquet and the columns that are no features."""
 
     path: Path | str
-    join_key: str
+    join_key: str  # what the rows are named after; the column of ids unless `ids` says otherwise
     event_time: str
     created_time: str  # empty if the source has none
+    ids: tuple[Column, ...] | None = (
+        None  # the columns of ids; none: one entity that all rows are of
+    )
+    renamed: Mapping[str, str] = field(default_factory=dict)  # from the parquet's names
+
+    @property
+    def id_names(self) -> list[str]:
+        return [self.join_key] if self.ids is None else [column.name for column in self.ids]
+
+    def scan(self) -> pl.LazyFrame:
+        return pl.scan_parquet(self.path).rename(dict(self.renamed), strict=False)
 
 
 @dataclass(frozen=True, slots=True)
 class PackedView:
-    """(n,) keys and rows, and the texts of the keys among them."""
+    """(n,) keys and rows, and what the keys among them stand for."""
 
     keys: NDArray[np.int64]
     rows: NDArray[np.void]
-    texts: Mapping[int, str]
+    texts: Contents
 
 
 def latest(source: Source, start: datetime, end: datetime) -> pl.DataFrame:
@@ -41,14 +52,16 @@ def latest(source: Source, start: datetime, end: datetime) -> pl.DataFrame:
     The rows are picked by their times alone, and only the picked ones are then read whole.
     """
     order = [source.event_time, *([source.created_time] if source.created_time else [])]
-    whole = pl.scan_parquet(source.path).with_row_index("__row")
+    whole = source.scan().with_row_index("__row")
     picked = (
-        whole.filter(pl.col(source.event_time).is_between(start, end))
-        .select("__row", source.join_key, *order)
+        whole.filter(_instant(source.event_time).is_between(start, end))
+        .select("__row", *source.id_names, *order)
         .sort(*order, "__row")
-        .unique(source.join_key, keep="last", maintain_order=True)
+        .unique(source.id_names or None, keep="last", maintain_order=True)
         .select("__row")
     )
+    if not source.id_names:
+        picked = picked.tail(1)
     return whole.join(picked, on="__row", how="semi").drop("__row").collect(engine="streaming")
 
 
@@ -56,44 +69,33 @@ def pack_frame(view: str, layout: Layout, source: Source, frame: pl.DataFrame) -
     """Packs every row of `frame`.
 
     Raises:
-        ArtefactError: a column is missing, an id is null or negative.
+        ArtefactError: a column is missing or can't be of its field's type, or an id is null.
         LayoutMismatch: a list is longer than its column.
     """
-    wanted = [source.join_key, source.event_time, *(c.name for c in layout.columns)]
+    wanted = [*source.id_names, source.event_time, *(c.name for c in layout.columns)]
     missing = [name for name in wanted if name not in frame.columns]
     if missing:
         raise ArtefactError(f"{source.path} lacks {', '.join(missing)}, which view {view} needs")
-    texts: dict[int, str] = {}
-    keys = _keys(f"{view}.{source.join_key}", frame[source.join_key], texts)
-    columns = {c.name: _values(c, frame[c.name], texts) for c in layout.columns}
-    times = frame[source.event_time].dt.epoch("us").to_numpy()
+    texts: Contents = {}
+    keys = _keys(view, source, frame, texts)
+    columns = {c.name: column_values(view, c, frame[c.name], texts) for c in layout.columns}
+    times = frame.select(_instant(source.event_time).dt.epoch("us")).to_series().to_numpy()
     return PackedView(keys, pack(view, layout, columns, times), texts)
 
 
-def _keys(name: str, ids: pl.Series, texts: dict[int, str]) -> NDArray[np.int64]:
-    keys = _hashed(ids, texts) if ids.dtype == pl.String else ids.cast(pl.Int64)
-    if keys.null_count() or (keys < 0).any():
-        raise ArtefactError(f"{name} has null or negative ids; an id is 0 to 2^63 - 1, or a text")
-    return keys.to_numpy()
+def _instant(name: str) -> pl.Expr:
+    """A time without a zone is UTC."""
+    return pl.col(name).cast(pl.Datetime("us")).dt.replace_time_zone("UTC")
 
 
-def _values(column: Column, series: pl.Series, texts: dict[int, str]) -> ColumnValues:
-    if not column.length:
-        scalars = _hashed(series, texts) if column.dtype == "string" else series
-        return _numbers(column, scalars)
-    lengths = series.list.len().fill_null(0).cast(pl.Int64)
-    return Lists(_numbers(column, series.filter(lengths > 0).explode()), lengths.to_numpy())
-
-
-def _numbers(column: Column, series: pl.Series) -> NDArray[np.generic]:
-    dtype = pl.Int64 if column.integer else pl.Float32
-    values: NDArray[Any] = series.cast(dtype).fill_null(column.null).to_numpy()
-    return values
-
-
-def _hashed(series: pl.Series, texts: dict[int, str]) -> pl.Series:
-    """The keys of the texts, null where the text is; each text is hashed once."""
-    distinct = series.drop_nulls().unique()
-    keys = string_keys(distinct)
-    texts.update(zip(keys.tolist(), distinct, strict=True))
-    return series.replace_strict(distinct, keys, default=None, return_dtype=pl.Int64)
+def _keys(view: str, source: Source, frame: pl.DataFrame, texts: Contents) -> NDArray[np.int64]:
+    if source.ids is None:
+        kind: Scalar = "string" if frame[source.join_key].dtype == pl.String else "int64"
+        return key_values(view, Column(source.join_key, kind), frame[source.join_key], texts)
+    if not source.ids:
+        return np.full(frame.height, NOBODY)
+    if len(source.ids) == 1:
+        return key_values(view, source.ids[0], frame[source.ids[0].name], texts)
+    parts = [key_values(view, column, frame[column.name], {}) for column in source.ids]
+    rows = zip(*(part.tolist() for part in parts), strict=True)
+    return np.fromiter(map(composite_key, rows), dtype=np.int64, count=frame.height)

@@ -32,11 +32,20 @@ def null_tensor(shape: tuple[int, ...], dtype: str) -> NDArray[np.generic]:
 
 @dataclass(frozen=True, slots=True)
 class Copy:
-    """Which values of one view's packed row go where in a tensor."""
+    """Which values of one view's packed row go where in a tensor: a run of them at a time."""
 
     view: str
-    source: Indices  # positions in the row's bytes, read as values of the tensor's type
-    target: Indices
+    source: slice  # of the row's bytes, read as values of the tensor's type
+    target: slice
+
+
+@dataclass(frozen=True, slots=True)
+class ListAt:
+    """Where a list column lies in its view's packed row, padded as tensors are."""
+
+    view: str
+    offset: int  # bytes
+    count: int  # elements that are taken, at most the column's length
 
 
 class UserFiller:
@@ -44,12 +53,13 @@ class UserFiller:
 
     def __init__(self, model: ModelPlan, plan: ReadPlan) -> None:
         self._scalars = [(i, _copies(i, plan)) for i in model.inputs if i.kind == "user"]
-        self._lists = [(i, _list_column(i, plan)) for i in model.inputs if i.kind == "user_list"]
+        self._lists = [(i, _list_at(i, plan)) for i in model.inputs if i.kind == "user_list"]
         self._times = [i.name for i in model.inputs if i.kind == "request_time"]
 
     def __call__(self, user: UserRows, now_us: int) -> dict[str, NDArray[np.generic]]:
+        """Lists are the rows' own memory, and can't be written to."""
         tensors = {i.name: _scalars(i, copies, user) for i, copies in self._scalars}
-        tensors |= {i.name: _list(i, view, name, user) for i, (view, name) in self._lists}
+        tensors |= {i.name: _list(i, at, user) for i, at in self._lists}
         now = np.array([[now_us // 1_000_000]], dtype=np.int64)
         return tensors | dict.fromkeys(self._times, now)
 
@@ -73,13 +83,16 @@ def _values(row: UserRow, dtype: str) -> NDArray[np.generic]:
     return values
 
 
-def _list(wanted: InputPlan, view: str, column: str, user: UserRows) -> NDArray[np.generic]:
+def _list(wanted: InputPlan, at: ListAt, user: UserRows) -> NDArray[np.generic]:
     """(1, L); the first L values, padded with null."""
-    tensor = null_tensor((1, wanted.length), wanted.dtype)
-    row = user.rows.get(view)
+    row = user.rows.get(at.view)
     if row is not None:
-        values = row.list_of(column)[: wanted.length]
-        tensor[0, : len(values)] = values
+        stored = np.frombuffer(row.packed, TYPES[wanted.dtype], at.count, at.offset)
+        if at.count == wanted.length:
+            return stored.reshape(1, -1)
+    tensor = null_tensor((1, wanted.length), wanted.dtype)
+    if row is not None:
+        tensor[0, : at.count] = stored
     return tensor
 
 
@@ -90,14 +103,30 @@ def _copies(wanted: InputPlan, plan: ReadPlan) -> list[Copy]:
         fields: Mapping[str, Any] = view.layout.dtype.fields or {}
         source = fields[found.name][1] // TYPES[wanted.dtype].itemsize
         places.setdefault(view.name, []).append((source, target))
-    return [Copy(view, *np.array(pairs, dtype=np.int64).T) for view, pairs in places.items()]
+    return [
+        Copy(view, slice(source, source + count), slice(target, target + count))
+        for view, pairs in places.items()
+        for source, target, count in _runs(pairs)
+    ]
 
 
-def _list_column(wanted: InputPlan, plan: ReadPlan) -> tuple[str, str]:
+def _runs(pairs: Sequence[tuple[int, int]]) -> list[tuple[int, int, int]]:
+    """(source, target, count) of neighbours that stay neighbours; `pairs` are in order of their target."""
+    runs: list[tuple[int, int, int]] = []
+    for source, target in pairs:
+        if runs and (source, target) == (runs[-1][0] + runs[-1][2], runs[-1][1] + runs[-1][2]):
+            runs[-1] = (*runs[-1][:2], runs[-1][2] + 1)
+        else:
+            runs.append((source, target, 1))
+    return runs
+
+
+def _list_at(wanted: InputPlan, plan: ReadPlan) -> ListAt:
     if len(wanted.columns) != 1:
         raise ArtefactError(f"input {wanted.name} is a list, so it takes one column")
     view, column = column_of(plan, wanted, wanted.columns[0], "user", listed=True)
-    return view.name, column.name
+    fields: Mapping[str, Any] = view.layout.dtype.fields or {}
+    return ListAt(view.name, fields[column.name][1], min(wanted.length, column.length))
 
 
 def column_of(
@@ -111,8 +140,7 @@ def column_of(
     view_name, _, column_name = name.partition(".")
     view = plan.views[view_name]
     column = next(c for c in view.layout.columns if c.name == column_name)
-    dtype = "int64" if column.integer else "float32"
-    if (view.entity, dtype, bool(column.length)) != (entity, wanted.dtype, listed):
+    if (view.entity, column.tensor, bool(column.length)) != (entity, wanted.dtype, listed):
         raise ArtefactError(
             f"input {wanted.name} takes {'lists' if listed else 'scalars'} of {wanted.dtype} of the "
             f"{entity}; {name} is {column.dtype} of the {view.entity}"

@@ -1,12 +1,12 @@
 """Feast's door to the packed rows: `online_store: {type: serving.features.online_store...}`."""
 
 from collections.abc import Callable, Sequence
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any, Literal
 
 import numpy as np
-from feast import Entity, FeatureView
+from feast import Entity, FeatureView, OnDemandFeatureView
 from feast.infra.online_stores.online_store import OnlineStore
 from feast.protos.feast.types.EntityKey_pb2 import EntityKey
 from feast.protos.feast.types.Value_pb2 import Value
@@ -15,22 +15,22 @@ from numpy.typing import NDArray
 from pydantic import field_validator
 
 from serving.errors import LayoutMismatch, SettingsError
+from serving.features.feast_types import feast_layout, joined_by
 from serving.features.feast_values import (
+    Contents,
     columns_of,
     entity_keys,
-    feast_layout,
-    join_key,
-    string_columns,
+    keys_in,
     values_of,
 )
-from serving.features.keys import NULL_KEY
-from serving.features.layout import Layout
 from serving.features.packing import pack
-from serving.features.store import RowStore, checked_url
+from serving.features.store import RowStore
 from serving.local.addresses import redis_url
+from serving.redis_url import redis_address
 
 WrittenRow = tuple[EntityKey, dict[str, Value], datetime, datetime | None]
 ReadRow = tuple[datetime | None, dict[str, Value] | None]
+EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
 
 class RecserveOnlineStoreConfig(FeastConfigBaseModel):
@@ -39,18 +39,20 @@ class RecserveOnlineStoreConfig(FeastConfigBaseModel):
     type: Literal["serving.features.online_store.RecserveOnlineStore"] = (
         "serving.features.online_store.RecserveOnlineStore"
     )
-    state: str
+    state: str | None = None
     """The state folder, which holds the prepared data; a relative one starts at the repository."""
     redis_url: str | None = None
-    """unix:///path, redis://[user:password@]host:port/db or rediss://; default: the state's own."""
+    """docs/settings.md, "Redis", says what it may be; default: that of the state folder."""
 
     @field_validator("redis_url")
     @classmethod
     def _names_a_redis(cls, url: str | None) -> str | None:
         try:
-            return checked_url(url) if url else None
+            if url:
+                redis_address(url)
         except SettingsError as error:
             raise ValueError(str(error)) from error
+        return url
 
 
 class RecserveOnlineStore(OnlineStore):
@@ -66,15 +68,15 @@ class RecserveOnlineStore(OnlineStore):
         data: list[WrittenRow],
         progress: Callable[[int], Any] | None,
     ) -> None:
-        texts: dict[int, str] = {}
-        layout, joined_by = feast_layout(table), join_key(table)
-        columns = columns_of(table.name, layout, [row[1] for row in data], texts)
+        contents: Contents = {}
+        layout = feast_layout(table)
+        columns = columns_of(table.name, layout, [row[1] for row in data], contents)
         times = np.array([_microseconds(row[2]) for row in data], dtype=np.int64)
-        keys = entity_keys([row[0] for row in data], texts)
+        keys = entity_keys([row[0] for row in data], contents)
         rows = pack(table.name, layout, columns, times)
         store = self.rows(config)
-        store.remember(texts)
-        store.write(table.name, joined_by, keys, rows, progress or (lambda _: None))
+        store.remember(contents)
+        store.write(table.name, joined_by(table), keys, rows, progress or (lambda _: None))
 
     def online_read(
         self,
@@ -86,13 +88,18 @@ class RecserveOnlineStore(OnlineStore):
         layout = feast_layout(table)
         names = requested_features or [column.name for column in layout.columns]
         store = self.rows(config)
-        packed = store.read(table.name, join_key(table), _keys(entity_keys))
-        rows = [None if p is None else _row(table.name, layout, p) for p in packed]
-        texts = store.texts(_text_keys(rows, string_columns(layout, names)))
-        return [
-            (None, None) if r is None else (_time(r), values_of(layout, r, names, texts))
-            for r in rows
-        ]
+        packed = store.read(table.name, joined_by(table), _keys(entity_keys))
+        try:
+            rows = layout.read_all([one for one in packed if one is not None])
+        except LayoutMismatch as error:
+            raise LayoutMismatch(
+                f"{table.name}: {error}; materialise the view again, over a window that holds the "
+                "entity's last row"
+            ) from error
+        contents = store.contents(keys_in(layout, rows, names))
+        times = [EPOCH + timedelta(microseconds=us) for us in rows["event_time_us"].tolist()]
+        found = zip(times, values_of(layout, rows, names, contents), strict=True)
+        return [(None, None) if one is None else next(found) for one in packed]
 
     def update(
         self,
@@ -103,52 +110,57 @@ class RecserveOnlineStore(OnlineStore):
         entities_to_keep: Sequence[Entity],
         partial: bool,  # noqa: FBT001 - Feast's signature
     ) -> None:
-        """Removes the rows of deleted views; there is nothing to make for the others."""
-        del tables_to_keep, entities_to_delete, entities_to_keep, partial
+        """Removes the rows of deleted views, and registers the layouts of the others.
+
+        From then on nobody writes rows of another layout, and rows of the new one replace those of
+        another whatever their times.
+        """
+        del entities_to_delete, entities_to_keep, partial
+        layouts = [
+            (t.name, joined_by(t), feast_layout(t).fingerprint)
+            for t in tables_to_keep
+            if _stored(t)
+        ]
+        store = self.rows(config)
+        for name, names, fingerprint in layouts:
+            store.register(name, names, fingerprint)
         for table in tables_to_delete:
-            store, joined_by = self.rows(config), join_key(table)
-            store.delete(table.name, joined_by, store.entities(joined_by))
+            store.remove(table.name, joined_by(table))
 
     def teardown(
         self, config: RepoConfig, tables: Sequence[FeatureView], entities: Sequence[Entity]
     ) -> None:
-        """Removes the rows of `tables` and the entities that had them."""
+        """Removes the rows of `tables`, the entities that had them, and what their keys stand for."""
         self.update(config, tables, (), entities, (), partial=False)
         store = self.rows(config)
-        for joined_by in {join_key(table) for table in tables}:
-            store.forget(joined_by, store.entities(joined_by))
+        for names in {joined_by(table) for table in tables}:
+            store.forget(names, store.entities(names))
+        store.forget_contents()
 
     def rows(self, config: RepoConfig) -> RowStore:
         """The project's rows, for a writer that packs them itself."""
         settings: RecserveOnlineStoreConfig = config.online_store
-        url = settings.redis_url or redis_url(Path(config.repo_path or ".", settings.state))
+        url = settings.redis_url or _of_state(config, settings)
         if (url, config.project) not in self._stores:
             self._stores[url, config.project] = RowStore(url, config.project)
         return self._stores[url, config.project]
+
+
+def _of_state(config: RepoConfig, settings: RecserveOnlineStoreConfig) -> str:
+    if settings.state is None:
+        raise SettingsError("online_store of feature_store.yaml names neither redis_url nor state")
+    return redis_url(Path(config.repo_path or ".", settings.state))
+
+
+def _stored(table: FeatureView) -> bool:
+    """Whether anything writes rows of it."""
+    return not isinstance(table, OnDemandFeatureView) or bool(table.write_to_online_store)
 
 
 def _keys(entities: Sequence[EntityKey]) -> NDArray[np.int64]:
     return entity_keys(entities, {})
 
 
-def _row(view: str, layout: Layout, packed: bytes) -> np.void:
-    try:
-        return layout.read(packed)
-    except LayoutMismatch as error:
-        raise LayoutMismatch(f"{view}: {error}; materialise it again") from error
-
-
-def _text_keys(rows: Sequence[np.void | None], names: Sequence[str]) -> NDArray[np.int64]:
-    keys = [int(row[name]) for row in rows if row is not None for name in names]
-    return np.array([key for key in keys if key != NULL_KEY], dtype=np.int64)
-
-
 def _microseconds(time: datetime) -> int:
     aware = time if time.tzinfo else time.replace(tzinfo=UTC)
-    since = aware - datetime(1970, 1, 1, tzinfo=UTC)
-    return (since.days * 86_400 + since.seconds) * 1_000_000 + since.microseconds
-
-
-def _time(row: np.void) -> datetime:
-    seconds, micros = divmod(int(row["event_time_us"]), 1_000_000)
-    return datetime.fromtimestamp(seconds, UTC).replace(microsecond=micros)
+    return (aware - EPOCH) // timedelta(microseconds=1)

@@ -11,14 +11,23 @@ from serving.features.layout import LENGTH, Column, Layout
 
 
 @dataclass(frozen=True, slots=True)
+class Scalars:
+    """A column of single values; what `values` holds where there is none doesn't matter."""
+
+    values: NDArray[np.generic]  # (n,)
+    nulls: NDArray[np.bool_]  # (n,)
+
+
+@dataclass(frozen=True, slots=True)
 class Lists:
-    """A column of lists: their elements one after the other, and how many each has."""
+    """A column of lists: their elements one after the other, and how many each has; a null one has 0."""
 
     values: NDArray[np.generic]  # (lengths.sum(),)
     lengths: NDArray[np.int64]  # (n,)
+    nulls: NDArray[np.bool_]  # (n,)
 
 
-ColumnValues = NDArray[np.generic] | Lists
+ColumnValues = Scalars | Lists
 
 
 def pack(
@@ -27,19 +36,22 @@ def pack(
     columns: Mapping[str, ColumnValues],
     event_time_us: NDArray[np.int64],
 ) -> NDArray[np.void]:
-    """(n,) rows; `columns` holds every column of the layout, with nulls as the layout has them.
+    """(n,) rows; `columns` holds every column of the layout.
 
     Raises:
         LayoutMismatch: a list is longer than its column.
     """
     rows = layout.empty(len(event_time_us))
     rows["event_time_us"] = event_time_us
-    for column in layout.columns:
+    nulls = np.zeros((len(rows), len(layout.columns)), dtype=bool)
+    for place, column in enumerate(layout.columns):
         values = columns[column.name]
+        nulls[:, place] = values.nulls
         if isinstance(values, Lists):
             _fill_lists(view, rows, column, values)
         else:
-            rows[column.name] = values
+            rows[column.name] = np.where(values.nulls, column.null, values.values)
+    layout.set_nulls(rows, nulls)
     return rows
 
 

@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any, Literal
+from typing import Any, Literal, get_args
 
 from serving.errors import ArtefactError
 from serving.features.fold import ADD, Updates
@@ -10,6 +10,7 @@ from serving.features.layout import Layout, layout_of
 
 InputKind = Literal["user", "user_list", "request_time", "item_id", "item", "mask"]
 StaleAction = Literal["serve_marked", "default", "drop"]
+STALE_ACTIONS = get_args(StaleAction)
 VERSION = 1
 
 
@@ -105,6 +106,11 @@ def parse_read_plan(document: Mapping[str, Any], source: str) -> ReadPlan:
         for wanted in model.inputs
         for column in wanted.columns
         if column not in known
+    ]
+    problems += [
+        f"view {v.name} has stale_action {v.stale_action!r}; known are {', '.join(STALE_ACTIONS)}"
+        for v in plan.views.values()
+        if v.stale_action not in STALE_ACTIONS
     ]
     problems += [
         f"events update view {v.name}, which lacks {', '.join(lacking)}"

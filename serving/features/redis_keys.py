@@ -16,6 +16,11 @@ def row_key(project: str, join_key: str, key: int, view: str) -> bytes:
     return f"recserve:{_tag(project, join_key, partition_of(key))}:{key}:{view}".encode()
 
 
+def layouts_key(project: str, join_key: str, partition: int) -> str:
+    """The hash from views to the fingerprints that the partition's rows are written with."""
+    return f"recserve:{_tag(project, join_key, partition)}:layouts"
+
+
 def events_stream(project: str, partition: int) -> str:
     """What the people of the partition did, in the order in which it was acknowledged."""
     return f"recserve:{_tag(project, 'user_id', partition)}:events"
@@ -53,6 +58,11 @@ def strings_key(project: str) -> str:
 def entities_key(project: str, join_key: str) -> str:
     """The set of the entities that have a row."""
     return f"recserve:{{{project}:entities}}:{join_key}"
+
+
+def item_changes_stream(project: str) -> str:
+    """Which items' rows were written or removed, in the order in which that was announced."""
+    return f"recserve:{{{project}:items}}:changes"
 
 
 def _tag(project: str, join_key: str, partition: int) -> str:

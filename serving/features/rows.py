@@ -13,15 +13,15 @@ from numpy.typing import NDArray
 
 from serving.errors import LayoutMismatch
 from serving.features.fold import with_events
-from serving.features.layout import LENGTH
+from serving.features.layout import HEAD_BYTES, LENGTH, Layout
 from serving.features.overlay import START, last_position, position_of, records
 from serving.features.read_plan import ReadPlan, ViewPlan
 from serving.features.redis_keys import applied_key, overlay_key, partition_of, row_key
+from serving.items import ItemSnapshot
 from serving.types import (
     Action,
     Degraded,
     FeatureState,
-    ItemSnapshot,
     Keys,
     Position,
     Reason,
@@ -40,16 +40,19 @@ class UserRow:
     """A row that may be used."""
 
     packed: bytes
-    values: np.void
+    layout: Layout
+    event_time_us: int
 
     @property
-    def event_time_us(self) -> int:
-        return int(self.values["event_time_us"])
+    def values(self) -> np.void:
+        row: np.void = np.frombuffer(self.packed, dtype=self.layout.dtype)[0]
+        return row
 
     def list_of(self, column: str) -> NDArray[np.generic]:
         """The list column without its padding."""
-        values: NDArray[np.generic] = self.values[column]
-        return values[: int(self.values[column + LENGTH])]
+        row = self.values
+        values: NDArray[np.generic] = row[column]
+        return values[: int(row[column + LENGTH])]
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,6 +62,7 @@ class UserRows:
     rows: Mapping[str, UserRow]  # by view
     versions: tuple[RowVersion, ...] = ()
     degradations: tuple[Degraded, ...] = ()
+    dropped: frozenset[str] = frozenset()  # views too old, so that what reads them is left out
 
     def items(self, column: str) -> Keys:
         """(n,) item keys of `<view>.<column>`, each once and in order; empty without the row."""
@@ -147,6 +151,7 @@ class Judged:
     row: UserRow | None = None
     degraded: Degraded | None = None
     version: RowVersion | None = None  # of the stored row, where events were added to it
+    dropped: bool = False
 
 
 def judge(view: ViewPlan, packed: bytes | None, now_us: int) -> Judged:
@@ -154,17 +159,19 @@ def judge(view: ViewPlan, packed: bytes | None, now_us: int) -> Judged:
     if packed is None:
         return Judged(view.name, "missing")
     try:
-        row = UserRow(packed, view.layout.read(packed))
+        row = UserRow(packed, view.layout, view.layout.event_time_us(packed))
     except LayoutMismatch as error:
         detail = f"{view.name}: {error}"
         degraded = Degraded(STAGE, Reason.LAYOUT, Action.DEFAULT_FEATURES, detail)
         return Judged(view.name, "layout", None, degraded)
     if now_us - row.event_time_us <= view.max_age_s * 1_000_000:
-        return Judged(view.name, "present", row)
+        empty = packed[HEAD_BYTES:] == view.layout.nothing
+        return Judged(view.name, "null" if empty else "present", row)
     action = stale_action(view)
     degraded = Degraded(STAGE, Reason.STALE, action, view.name)
     used = row if action is Action.SERVED_MARKED else None
-    return Judged(view.name, "stale", used, degraded)
+    dropped = view.stale_action == "drop"
+    return Judged(view.name, "stale", used, degraded, dropped=dropped)
 
 
 BEHIND = (
@@ -173,7 +180,10 @@ BEHIND = (
 
 
 def stale_action(view: ViewPlan) -> Action:
-    """What is done with a row that is too old; `default` and `drop` both take it as missing."""
+    """What is done with a row that is too old; `default` and `drop` both take it as missing.
+
+    With `drop`, moreover, the candidate sources that read the view are left out.
+    """
     if view.stale_action == "serve_marked":
         return Action.SERVED_MARKED
     return Action.DEFAULT_FEATURES
@@ -189,7 +199,8 @@ def _updated(view: ViewPlan, judged: Judged, events: NDArray[np.void], now_us: i
         return judged
     time_us = judged.row.event_time_us if judged.row else None
     version = RowVersion(view.name, time_us, len(events))
-    return replace(judged, row=UserRow(made.tobytes(), made[0]), version=version)
+    row = UserRow(made.tobytes(), view.layout, int(made["event_time_us"][0]))
+    return replace(judged, row=row, version=version)
 
 
 def collected(judged: Sequence[Judged], beside: Sequence[Degraded] = ()) -> UserRows:
@@ -200,4 +211,5 @@ def collected(judged: Sequence[Judged], beside: Sequence[Degraded] = ()) -> User
             for one in judged
         ),
         (*(one.degraded for one in judged if one.degraded), *beside),
+        frozenset(one.view for one in judged if one.dropped),
     )

@@ -1,13 +1,15 @@
 """The item snapshot: every item's features as read-only memory maps that a host's workers share.
 
-`python -m serving.features.snapshot build --bundle DIR --state DIR [--redis-url URL]` makes one from
-the online store.
+`python -m serving.features.snapshot build --bundle DIR --state DIR [--to DIR] [--redis-url URL]
+[--every SECONDS]` makes one from the online store, where the gateways read it.
 """
 
 import argparse
 import json
 import os
+import signal
 import sys
+import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
@@ -19,6 +21,7 @@ from numpy.typing import NDArray
 
 from serving.bundle import open_bundle
 from serving.errors import ArtefactError, RecserveError
+from serving.features.key_index import KeyIndex
 from serving.features.offer_file import read_offers
 from serving.features.read_plan import ReadPlan
 from serving.features.snapshot_build import build
@@ -32,19 +35,24 @@ from serving.features.snapshot_files import (
     digest,
 )
 from serving.features.store import RowStore
+from serving.items import Patch
 from serving.local.addresses import redis_url
-from serving.types import OfferTable
+from serving.types import Degraded, Keys, OfferTable
 
 NEEDED: Mapping[str, type] = {  # of the manifest, beside what the plan says
     "snapshot_version": str,
     "oldest_event_time_us": int,
+    "stream_position": str,
     "sha256": dict,
 }
 
 
 @dataclass(frozen=True)
 class Snapshot:
-    """N items, row by row; V item views and the columns of int64 and float32 in read-plan order."""
+    """N items, row by row; V item views and the columns of int64 and float32 in read-plan order.
+
+    An ItemSnapshot by itself, and the base of LiveItems.
+    """
 
     version: str
     item_key: NDArray[np.int64]  # (N,) ascending
@@ -55,6 +63,7 @@ class Snapshot:
     oldest_event_time_us: int
     int64_columns: tuple[str, ...]
     float32_columns: tuple[str, ...]
+    stream_position: str = "0-0"  # of the item changes: what came later is to be replayed
     texts: Any = None  # pyarrow string array of ids, if ids are strings
     offers: OfferTable | None = None
 
@@ -66,22 +75,40 @@ class Snapshot:
         """(n,) row of each key, -1 if the snapshot lacks it."""
         if not self.count:
             return np.full(len(keys), -1, dtype=np.int64)
-        found = np.searchsorted(self.item_key, keys)
-        found[found == self.count] = 0
-        found[self.item_key[found] != keys] = -1
-        return found
+        return self._index.positions(keys)
 
     def columns(self, dtype: Literal["int64", "float32"], names: Sequence[str]) -> NDArray[np.intp]:
         """(n,) where these columns, `<view>.<column>`, lie in the block of that dtype."""
         where = self._where[dtype]
         return np.array([where[name] for name in names], dtype=np.intp)
 
-    def item_ids(self, rows: NDArray[np.integer[Any]]) -> list[str]:
-        """The ids as on the wire."""
+    def names(self, keys: Keys) -> list[str]:
+        """The ids of items of the snapshot, as on the wire."""
         if self.texts is None:
-            return [str(key) for key in self.item_key[rows].tolist()]
-        texts: list[str] = self.texts.take(np.asarray(rows)).to_pylist()
+            return [str(key) for key in keys.tolist()]
+        texts: list[str] = self.texts.take(self.positions(keys)).to_pylist()
         return texts
+
+    def keys_at(self, rows: NDArray[np.integer[Any]]) -> Keys:
+        keys: Keys = self.item_key[rows]
+        return keys
+
+    @property
+    def degradations(self) -> tuple[Degraded, ...]:
+        return ()
+
+    def changed(self, rows: NDArray[np.int64]) -> Patch | None:
+        """None: a base never changes."""
+        del rows
+        return None
+
+    def changes(self) -> Patch | None:
+        """As `changed`."""
+        return None
+
+    @cached_property
+    def _index(self) -> KeyIndex:
+        return KeyIndex(self.item_key)
 
     @cached_property
     def _where(self) -> dict[str, dict[str, int]]:
@@ -113,6 +140,7 @@ def open_snapshot(folder: Path, plan: ReadPlan) -> Snapshot:
     return Snapshot(
         version=manifest["snapshot_version"],
         oldest_event_time_us=manifest["oldest_event_time_us"],
+        stream_position=manifest["stream_position"],
         int64_columns=tuple(manifest["int64_columns"]),
         float32_columns=tuple(manifest["float32_columns"]),
         texts=_texts(folder / ITEM_IDS) if texts else None,
@@ -168,17 +196,38 @@ def main() -> int:
     building = command.add_parser("build", help="make a snapshot from the online store")
     building.add_argument("--bundle", type=Path, required=True)
     building.add_argument("--state", type=Path, required=True)
+    building.add_argument("--to", type=Path, help="default: snapshots of the state folder")
     building.add_argument("--redis-url", help="default: the state folder's own Redis")
+    building.add_argument("--every", type=float, metavar="SECONDS", help="again and again")
     given = parser.parse_args()
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(0))  # also as a container's first process
+    while True:
+        built = _built(given)
+        if given.every is None or (built != 0 and not _delivered(given)):
+            return built
+        time.sleep(given.every)
+
+
+def _built(given: argparse.Namespace) -> int:
     try:
         plan = open_bundle(given.bundle).plan
         with RowStore(given.redis_url or redis_url(given.state), plan.project) as store:
-            built = build(plan, store, given.state / "snapshots", given.state / "prepared" / OFFERS)
+            built = build(plan, store, _target(given), given.state / "prepared" / OFFERS)
     except RecserveError as error:
-        print(f"snapshot: {error}", file=sys.stderr)  # noqa: T201 - a command's answer
+        print(f"snapshot: {error}", file=sys.stderr, flush=True)  # noqa: T201 - a command's answer
         return 1
-    print(built)  # noqa: T201
+    print(built, flush=True)  # noqa: T201
     return 0
+
+
+def _target(given: argparse.Namespace) -> Path:
+    target: Path = given.to or given.state / "snapshots"
+    return target
+
+
+def _delivered(given: argparse.Namespace) -> bool:
+    """Whether there is one from before: it serves on, and the next turn may go better."""
+    return (_target(given) / "current").exists()
 
 
 if __name__ == "__main__":

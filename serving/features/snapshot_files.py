@@ -8,8 +8,6 @@ ARRAYS = ("item_key", "int64", "float32", "event_time_us", "popular")
 MANIFEST = "manifest.json"
 ITEM_IDS = "item_id.arrow"  # only with string ids
 OFFERS = "offers.npz"  # only if the shop has offers
-ABSENT = -1  # in event_time_us: the item has no row of that view
-NO_POSITION = "0-0"  # in stream_position: no change of an item was ever streamed
 REBUILD = "build it anew with `python -m serving.features.snapshot build`"
 
 

@@ -3,34 +3,57 @@
 Knows nothing of Feast. The gateway reads the same rows through a door of its own.
 """
 
-from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
+from collections import defaultdict
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import AbstractContextManager
+from functools import cached_property
 from typing import Any, Self
-from urllib.parse import urlsplit
 
 import numpy as np
 from numpy.typing import NDArray
-from redis import Redis
-from redis.exceptions import ConnectionError as RedisConnectionError
-from redis.exceptions import RedisError
-from redis.exceptions import TimeoutError as RedisTimeoutError
 
-from serving.errors import Failed, SettingsError, TimedOut, Unavailable
-from serving.features.redis_keys import entities_key, row_key, strings_key
+from serving.clients.connections import Client, connect, mget, speaking
+from serving.errors import Failed, LayoutMismatch
+from serving.features.item_changes import ITEM, MOST, as_entry, is_mark
+from serving.features.layout import HEAD
+from serving.features.redis_keys import (
+    PARTITIONS,
+    entities_key,
+    item_changes_stream,
+    layouts_key,
+    partition_of,
+    row_key,
+    strings_key,
+)
+from serving.redis_url import redis_address
 
-SCHEMES = ("unix://", "redis://", "rediss://")
-BATCH = 1_000  # commands a round trip
-HEAD = np.dtype([("fingerprint", "<u8"), ("event_time_us", "<i8")])  # every row's first fields
+BATCH = 1_000  # rows a round trip
 ABSENT = -1  # event time of a row that isn't there
 
-# Replaces a row unless the stored one is newer: 1 if it did. Lua's numbers are exact to 2^53 us.
+# Of one partition. KEYS: the layouts that are registered, then rows. ARGV: the view, then each row anew.
+# Replaces each row unless the stored one is newer; one of another layout is replaced whatever its time if
+# the given one is registered. Answers 1 or 0 of each row; or a fingerprint, the one that is registered or
+# stored where none is, and then nothing is changed. Lua's numbers are exact to 2^53 us.
 REPLACE_UNLESS_OLDER = """
-local stored = redis.call('GETRANGE', KEYS[1], 8, 15)
-if #stored == 8 and struct.unpack('<i8', stored) > struct.unpack('<i8', ARGV[1], 9) then
-  return 0
+local given = string.sub(ARGV[2], 1, 8)
+local registered = redis.call('HGET', KEYS[1], ARGV[1])
+if registered and registered ~= given then return registered end
+for n = 2, registered and 0 or #KEYS do
+  local stored = redis.call('GETRANGE', KEYS[n], 0, 7)
+  if #stored == 8 and stored ~= given then return stored end
 end
-redis.call('SET', KEYS[1], ARGV[1])
-return 1
+local answer = {}
+for n = 2, #KEYS do
+  local stored = redis.call('GETRANGE', KEYS[n], 0, 15)
+  if #stored == 16 and string.sub(stored, 1, 8) == given
+      and struct.unpack('<i8', stored, 9) > struct.unpack('<i8', ARGV[n], 9) then
+    answer[n - 1] = 0
+  else
+    redis.call('SET', KEYS[n], ARGV[n])
+    answer[n - 1] = 1
+  end
+end
+return answer
 """
 
 
@@ -42,16 +65,19 @@ class RowStore:
     """
 
     def __init__(self, url: str, project: str, timeout_s: float = 30.0) -> None:
-        self._at = _without_credentials(checked_url(url))
+        self._url, self._at, self._timeout_s = url, redis_address(url), timeout_s
         self._project = project
-        self._redis: Redis[bytes] = Redis.from_url(url, socket_timeout=timeout_s)
-        self._replace = self._redis.register_script(REPLACE_UNLESS_OLDER)
+
+    @cached_property
+    def _redis(self) -> Client:
+        return connect(self._url, self._timeout_s)
 
     def __enter__(self) -> Self:
         return self
 
     def __exit__(self, *_: object) -> None:
-        self._redis.close()
+        if "_redis" in vars(self):  # else nothing was opened
+            self._redis.close()
 
     def write(
         self,
@@ -63,29 +89,71 @@ class RowStore:
     ) -> int:
         """Writes (n,) rows of the entities `keys`; older ones than those stored are left out.
 
-        Returns how many replaced what was there; `progress` gets the size of each batch sent.
+        Those of items are announced afterwards, see `item_changes`. Returns how many replaced what
+        was there; `progress` gets the size of each batch sent.
+
+        Raises:
+            LayoutMismatch: another layout of the view is registered, or none and a row of another one
+                is stored; of such partitions nothing is written.
         """
         replaced = 0
         size = rows.dtype.itemsize
         packed = np.ascontiguousarray(rows).tobytes()
         for start in range(0, len(keys), BATCH):
             batch = keys[start : start + BATCH].tolist()
-            with self._speaking(), self._redis.pipeline(transaction=False) as pipe:
-                for at, key in enumerate(batch, start):
-                    row = packed[at * size : (at + 1) * size]
-                    self._replace([row_key(self._project, join_key, key, view)], [row], pipe)
-                replaced += sum(pipe.execute())
-                # After the rows: an entity that is listed has one.
+            own = [packed[at * size : (at + 1) * size] for at in range(start, start + len(batch))]
+            with self._speaking():
+                # Before the rows: one that no list names would stay behind when rows are removed.
                 self._redis.sadd(self._entities_key(join_key), *batch)
+            replaced += sum(self._replace(view, join_key, batch, own))
+            self._announce(view, join_key, keys[start : start + BATCH])
             progress(len(batch))
         return replaced
+
+    def _replace(
+        self, view: str, join_key: str, keys: Sequence[int], rows: Sequence[bytes]
+    ) -> list[int]:
+        """(n,) 1 where the row replaced what was there, else 0."""
+        places: dict[int, list[int]] = defaultdict(list)
+        for place, key in enumerate(keys):
+            places[partition_of(key)].append(place)
+        with self._speaking(), self._redis.pipeline(transaction=False) as pipe:
+            for partition, of_it in places.items():
+                names = [row_key(self._project, join_key, keys[place], view) for place in of_it]
+                names.insert(0, layouts_key(self._project, join_key, partition).encode())
+                new = [rows[place] for place in of_it]
+                pipe.execute_command("EVAL", REPLACE_UNLESS_OLDER, len(names), *names, view, *new)
+            answers = pipe.execute()
+        replaced = [0] * len(keys)
+        for of_it, answer in zip(places.values(), answers, strict=True):
+            if isinstance(answer, bytes):
+                raise _refused(view, rows[of_it[0]], answer)
+            for place, done in zip(of_it, answer, strict=True):
+                replaced[place] = done
+        return replaced
+
+    def register(self, view: str, join_key: str, fingerprint: int) -> None:
+        """From now on rows of the view are of this layout; those of another one may be replaced."""
+        with self._speaking(), self._redis.pipeline(transaction=False) as pipe:
+            for partition in range(PARTITIONS):
+                name = layouts_key(self._project, join_key, partition)
+                pipe.hset(name, view, fingerprint.to_bytes(8, "little"))
+            pipe.execute()
+
+    def remove(self, view: str, join_key: str) -> None:
+        """Removes the view's rows and its layout; the entities stay listed."""
+        self.delete(view, join_key, self.entities(join_key))
+        with self._speaking(), self._redis.pipeline(transaction=False) as pipe:
+            for partition in range(PARTITIONS):
+                pipe.hdel(layouts_key(self._project, join_key, partition), view)
+            pipe.execute()
 
     def read(self, view: str, join_key: str, keys: NDArray[np.int64]) -> list[bytes | None]:
         """The packed rows, None where there is none."""
         found: list[bytes | None] = []
         for names in self._names(view, join_key, keys):
             with self._speaking():
-                found += self._redis.mget(names)
+                found += mget(self._redis, names)
         return found
 
     def heads(self, view: str, join_key: str, keys: NDArray[np.int64]) -> NDArray[np.void]:
@@ -103,10 +171,25 @@ class RowStore:
         return heads
 
     def delete(self, view: str, join_key: str, keys: NDArray[np.int64]) -> None:
-        """Removes the rows; the entities stay listed."""
-        for names in self._names(view, join_key, keys):
+        """Removes the rows; the entities stay listed. Those of items are announced."""
+        for start, names in enumerate(self._names(view, join_key, keys)):
             with self._speaking():
                 self._redis.unlink(*names)
+            self._announce(view, join_key, keys[start * BATCH : (start + 1) * BATCH])
+
+    def mark_changes(self) -> str:
+        """A position in the stream of item changes: what was announced before it is in the rows."""
+        stream = item_changes_stream(self._project)
+        with self._speaking():
+            last = self._redis.xrevrange(stream, count=1)
+            if last and is_mark(last[0][1]):
+                return str(last[0][0], "ascii")
+            return str(self._redis.xadd(stream, as_entry()), "ascii")
+
+    def forget_changes(self, before: str) -> None:
+        """Takes the entries before a position off the stream of item changes; that one stays."""
+        with self._speaking():
+            self._redis.xtrim(item_changes_stream(self._project), minid=before, approximate=False)
 
     def entities(self, join_key: str) -> NDArray[np.int64]:
         """(n,) keys of the entities written, ascending."""
@@ -122,18 +205,24 @@ class RowStore:
                     self._entities_key(join_key), *keys[start : start + BATCH].tolist()
                 )
 
-    def remember(self, texts: Mapping[int, str]) -> None:
-        """Records the texts of string features and string ids by their keys."""
-        listed: list[tuple[str | bytes, str]] = [(str(key), text) for key, text in texts.items()]
+    def remember(self, texts: Mapping[int, str | bytes]) -> None:
+        """Records the texts and bytes of features and ids by their keys."""
+        listed: list[tuple[str | bytes, str | bytes]] = [
+            (str(key), text) for key, text in texts.items()
+        ]
         for start in range(0, len(listed), BATCH):
             with self._speaking():
                 self._redis.hset(self._strings_key, mapping=dict(listed[start : start + BATCH]))
 
     def texts(self, keys: NDArray[np.int64]) -> dict[int, str]:
-        """The texts of `keys`, which may repeat.
+        """As `contents`, of keys that stand for texts."""
+        return {key: content.decode() for key, content in self.contents(keys).items()}
+
+    def contents(self, keys: NDArray[np.int64]) -> dict[int, bytes]:
+        """What the `keys`, which may repeat, stand for.
 
         Raises:
-            Failed: a key has no text; what wrote the row did not record it.
+            Failed: a key stands for nothing; what wrote the row did not record it.
         """
         wanted = np.unique(keys).tolist()
         found: list[bytes | None] = []
@@ -141,13 +230,25 @@ class RowStore:
             with self._speaking():
                 found += self._redis.hmget(self._strings_key, wanted[start : start + BATCH])
         pairs = dict(zip(wanted, found, strict=True))
-        missing = [key for key, text in pairs.items() if text is None]
+        missing = [key for key, content in pairs.items() if content is None]
         if missing:
             raise Failed(
                 f"{self._strings_key} at {self._at} lacks the text of {len(missing)} keys, such as "
                 f"{missing[0]}; materialise again"
             )
-        return {key: text.decode() for key, text in pairs.items() if text is not None}
+        return {key: content for key, content in pairs.items() if content is not None}
+
+    def forget_contents(self) -> None:
+        """Of all keys; rows that hold any must be gone."""
+        with self._speaking():
+            self._redis.unlink(self._strings_key)
+
+    def _announce(self, view: str, join_key: str, keys: NDArray[np.int64]) -> None:
+        """After the write: who hears of it finds the rows. All of a batch, so that a repeated one heals."""
+        if join_key == ITEM and len(keys):
+            stream = item_changes_stream(self._project)
+            with self._speaking():
+                self._redis.xadd(stream, as_entry(view, keys), maxlen=MOST, approximate=True)
 
     @property
     def _strings_key(self) -> str:
@@ -161,33 +262,14 @@ class RowStore:
             batch = keys[start : start + BATCH].tolist()
             yield [row_key(self._project, join_key, key, view) for key in batch]
 
-    @contextmanager
-    def _speaking(self) -> Iterator[None]:
-        try:
-            yield
-        except RedisTimeoutError as error:
-            raise TimedOut(f"Redis at {self._at} did not answer in time") from error
-        except RedisConnectionError as error:
-            raise Unavailable(f"no Redis answers at {self._at} ({error})") from error
-        except RedisError as error:
-            raise Failed(f"Redis at {self._at} refused: {error}") from error
+    def _speaking(self) -> AbstractContextManager[None]:
+        return speaking(self._at)
 
 
-def checked_url(url: str) -> str:
-    """The URL itself.
-
-    Raises:
-        SettingsError: it isn't one that names a Redis.
-    """
-    if not url.startswith(SCHEMES):
-        raise SettingsError(
-            f"the Redis URL {_without_credentials(url)} starts with none of {', '.join(SCHEMES)}; "
-            "is an environment variable in it not set?"
-        )
-    return url
-
-
-def _without_credentials(url: str) -> str:
-    parts = urlsplit(url)
-    host = parts.netloc.rpartition("@")[2]
-    return f"{parts.scheme}://{host}{parts.path}" if parts.scheme else parts.path
+def _refused(view: str, row: bytes, found: bytes) -> LayoutMismatch:
+    given, other = (int.from_bytes(head[:8], "little") for head in (row, found))
+    return LayoutMismatch(
+        f"rows of {view} in the online store are of layout {other:016x}, what is to be written is of "
+        f"{given:016x} and was not written; run `feast apply` if this is the newer one, else start "
+        "this writer anew with the view as it is applied"
+    )

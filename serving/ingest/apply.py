@@ -10,16 +10,16 @@ from numpy.typing import NDArray
 
 from serving.errors import LayoutMismatch
 from serving.features.fold import with_events
+from serving.features.layout import HEAD
 from serving.features.overlay import position_of, records, stream_id
 from serving.features.read_plan import ReadPlan, ViewPlan
 from serving.features.redis_keys import applied_key, entities_key, events_stream, row_key
-from serving.features.store import HEAD
 from serving.ingest.commit import Batch, NewRow, applied, commit
 from serving.ingest.entries import Entry, RawEntry, read_entries
 from serving.types import Keys, Mask, Position
 
 if TYPE_CHECKING:
-    from redis import Redis
+    from serving.clients.connections import Client
 
 MOST_ENTRIES = 500  # of a partition at a time
 LATE_US = 3_600_000_000  # an event that took longer to arrive is counted as late
@@ -41,7 +41,7 @@ class Applier:
 
     def __init__(
         self,
-        client: "Redis[bytes]",
+        client: "Client",
         plan: ReadPlan,
         partitions: Sequence[int],
         known: Callable[[Keys], Mask],

@@ -12,13 +12,13 @@ from serving.features.snapshot import open_snapshot
 from serving.types import Keys, Mask
 
 if TYPE_CHECKING:
-    from redis import Redis
+    from serving.clients.connections import Client
 
 
 class Catalogue:
     """Follows the link to the current snapshot."""
 
-    def __init__(self, link: Path, plan: ReadPlan, client: "Redis[bytes]") -> None:
+    def __init__(self, link: Path, plan: ReadPlan, client: "Client") -> None:
         """Raises ArtefactError if the snapshot can't be used."""
         self._link, self._plan, self._client = link, plan, client
         self._opened = Path(os.path.realpath(link))

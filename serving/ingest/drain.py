@@ -11,7 +11,7 @@ from serving.ingest.event_log import EventLog
 from serving.types import Position
 
 if TYPE_CHECKING:
-    from redis import Redis
+    from serving.clients.connections import Client
 
 MOST_ENTRIES = 2_000  # of a partition in one file
 
@@ -21,7 +21,7 @@ class Drain:
 
     def __init__(
         self,
-        client: "Redis[bytes]",
+        client: "Client",
         project: str,
         id_kind: str,
         partitions: Sequence[int],

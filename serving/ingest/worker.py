@@ -11,10 +11,8 @@ import sys
 import time
 from collections.abc import Callable
 
-from redis import Redis
-from redis.exceptions import RedisError
-
 from serving.bundle import open_bundle
+from serving.clients.connections import FOREIGN, connect
 from serving.clock import Clock, read_clock
 from serving.environment import read
 from serving.errors import ArtefactError, LayoutMismatch, RecserveError, SettingsError
@@ -30,6 +28,8 @@ from serving.process.logs import log_to_stderr
 IDLE_S = 0.1  # between two rounds that find nothing; readers have the overlay meanwhile
 PAUSE_S = 1.0  # after a round that failed
 TIMEOUT_S = 30.0
+# What a later round may do without.
+PASSING: tuple[type[Exception], ...] = (*FOREIGN, LayoutMismatch, ArtefactError)
 
 log = logging.getLogger("serving.ingest")
 
@@ -41,7 +41,7 @@ class Worker:
         """Raises ArtefactError if bundle, snapshot, clock file or event log can't be used."""
         plan = open_bundle(settings.bundle).plan
         self._clock: Clock = read_clock(settings.clock_file)
-        self._client: Redis[bytes] = Redis.from_url(settings.redis_url, socket_timeout=TIMEOUT_S)
+        self._client = connect(settings.redis_url, TIMEOUT_S)
         self._catalogue = Catalogue(settings.snapshot, plan, self._client)
         self.counts = Counts()
         self._applier = Applier(
@@ -67,7 +67,7 @@ class Worker:
         """Events to rows, and now and then to the log; returns how many it found.
 
         Raises:
-            RecserveError, RedisError: the round is to be tried again.
+            RecserveError, or one of FOREIGN: the round is to be tried again.
         """
         self._catalogue.follow()
         try:
@@ -115,7 +115,7 @@ def _one_round(round_: Callable[[], int]) -> float:
     """How long to wait until the next."""
     try:
         return 0.0 if round_() else IDLE_S
-    except (RedisError, LayoutMismatch, ArtefactError, OSError) as error:
+    except PASSING as error:
         log.error("the round is tried again: %s", error)  # noqa: TRY400
         return PAUSE_S
 

@@ -10,6 +10,8 @@ import yaml
 
 from serving.errors import ArtefactError
 
+CURRENT = "current"
+
 
 @dataclass(frozen=True, slots=True)
 class Deployed:
@@ -18,6 +20,11 @@ class Deployed:
     bundle: Path
     snapshot: Path
     now: datetime
+
+    @property
+    def snapshots(self) -> Path:
+        """The folder in which the link to the snapshot lies."""
+        return self.snapshot.parent
 
 
 def deployed(state: Path) -> Deployed:
@@ -32,7 +39,7 @@ def deployed(state: Path) -> Deployed:
 
 
 def current(folder: Path) -> Path:
-    link = folder / "current"
+    link = folder / CURRENT
     if not link.is_dir():
         raise ArtefactError(f"{link} is not there yet; make start makes it")
     return link.resolve()

@@ -5,7 +5,7 @@ import subprocess
 from pathlib import Path
 
 from serving.local.addresses import redis_url
-from serving.local.bundles import Deployed, clock_file
+from serving.local.bundles import CURRENT, Deployed, clock_file
 from serving.local.fingerprints import fingerprint
 from serving.local.ports import LOOPBACK, Port
 from serving.local.programs import launch, ready, sources
@@ -41,7 +41,7 @@ class Gateway:
             | given
             | {
                 f"{PREFIX}BUNDLE": str(deployed.bundle),
-                f"{PREFIX}SNAPSHOT": str(deployed.snapshot),
+                f"{PREFIX}SNAPSHOT": str(deployed.snapshots / CURRENT),  # it follows the link
                 f"{PREFIX}REDIS_URL": redis_url(settings.state),
                 f"{PREFIX}TRITON_ENDPOINTS": settings.triton_url
                 or f"{LOOPBACK}:{settings.triton_grpc_port}",

@@ -3,14 +3,15 @@
 import asyncio
 import logging
 import os
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from pathlib import Path
 
 from serving.bundle import Bundle
-from serving.errors import ArtefactError
+from serving.errors import ArtefactError, OutsideError
+from serving.items import ItemSnapshot
 from serving.pipeline import Pipeline
 from serving.policy import Budget
-from serving.types import Answered, ItemSnapshot, Query, RankQuery, SimilarQuery
+from serving.types import Answered, Query, RankQuery, SimilarQuery
 
 POLL_S = 1.0
 LOOKS_UNTIL_RETRY = 30
@@ -52,11 +53,10 @@ class LivePipeline:
 async def follow_snapshot(
     link: Path,
     opened: Path,
-    make: Callable[[Path], Pipeline],
-    replace: Callable[[Pipeline], None],
+    take: Callable[[Path], Awaitable[None]],
     poll_s: float = POLL_S,
 ) -> None:
-    """For ever: when `link` points elsewhere than at `opened`, makes the new pipeline in a thread.
+    """For ever: when `link` points elsewhere than at `opened`, has what is there taken into service.
 
     A snapshot that can't be used is said in the log, and the one before serves on. It is tried again
     now and then: its files may still be on their way, or the disk was away.
@@ -69,12 +69,10 @@ async def follow_snapshot(
         if target == opened or looks % LOOKS_UNTIL_RETRY:
             continue
         try:
-            newer = await asyncio.to_thread(make, target)
-        except (ArtefactError, OSError) as error:
+            await take(target)
+        except (ArtefactError, OutsideError, OSError) as error:
             if target != refused:
                 log.error("the new snapshot can't be used, the one before serves on: %s", error)  # noqa: TRY400
             refused = target
         else:
             opened, refused = target, None
-            replace(newer)
-            log.info("snapshot %s serves", newer.snapshot.version)

@@ -25,8 +25,8 @@ async def warm_up(pipeline: LivePipeline) -> None:
     """
     person = Person("0", 0, Consent(personalization=True))
     rows = pipeline.snapshot.popular[:CANDIDATES].astype(np.int64)
-    keys = pipeline.snapshot.item_key[rows].tolist()
-    items = tuple(zip(pipeline.snapshot.item_ids(rows), keys, strict=True))
+    keys = pipeline.snapshot.keys_at(rows)
+    items = tuple(zip(pipeline.snapshot.names(keys), keys.tolist(), strict=True))
     problems: set[str] = set()
     for _ in range(ROUNDS):
         for surface in pipeline.surfaces:

@@ -11,6 +11,7 @@ import sys
 import time
 from collections.abc import AsyncIterator, Callable, Coroutine
 from contextlib import AsyncExitStack, asynccontextmanager
+from dataclasses import dataclass
 from importlib.util import find_spec
 from pathlib import Path
 from random import Random
@@ -19,12 +20,16 @@ from serving.api import EventServicer, RecommendationServicer, StatusServicer
 from serving.assembly import build_pipeline
 from serving.bundle import open_bundle
 from serving.clients.events import RedisEvents, RedisEventStreams
+from serving.clients.item_changes import RedisItemChanges
 from serving.clients.redis import RedisRows
 from serving.clients.triton import TritonModels
 from serving.clock import read_clock
 from serving.errors import RecserveError, SettingsError
+from serving.features.item_values import ItemColumns
+from serving.features.live_items import LiveItems
 from serving.features.snapshot import open_snapshot
 from serving.pipeline import Pipeline
+from serving.process.follow import ItemFollower
 from serving.process.health import Health
 from serving.process.link import Link
 from serving.process.live import LivePipeline, follow_snapshot
@@ -40,6 +45,14 @@ from serving.telemetry import Metrics
 FLUSH_S = 2.0  # for the request log, after the last call has ended
 
 log = logging.getLogger("serving.process.worker")
+
+
+@dataclass(frozen=True, slots=True)
+class Loaded:
+    """A snapshot in use."""
+
+    pipeline: Pipeline
+    items: LiveItems
 
 
 def main() -> int:
@@ -83,19 +96,37 @@ async def work(settings: GatewaySettings, link: Link) -> None:
         )
         stack.push_async_callback(streams.close)
 
-        def make(folder: Path) -> Pipeline:
-            snapshot = open_snapshot(folder, bundle.plan)
-            return build_pipeline(bundle, snapshot, rows, models, clock, metrics)
+        changes = RedisItemChanges.from_url(settings.redis_url, bundle.plan.project)
+        stack.push_async_callback(changes.close)
+        columns = ItemColumns(bundle.plan)
+        follower = ItemFollower(changes, rows, columns, metrics, time.monotonic)
 
-        def replace(newer: Pipeline) -> None:
-            live.replace(newer)
-            metrics.artefact("snapshot", newer.snapshot.version)
+        def load(folder: Path) -> Loaded:
+            items = LiveItems(open_snapshot(folder, bundle.plan), columns)
+            return Loaded(build_pipeline(bundle, items, rows, models, clock, metrics), items)
 
-        live = LivePipeline(make(opened))
+        loaded = load(opened)
+        live = LivePipeline(loaded.pipeline)
+
+        def replace(newer: Loaded) -> None:
+            nonlocal loaded
+            loaded = newer
+            live.replace(newer.pipeline)
+            metrics.artefact("snapshot", newer.items.version)
+            log.info("snapshot %s serves", newer.items.version)
+
+        async def take(folder: Path) -> None:
+            """Opened in a thread, and brought to the present before it serves."""
+            newer = await asyncio.to_thread(load, folder)
+            await follower.succeed(newer.items, lambda: loaded.items, lambda: replace(newer))
+
         metrics.artefact("bundle", bundle.bundle_id)
-        metrics.artefact("snapshot", live.snapshot.version)
-        following = follow_snapshot(settings.snapshot, opened, make, replace)
-        await stack.enter_async_context(_beside(link.beat(), following))
+        metrics.artefact("snapshot", loaded.items.version)
+        await stack.enter_async_context(_beside(link.beat()))
+        await follower.start(loaded.items)
+        following = follower.follow(lambda: loaded.items)
+        watching = follow_snapshot(settings.snapshot, opened, take)
+        await stack.enter_async_context(_beside(following, watching))
         request_log = await stack.enter_async_context(
             open_request_log(
                 events,

@@ -6,7 +6,7 @@ from recserve.v1 import status_service_pb2 as status_pb
 
 from serving.bundle import Bundle
 from serving.features.filter_fields import filter_fields
-from serving.types import ItemSnapshot
+from serving.items import ItemSnapshot
 
 
 def reply(

@@ -5,8 +5,10 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
+from serving.features.filter_fields import passing
+from serving.items import ItemSnapshot
 from serving.stages.merge import Proposal
-from serving.types import ItemSnapshot, Keys, Mask, Removal
+from serving.types import Keys, Mask, Removal
 
 Removed = tuple[tuple[Removal, int], ...]  # filters that removed none aren't listed
 
@@ -37,7 +39,7 @@ class Filter:
         places = self._snapshot.positions(keys)
         filters: tuple[tuple[Removal, Mask], ...] = (
             (Removal.NOT_IN_SNAPSHOT, places < 0),
-            *([] if allowed is None else [(Removal.FILTERED, ~allowed[places])]),
+            *([] if allowed is None else [(Removal.FILTERED, ~passing(allowed, places))]),
             (Removal.EXCLUDED, np.isin(keys, np.fromiter(excluded, dtype=np.int64))),
             (Removal.PURCHASED, np.isin(keys, purchased)),
         )

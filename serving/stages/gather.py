@@ -4,8 +4,10 @@ from dataclasses import dataclass
 
 from serving.features.inputs import UserFiller
 from serving.features.item_inputs import ItemFiller
+from serving.features.item_values import ReadItems
 from serving.features.rows import UserRows
-from serving.types import Degraded, ItemSnapshot, Keys, Recorder, Tensors
+from serving.items import ItemSnapshot
+from serving.types import Degraded, Keys, Recorder, Tensors
 
 
 @dataclass(frozen=True, slots=True)
@@ -19,7 +21,7 @@ class Gathered:
 
 
 class Gather:
-    """Item features come from the snapshot, by memory; nothing outside is asked."""
+    """Item features come from the snapshot, by memory, or were read before; nothing outside is asked."""
 
     def __init__(
         self, snapshot: ItemSnapshot, users: UserFiller, items: ItemFiller, recorder: Recorder
@@ -27,9 +29,11 @@ class Gather:
         self._snapshot, self._users, self._items = snapshot, users, items
         self._recorder = recorder
 
-    def __call__(self, user: UserRows, keys: Keys, now_us: int) -> Gathered:
-        """`keys` are of the snapshot, one or more."""
-        items = self._items(self._snapshot.positions(keys), keys, now_us)
+    def __call__(
+        self, user: UserRows, keys: Keys, now_us: int, read: ReadItems | None = None
+    ) -> Gathered:
+        """`keys` are of the snapshot or `read`, one or more."""
+        items = self._items(self._snapshot.positions(keys), keys, now_us, read)
         for view, state, count in items.states:
             self._recorder.feature(view, state, count)
         tensors = self._users(user, now_us) | items.tensors

@@ -10,8 +10,9 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from serving.items import ItemSnapshot
 from serving.stages.filter import Removed
-from serving.types import ItemSnapshot, Keys, OfferTable, Removal, ServedItem
+from serving.types import Keys, OfferTable, Removal, ServedItem
 
 SOURCE = "offer"
 MOST_TARGETS = 10  # told of each offer
@@ -41,9 +42,11 @@ class Offers:
     """Over the offers of one snapshot."""
 
     def __init__(self, table: OfferTable, snapshot: ItemSnapshot) -> None:
-        self._table, self._snapshot = table, snapshot
-        self._selling = np.empty(snapshot.count, dtype=np.int64)  # row to place in `popular`
-        self._selling[np.asarray(snapshot.popular)] = np.arange(snapshot.count)
+        self._table = table
+        self._item_key = np.asarray(snapshot.item_key)  # offers are for items of the base
+        count = len(self._item_key)
+        self._selling = np.empty(count, dtype=np.int64)  # row to place in `popular`
+        self._selling[np.asarray(snapshot.popular)[:count]] = np.arange(count)
         self._surface = np.array(table.surface)
         self._held = np.isin(np.arange(len(table.offer_id)), table.offer)  # has an item here
         self._place = {offer_id: place for place, offer_id in enumerate(table.offer_id)}
@@ -68,7 +71,7 @@ class Offers:
         )
         return Running(
             np.flatnonzero(wanted),
-            self._snapshot.item_key[rows],
+            self._item_key[rows],
             tuple((reason, count) for reason, count in removed if count),
         )
 
@@ -85,8 +88,8 @@ class Offers:
         Without probabilities, by weight alone.
         """
         table = self._table
-        candidate = np.full(self._snapshot.count, -1, dtype=np.int64)
-        candidate[self._snapshot.positions(keys)] = np.arange(len(keys))
+        candidate = np.full(len(self._item_key), -1, dtype=np.int64)
+        candidate[np.searchsorted(self._item_key, keys)] = np.arange(len(keys))
         ours = np.isin(table.offer, running.offers) & (candidate[table.row] >= 0)
         offer, target = table.offer[ours], candidate[table.row[ours]]
         served, inverse = np.unique(offer, return_inverse=True)

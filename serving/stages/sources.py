@@ -6,11 +6,14 @@ from typing import Protocol
 
 import numpy as np
 
+from serving.features.filter_fields import passing
 from serving.features.inputs import UserFiller
+from serving.features.item_values import ReadItems
 from serving.features.read_plan import ModelPlan
 from serving.features.rows import UserRows
+from serving.items import ItemSnapshot
 from serving.stages.similar import Similar
-from serving.types import ItemSnapshot, Keys, Mask, ModelDoor
+from serving.types import Keys, Mask, ModelDoor
 
 MOST_POPULAR = 512  # proposed before filters and quotas
 
@@ -22,7 +25,8 @@ class Asked:
     user: UserRows
     now_us: int
     seeds: Keys  # (n,) of the request, each once
-    allowed: Mask | None = None  # (N,) of the snapshot's items; None: all
+    allowed: Mask | None = None  # by row of the snapshot; None: all
+    read: ReadItems | None = None  # seeds that the snapshot lacks and the store has
 
 
 class Propose(Protocol):
@@ -66,15 +70,14 @@ class Popular:
 
     def __init__(self, snapshot: ItemSnapshot) -> None:
         self._snapshot = snapshot
-        self._keys: Keys = snapshot.item_key[snapshot.popular[:MOST_POPULAR]]
+        self._keys = snapshot.keys_at(snapshot.popular[:MOST_POPULAR])
 
     async def __call__(self, asked: Asked, timeout_s: float) -> Keys:
         del timeout_s
         if asked.allowed is None:
             return self._keys
         rows = self._snapshot.popular
-        keys: Keys = self._snapshot.item_key[rows[asked.allowed[rows]][:MOST_POPULAR]]
-        return keys
+        return self._snapshot.keys_at(rows[passing(asked.allowed, rows)][:MOST_POPULAR])
 
 
 class NearSeeds:
@@ -84,8 +87,15 @@ class NearSeeds:
         self._similar, self._snapshot = similar, snapshot
 
     async def __call__(self, asked: Asked, timeout_s: float) -> Keys:
-        known = asked.seeds[self._snapshot.positions(asked.seeds) >= 0].tolist()
-        near = await asyncio.gather(*(self._similar(key, asked.now_us, timeout_s) for key in known))
+        known = self._snapshot.positions(asked.seeds) >= 0
+        if asked.read:
+            known |= np.isin(asked.seeds, asked.read.keys)
+        near = await asyncio.gather(
+            *(
+                self._similar(key, asked.now_us, timeout_s, asked.read)
+                for key in asked.seeds[known].tolist()
+            )
+        )
         if not near:
             return asked.seeds[:0]
         keys = np.concatenate([one.keys for one in near])

@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
+from ipaddress import ip_address
 
 from cryptography import x509
 from cryptography.hazmat.primitives import hashes, serialization
@@ -37,7 +38,7 @@ class Authority:
         key = ec.generate_private_key(ec.SECP256R1())
         signed = (
             _builder(_name(name), self._name, key.public_key())
-            .add_extension(x509.SubjectAlternativeName([x509.DNSName(name)]), critical=False)
+            .add_extension(x509.SubjectAlternativeName([_subject(name)]), critical=False)
             .sign(self._key, hashes.SHA256())
         )
         private = key.private_bytes(
@@ -61,6 +62,13 @@ def _builder(
         .not_valid_before(now - DAY)
         .not_valid_after(now + DAY)
     )
+
+
+def _subject(name: str) -> x509.GeneralName:
+    """A name of DNS, or an address."""
+    if name.replace(".", "").isdecimal():
+        return x509.IPAddress(ip_address(name))
+    return x509.DNSName(name)
 
 
 def _name(text: str) -> x509.Name:

@@ -1,5 +1,6 @@
 """Outside systems in memory: they answer as told, and remember what they were asked."""
 
+import asyncio
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 
@@ -7,6 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from serving.errors import OutsideError
+from serving.features.item_changes import Changes
 from serving.types import StoredPerson, Tensors
 
 Arrays = dict[str, NDArray[np.generic]]
@@ -37,6 +39,28 @@ class FakeRows:
         if self.error:
             raise self.error
         return [self.rows.get(key) for key in keys]
+
+
+@dataclass(slots=True)
+class FakeChanges:
+    """An ItemChangesDoor: gives its `answers`, then waits for ever; raises `error` if it has one."""
+
+    answers: list[Changes] = field(default_factory=list)
+    error: OutsideError | None = None
+    asked: list[str] = field(default_factory=list)
+    names: dict[int, str] = field(default_factory=dict)
+
+    async def after(self, position: str, wait_s: float) -> Changes:
+        self.asked.append(position)
+        await asyncio.sleep(0)
+        if self.error:
+            raise self.error
+        if not self.answers:
+            await asyncio.Event().wait()
+        return self.answers.pop(0)
+
+    async def texts(self, keys: Sequence[int], timeout_s: float) -> dict[int, str]:
+        return {key: self.names[key] for key in keys if key in self.names}
 
 
 @dataclass(slots=True)

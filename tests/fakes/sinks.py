@@ -29,6 +29,10 @@ class ListRecorder:
     features: list[tuple[str, FeatureState, int]] = field(default_factory=list)
     requests: list[tuple[str, str]] = field(default_factory=list)
     triton_calls: list[tuple[str, str, str]] = field(default_factory=list)
+    lags: list[tuple[float, int]] = field(default_factory=list)  # seconds, changed items
+
+    def items(self, lag_s: float, changed: int) -> None:
+        self.lags.append((lag_s, changed))
 
     def stage(self, stage: str, seconds: float) -> None:
         self.stages.append(stage)

@@ -11,7 +11,7 @@ from training.policy import MAX_CANDIDATES, QUOTAS
 from training.schema import Input, service_fields
 
 VERSION = 1
-STALE_ACTION = "serve_marked"
+STALE_ACTION = "serve_marked"  # of a view that declares none
 RANKER, TWO_TOWER, SIMILAR = "ranker", "two_tower", "similar"
 OWNED = "user_history.owned_item"
 TRITON_TYPES = {"int64": "TYPE_INT64", "float32": "TYPE_FP32", "bool": "TYPE_BOOL"}
@@ -42,7 +42,7 @@ def _view(name: str, view: Mapping[str, Any]) -> dict[str, Any]:
         "entity": view["entity"],
         "join_key": f"{view['entity']}_id",
         "max_age_s": view["max_age_s"],
-        "stale_action": STALE_ACTION,
+        "stale_action": view.get("stale_action", STALE_ACTION),
         **({"updates": view["updates"]} if "updates" in view else {}),
         "columns": [{"name": c.name, "dtype": c.dtype, "length": c.length} for c in layout.columns],
         "fingerprint": f"{layout.fingerprint:016x}",

@@ -13,3 +13,7 @@ class DescriptionError(DataSetError):
     def __init__(self, problems: Sequence[str]) -> None:
         super().__init__("; ".join(problems))
         self.problems = tuple(problems)
+
+
+class DamagedFile(DataSetError):
+    """A table's file begins and ends as it should, and can't be read in between."""

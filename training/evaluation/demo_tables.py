@@ -11,9 +11,11 @@ from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
+from training.datasets.check.shown import shown
 from training.evaluation.gateway_client import degradation
 
 FEW = 5
+WIDEST = 120  # characters of a name that are shown
 WIDE = 110  # columns from which a name and all sources of an item fit on a line
 NARROW = len("two-tower,")
 
@@ -30,7 +32,8 @@ class Titles:
         return str(self._ids[key])
 
     def title(self, item_id: str) -> str:
-        return escape(" ".join(str(self._by_id.get(item_id, item_id)).split()))
+        """Its id where there is no name."""
+        return _printable(self._by_id.get(item_id) or item_id)
 
 
 def print_person(
@@ -44,7 +47,7 @@ def print_person(
     """What the person took last beside what is recommended; long names go on below."""
     table = Table(
         box=box.SIMPLE_HEAD,
-        title=f"User {escape(user)}, {now:%d %B %Y}",
+        title=f"User {_printable(user)}, {now:%d %B %Y}",
         expand=True,
         padding=(0, 1, 0, 0),
         pad_edge=False,
@@ -132,7 +135,7 @@ def _print_few(
     heading: str, items: Sequence[pb.ScoredItem], titles: Titles, console: Console
 ) -> None:
     table = Table(box=None, show_header=False, padding=(0, 1))
-    table.add_column(no_wrap=True)
+    table.add_column(no_wrap=True, max_width=console.width - len("  unscored  "))
     table.add_column(justify="right", no_wrap=True)
     for item in items[:FEW]:
         similar = pb.CANDIDATE_SOURCE_SIMILAR in item.sources
@@ -140,6 +143,10 @@ def _print_few(
         table.add_row(titles.title(item.item_id), score)
     console.print(f"\n[bold]{heading}[/bold]", highlight=False)
     console.print(table)
+
+
+def _printable(name: str) -> str:
+    return escape(shown(" ".join(name.split()), WIDEST))
 
 
 def _source(source: pb.CandidateSource) -> str:

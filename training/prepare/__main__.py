@@ -17,6 +17,7 @@ import yaml
 from rich.console import Console
 from rich.markup import escape
 
+from serving.ingest.event_log import read_event_log
 from training.datasets.errors import DataSetError
 from training.datasets.folder import replacing
 from training.learning.schedule import FEWEST_CUTOFFS
@@ -25,6 +26,7 @@ from training.prepare.contract import DataSet, open_data_set
 from training.prepare.contract_checks import instant
 from training.prepare.engagement import other_events
 from training.prepare.keys import item_keys, text_keys, with_keys
+from training.prepare.recorded import recorded_events, with_recorded
 from training.prepare.statistics import FIRST_ROW, statistics, vocabulary
 from training.prepare.targets import targets
 from training.prepare.views import View, as_contract, field_dtype, max_length, views
@@ -57,6 +59,7 @@ def prepare(state: Path, now: datetime | None, count: int, console: Console) -> 
     data = open_data_set(state / "dataset")
     horizon = data.horizon
     asked = _cutoffs(now or data.default_now, data.default_now + horizon, horizon, count)
+    data = _with_recorded(data, state, asked[-1], console)
     _print_cleaning(data, console)
     cleaned = clean.clean_events(data.events, data.target_kinds)
     known_items = _catalogue(data, cleaned, asked[-1])
@@ -76,6 +79,13 @@ def prepare(state: Path, now: datetime | None, count: int, console: Console) -> 
         offers.write(folder, data, known_items)
         _write_features(folder, data, cutoffs, written)
     console.print(f"{state / 'prepared'}: {known_items.height:,} items, {len(cutoffs)} cut-offs")
+
+
+def _with_recorded(data: DataSet, state: Path, now: datetime, console: Console) -> DataSet:
+    recorded = recorded_events(data, read_event_log(state / "events"), now)
+    if recorded.height:
+        console.print(f"{state / 'events'}: {recorded.height:,} recorded events")
+    return with_recorded(data, recorded)
 
 
 def _cutoffs(now: datetime, latest: datetime, horizon: timedelta, count: int) -> list[datetime]:
@@ -229,6 +239,7 @@ def _write_features(
         name: {
             "entity": written[name][0].entity,
             "max_age_s": written[name][0].max_age_s,
+            "stale_action": written[name][0].stale_action,
             **_updates(written[name][0]),
             "fields": listed,
         }

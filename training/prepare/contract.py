@@ -18,6 +18,7 @@ from training.prepare.contract_checks import (
     role_problems,
 )
 from training.prepare.contract_roles import INSTANTS, Tables, by_role, is_entity_id
+from training.prepare.repeated_keys import repeated_keys
 
 DESCRIPTION = "dataset.yaml"
 TEXTS = ("title", "category", "brand", "categorical", "kind", "surface", "currency", "text")
@@ -53,7 +54,7 @@ class DataSet:
     user_numerics: tuple[str, ...]
     items: pl.LazyFrame
     users: pl.LazyFrame  # without a table of them: everybody who appears in events
-    events: pl.LazyFrame  # user_id, item_id, kind, time, group, quantity, value
+    events: pl.LazyFrame  # event_id, user_id, item_id, kind, time, group, quantity, value
     placements: pl.LazyFrame | None
     offers: pl.LazyFrame | None  # offer_id, surface, start, end, title, weight
     offer_targets: pl.LazyFrame | None  # offer_id, item_id
@@ -76,11 +77,13 @@ def read_description(folder: Path) -> dict[str, Any]:
             [f"{path} is missing; it gives each column its role, see docs/contracts.md"]
         )
     try:
-        described = yaml.safe_load(path.read_text(encoding="utf-8"))
-    except (yaml.YAMLError, UnicodeDecodeError) as error:
+        text = path.read_text(encoding="utf-8")
+        described, repeated = yaml.safe_load(text), list(repeated_keys(text))
+    except (yaml.YAMLError, ValueError) as error:  # ValueError: not UTF-8, or a 30 February
         problem = f"{path} is no YAML: {' '.join(str(error).split())}"
         raise DescriptionError([problem]) from error
-    _refuse([f"{path}: {problem}" for problem in description_problems(described)])
+    problems = [*repeated, *description_problems(described)]
+    _refuse([f"{path}: {problem}" for problem in problems])
     given = {key: value for key, value in described.items() if value is not None}
     return dict(DEFAULTS) | given
 
@@ -198,6 +201,7 @@ def _events(
     if currencies is not None and "currency" in roles:
         value = value * _worth(roles["currency"][0], currencies)
     return frame.select(
+        event_id=_column(roles, "id", pl.lit(None)).cast(pl.String),
         user_id=roles["user"][0],
         item_id=roles["item"][0],
         kind=roles["kind"][0],

@@ -3,9 +3,8 @@
 import math
 import re
 from collections.abc import Iterator, Mapping
-from datetime import datetime
+from datetime import UTC, datetime
 from typing import Any
-from zoneinfo import ZoneInfo
 
 import polars as pl
 
@@ -37,6 +36,9 @@ SURFACES = ("product", "content")
 LONGEST_HORIZON_DAYS = 90
 LONGEST_NAME = 60  # of a feature; it names files and fields
 TIME_UNITS = ("s", "ms", "us")
+CATALOGUE_KEYS = ("min_events",)
+COLUMN_KEYS = ("role", "level", "unit")
+FIRST_NOW, LAST_NOW = datetime(1970, 1, 2, tzinfo=UTC), datetime(2101, 1, 1, tzinfo=UTC)
 VERSION = 1
 
 
@@ -70,6 +72,8 @@ def _value_problems(described: Mapping[str, Any]) -> Iterator[str]:
     least = catalogue.get("min_events") if isinstance(catalogue, dict) else None
     if not isinstance(least, int) or isinstance(least, bool) or least < 1:
         yield "catalogue.min_events is not a number from 1 on"
+    if isinstance(catalogue, dict):
+        yield from _strange("catalogue", catalogue, CATALOGUE_KEYS)
 
 
 def _optional_problems(described: Mapping[str, Any]) -> Iterator[str]:
@@ -86,10 +90,17 @@ def _optional_problems(described: Mapping[str, Any]) -> Iterator[str]:
         yield f"time_zone is {zone!r}, no IANA name such as America/Sao_Paulo"
     yield from _currency_problems(described.get("currencies"))
     if described.get("default_now") is not None:
-        try:
-            instant(described["default_now"], "default_now")
-        except DataSetError as error:
-            yield str(error)
+        yield from _now_problems(described["default_now"])
+
+
+def _now_problems(given: object) -> Iterator[str]:
+    try:
+        found = instant(given, "default_now")
+    except DataSetError as error:
+        yield str(error)
+        return
+    if not FIRST_NOW <= found <= LAST_NOW:
+        yield f"default_now is {given}, not between 2 January 1970 and the end of 2100"
 
 
 def _currency_problems(currencies: object) -> Iterator[str]:
@@ -119,9 +130,18 @@ def _table_problems(tables: object) -> Iterator[str]:
             yield from _column_problems(f"tables.{table}.{column}", column, described)
 
 
+def _strange(path: str, given: Mapping[Any, Any], known: tuple[str, ...]) -> Iterator[str]:
+    """Keys that nothing reads, such as misspelt ones."""
+    for key in given:
+        if key not in known:
+            yield f"{path} has {key!r}, which is no key of it; known are {', '.join(known)}"
+
+
 def _column_problems(path: str, column: object, described: object) -> Iterator[str]:
     if not isinstance(column, str):
         yield f"{path} is named by {column!r}, no text; put it in quotes"
+    if isinstance(described, dict):
+        yield from _strange(path, described, COLUMN_KEYS)
     if not isinstance(described, dict) or not isinstance(described.get("role"), str):
         yield f"{path} has no role"
     elif described["role"] == "category" and not _is_whole(described.get("level")):
@@ -225,7 +245,11 @@ def _is_whole(value: object) -> bool:
 
 
 def _is_zone(name: object) -> bool:
-    try:
-        return isinstance(name, str) and ZoneInfo(name) is not None
-    except (KeyError, ValueError, OSError):  # what zoneinfo raises for a name that it does not know
+    """Whether polars reckons with it; zoneinfo knows more, such as the machine's own `localtime`."""
+    if not isinstance(name, str):
         return False
+    try:
+        pl.Series([FIRST_NOW]).dt.convert_time_zone(name)
+    except pl.exceptions.ComputeError:  # what polars raises for a name that it does not know
+        return False
+    return True

@@ -8,6 +8,7 @@ import polars as pl
 
 from serving.features import fold
 from serving.features.fold import Updates
+from serving.features.read_plan import StaleAction
 from training.prepare import engagement, items, users
 from training.prepare.contract import DataSet
 
@@ -17,7 +18,7 @@ LENGTHS = {"owned": users.OWNED_LENGTH, "recent": users.RECENT_LENGTH}
 
 @dataclass(frozen=True, slots=True)
 class View:
-    """A feature view: its entity, how long a row may be used, and its rows at a cut-off.
+    """A feature view: its entity, its rows at a cut-off, how long they may be used and what is done then.
 
     `updates` says how events change its rows while the system serves; None: not before the next preparation.
     """
@@ -27,6 +28,7 @@ class View:
     max_age_s: int
     at: Callable[[datetime], pl.LazyFrame]
     updates: Updates | None = None
+    stale_action: StaleAction = "serve_marked"
 
 
 def views(

@@ -16,7 +16,7 @@ from feast import FeatureStore
 from redis import Redis
 
 from serving.errors import LayoutMismatch
-from serving.features.feast_values import feast_layout
+from serving.features.feast_types import feast_layout
 from serving.features.fields import view_layout
 from serving.features.online_store import RecserveOnlineStore
 from serving.features.store import RowStore
@@ -176,16 +176,32 @@ def test_a_list_that_is_too_long_is_refused_by_name(shop: FeatureStore) -> None:
         )
 
 
-def test_a_row_of_another_layout_is_never_read(shop: FeatureStore, url: str) -> None:
+def test_a_row_of_another_layout_is_never_read_and_is_replaced_whatever_its_time(
+    shop: FeatureStore, url: str
+) -> None:
     other = view_layout("user_activity", VIEWS["user_activity"]["fields"][::-1])
     row = other.empty(1)
-    row["event_time_us"] = round(NOW.timestamp() * 1e6)
+    row["event_time_us"] = round(NOW.timestamp() * 1e6) + 1
+    applied = feast_layout(shop.get_feature_view("user_activity")).fingerprint
     with RowStore(url, "corner_shop") as rows:
+        rows.register("user_activity", "user_id", other.fingerprint)  # as if it had been applied
         rows.write("user_activity", "user_id", np.array([2]), row)
-    with pytest.raises(LayoutMismatch, match=r"user_activity: .* materialise it again"):
+        with pytest.raises(LayoutMismatch, match=rf"user_activity .* {other.fingerprint:016x}"):
+            shop.materialize(BEFORE, NOW, ["user_activity"])
+        rows.register("user_activity", "user_id", applied)
+    with pytest.raises(LayoutMismatch, match=r"user_activity: .* materialise the view again"):
         online(shop, "user_activity", [2])
     shop.materialize(BEFORE, NOW, ["user_activity"])
     assert online(shop, "user_activity", [2])["points"] == [0]
+
+
+def test_a_writer_with_the_layout_of_before_writes_nothing(shop: FeatureStore, url: str) -> None:
+    other = view_layout("user_activity", VIEWS["user_activity"]["fields"][::-1])
+    with RowStore(url, "corner_shop") as rows:
+        before = rows.read("user_activity", "user_id", np.array([1, 77]))
+        with pytest.raises(LayoutMismatch, match="was not written"):
+            rows.write("user_activity", "user_id", np.array([1, 77]), other.empty(2))
+        assert rows.read("user_activity", "user_id", np.array([1, 77])) == before
 
 
 @pytest.mark.parametrize("gone", ["deleted", "torn down"])

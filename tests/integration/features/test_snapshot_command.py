@@ -3,6 +3,7 @@
 import json
 import subprocess
 import sys
+import time
 from pathlib import Path
 
 import numpy as np
@@ -55,21 +56,30 @@ def bundle(tmp_path: Path) -> Path:
     return folder
 
 
-def build(bundle: Path, state: Path, url: str) -> subprocess.CompletedProcess[str]:
+def command(bundle: Path, state: Path, url: str, *more: str) -> list[str]:
     module = [sys.executable, "-m", "serving.features.snapshot", "build"]
-    given = ["--bundle", str(bundle), "--state", str(state), "--redis-url", url]
-    return subprocess.run([*module, *given], capture_output=True, text=True, check=False)
+    return [*module, "--bundle", str(bundle), "--state", str(state), "--redis-url", url, *more]
+
+
+def build(bundle: Path, state: Path, url: str, *more: str) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(
+        command(bundle, state, url, *more), capture_output=True, text=True, check=False
+    )
+
+
+def materialise(state: Path, url: str) -> None:
+    path = state / "prepared/views/item_activity.parquet"
+    source = Source(path, "item_id", "event_timestamp", "created_timestamp")
+    layout = view_layout("item_activity", VIEWS["item_activity"]["fields"])
+    packed = pack_frame("item_activity", layout, source, latest(source, BEFORE, NOW))
+    with RowStore(url, "corner_shop") as rows:
+        rows.write("item_activity", "item_id", packed.keys, packed.rows)
 
 
 def test_a_snapshot_of_materialised_items_equals_the_parquet(
     state: Path, bundle: Path, tmp_path: Path, redis_url: str
 ) -> None:
-    path = state / "prepared/views/item_activity.parquet"
-    source = Source(path, "item_id", "event_timestamp", "created_timestamp")
-    layout = view_layout("item_activity", VIEWS["item_activity"]["fields"])
-    packed = pack_frame("item_activity", layout, source, latest(source, BEFORE, NOW))
-    with RowStore(redis_url, "corner_shop") as rows:
-        rows.write("item_activity", "item_id", packed.keys, packed.rows)
+    materialise(state, redis_url)
     done = build(bundle, tmp_path, redis_url)
     assert done.returncode == 0, done.stderr
     current = tmp_path / "snapshots" / "current"
@@ -92,3 +102,54 @@ def test_what_goes_wrong_is_one_sentence(bundle: Path, tmp_path: Path, redis_url
     assert done.stderr == (
         "snapshot: the online store has no items of project corner_shop; materialise first\n"
     )
+
+
+def test_it_is_delivered_elsewhere_again_and_again_until_it_is_told_to_end(
+    state: Path, bundle: Path, tmp_path: Path, redis_url: str
+) -> None:
+    materialise(state, redis_url)
+    target = tmp_path / "local"
+    process = subprocess.Popen(
+        command(bundle, tmp_path, redis_url, "--to", str(target), "--every", "0.05"),
+        stdout=subprocess.PIPE,
+        text=True,
+    )
+    assert process.stdout is not None
+    with process.stdout:
+        first = process.stdout.readline()
+        assert process.stdout.readline() == first  # nothing has changed
+        with RowStore(redis_url, "corner_shop") as rows:
+            layout = view_layout("item_activity", VIEWS["item_activity"]["fields"])
+            row = layout.empty(1)
+            row["event_time_us"], row["popularity"] = 2**52, 9.0
+            rows.write("item_activity", "item_id", np.array([10]), row)
+        until = time.monotonic() + 60
+        while process.stdout.readline() == first:
+            assert time.monotonic() < until
+        process.terminate()
+        assert process.wait(30) == 0
+    snapshot = open_snapshot(target / "current", parse_read_plan(shop_plan(), "plan"))
+    assert snapshot.float32[snapshot.positions(np.array([10])), 0].tolist() == [9.0]
+    assert not (tmp_path / "snapshots").exists()
+
+
+def test_a_build_that_is_killed_anywhere_leaves_the_one_before_and_the_next_clears_up(
+    state: Path, bundle: Path, tmp_path: Path, redis_url: str
+) -> None:
+    materialise(state, redis_url)
+    assert build(bundle, tmp_path, redis_url).returncode == 0
+    module = [sys.executable, "-m", "tests.integration.features.killed"]
+    given = command(bundle, tmp_path, redis_url)[3:]
+    done = subprocess.run([*module, *given], capture_output=True, text=True, check=True)
+    runs = [tuple(map(int, line.split())) for line in done.stdout.splitlines()]
+    assert len(runs) > 8  # so many ways there were
+    assert [status for status, _ in runs] == [-9] * (len(runs) - 1) + [0]
+    served = [popularity for _, popularity in runs]
+    before = [5, *served]
+    for at, popularity in enumerate(served):  # whole, the one before or the new one
+        assert popularity in {before[at], 101 + at}
+    assert served[0] == 5
+    assert served[-1] == 100 + len(runs)
+    names = sorted(path.name for path in (tmp_path / "snapshots").iterdir())
+    assert [name for name in names if name.startswith(".")] == [".lock"]
+    assert len(names) == 5  # three versions, `current` and the lock

@@ -2,13 +2,16 @@
 
 import socket
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import numpy as np
 import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
 from redis import Redis
 
-from serving.errors import Failed, SettingsError, TimedOut, Unavailable
+from serving.errors import Failed, LayoutMismatch, SettingsError, TimedOut, Unavailable
 from serving.features.fields import view_layout
 from serving.features.store import BATCH, RowStore
 
@@ -129,5 +132,67 @@ def test_a_key_of_another_kind_is_told(store: RowStore, redis_url: str) -> None:
 
 
 def test_a_url_without_a_scheme_is_refused() -> None:
-    with pytest.raises(SettingsError, match="starts with none of unix://"):
+    with pytest.raises(SettingsError, match="must start with one of unix://"):
         RowStore("${RECSERVE_REDIS_URL}", "shop")
+
+
+def test_the_newest_wins_whatever_the_order_and_whoever_writes(redis_url: str) -> None:
+    """Four writers at once, each with the same rows in an order and batches of its own."""
+    newest = 200
+    several = np.repeat(np.arange(30, dtype=np.int64), newest)
+    times = np.tile(np.arange(1, newest + 1), 30)
+    made = LAYOUT.empty(len(several))
+    made["price"], made["event_time_us"] = times + several, times
+
+    def write(seed: int) -> None:
+        order = np.random.default_rng(seed).permutation(len(several))
+        with RowStore(redis_url, "shop") as own:
+            for part in np.array_split(order, 20):
+                own.write("view", "item_id", several[part], made[part])
+
+    with ThreadPoolExecutor(4) as writers:
+        list(writers.map(write, range(4)))
+    with RowStore(redis_url, "shop") as store:
+        assert prices(store, *range(30)) == [newest + key for key in range(30)]
+
+
+@settings(
+    max_examples=30, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
+)
+@given(st.lists(st.tuples(st.integers(0, 3), st.integers(-5, 5)), min_size=1, max_size=30))
+def test_of_rows_in_any_order_the_newest_stays(
+    redis_url: str, written: list[tuple[int, int]]
+) -> None:
+    """Of equally new ones the last that was written, also within one call."""
+    with Redis.from_url(redis_url) as client:
+        client.flushdb()
+    made = LAYOUT.empty(len(written))
+    made["price"] = np.arange(len(written))
+    made["event_time_us"] = [time for _, time in written]
+    kept: dict[int, tuple[int, int]] = {}
+    for place, (key, time) in enumerate(written):
+        kept[key] = max(kept.get(key, (time, place)), (time, place))
+    with RowStore(redis_url, "shop") as store:
+        for start in range(0, len(written), 7):
+            part = slice(start, start + 7)
+            store.write("view", "item_id", keys(*(key for key, _ in written[part])), made[part])
+        assert prices(store, *kept) == [place for _, place in kept.values()]
+
+
+def test_the_registered_layout_is_the_only_one_written(store: RowStore) -> None:
+    other = view_layout("view", [{"name": "price", "dtype": "float64"}])
+    store.write("view", "item_id", keys(1, 2), rows([1.0, 2.0], 10))
+    with pytest.raises(
+        LayoutMismatch, match=rf"view .* {LAYOUT.fingerprint:016x}, .* of {other.fingerprint:016x}"
+    ):
+        store.write("view", "item_id", keys(2, 3), other.empty(2))
+    store.register("view", "item_id", other.fingerprint)
+    with pytest.raises(LayoutMismatch, match="was not written"):
+        store.write("view", "item_id", keys(4), rows([4.0], 99))
+    assert store.write("view", "item_id", keys(2), other.empty(1)) == 1  # of event time 0
+    found = store.read("view", "item_id", keys(1, 2, 4))
+    assert [None if one is None else len(one) for one in found] == [
+        LAYOUT.dtype.itemsize,
+        other.dtype.itemsize,
+        None,
+    ]

@@ -196,6 +196,23 @@ def test_a_folder_of_ones_own_and_a_name_are_not_given_together(clone: Clone) ->
     assert clone.make("help", "DATA=/x").returncode == 0
 
 
+def test_tables_of_ones_own_may_lie_in_any_folder_beside_anything(clone: Clone) -> None:
+    data = clone.folder / "my shop's tables"
+    data.mkdir()
+    for name in ("dataset.yaml", "items.csv", "users.csv", "events.csv", "Export of 2024: notes"):
+        (data / name).write_text(name)
+    clone.set_up()
+    given = f"DATA={data}"
+    assert clone.steps(given) == STEPS
+    (data / "Export of 2024: notes").write_text("read by nobody")
+    assert clone.steps(given) == ()
+    (data / "items.csv").write_text("other items")
+    assert clone.steps(given) == STEPS
+    (data / "users.csv").unlink()
+    assert clone.steps(given) == STEPS
+    assert clone.steps(given) == ()
+
+
 def test_a_recipe_of_a_data_set_gives_way_to_what_is_set(clone: Clone) -> None:
     clone.set_up()
     clone.ran("start", "DATASET=movielens", "RECSERVE_TRAINING_RANKER_BATCH=16")

@@ -25,6 +25,7 @@ def test_a_slate_tells_all_that_was_sent(found: Slate) -> None:
     told = found.to_dict()
     sent = _without_prefixes(MessageToDict(slate(), preserving_proto_field_name=True))
     assert told.pop("unknown_item_ids") == []
+    assert told.pop("stored_item_ids") == []
     assert told["items"].pop()["item_id"] == sent["items"].pop()["item_id"]
     assert told == sent
 

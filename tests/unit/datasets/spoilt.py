@@ -7,6 +7,8 @@ import polars as pl
 
 from tests.unit.datasets.shops import DESCRIPTION, END, Shop
 
+ZONED = pl.Datetime("us", "UTC")
+
 
 def none_of(shop: Shop, table: str) -> Shop:
     return shop.replacing(table, shop.tables[table].clear())
@@ -15,6 +17,19 @@ def none_of(shop: Shop, table: str) -> Shop:
 def moved(days: int) -> Callable[[Shop], Shop]:
     at, arrived = (pl.col(name).dt.offset_by(f"{days}d") for name in ("at", "arrived"))
     return lambda shop: shop.having("events", at=at, arrived=arrived)
+
+
+def endless(column: str, dtype: type[pl.Date] | pl.Datetime = ZONED) -> pl.Expr:
+    """Every third cell is the largest number that the type holds."""
+    number = pl.Int32 if dtype == pl.Date else pl.Int64
+    instants = pl.col(column).cast(dtype).to_physical()
+    return (
+        pl.when(pl.int_range(pl.len()) % 3 == 0)
+        .then(number.max())
+        .otherwise(instants)
+        .cast(number)
+        .cast(dtype)
+    )
 
 
 def nulls_everywhere(shop: Shop) -> Shop:

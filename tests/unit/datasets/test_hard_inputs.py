@@ -16,6 +16,7 @@ from rich.console import Console
 
 from tests.unit.datasets.shops import END, Shop, shop
 from tests.unit.datasets.spoilt import (
+    endless,
     every_item_new,
     moved,
     none_of,
@@ -167,6 +168,18 @@ HARD: dict[str, tuple[Callable[[Shop], Shop], Works | Refused]] = {
         ),
         Works(found={("events", "quarantined"): 3}),
     ),
+    "times without end, as databases write them": (
+        lambda s: s.having("events", at=endless("at"), arrived=endless("arrived")),
+        Works(found={("events", "quarantined"): 1000}),
+    ),
+    "local days without end": (
+        lambda s: s.having("events", at=endless("at", pl.Date)).saying(time_zone="Asia/Tokyo"),
+        Works(found={("events", "quarantined"): 1000}),
+    ),
+    "a day without end as a name": (
+        lambda s: s.having("items", title=pl.lit(2**31 - 1, pl.Int32).cast(pl.Date)),
+        Works(),
+    ),
     "times without a zone": (
         lambda s: s.having("events", at=pl.col("at").dt.replace_time_zone(None)),
         Refused("events at carries no time zone; add time_zone to dataset.yaml"),
@@ -201,6 +214,10 @@ HARD: dict[str, tuple[Callable[[Shop], Shop], Works | Refused]] = {
             "events", count=pl.when(SOME).then(float("inf")).otherwise(float("nan"))
         ),
         Works(found={("events", "quarantined"): 500, ("events", "repaired"): 1000}),
+    ),
+    "numbers that no feature can hold": (
+        lambda s: s.having("items", price=pl.when(SOME).then(1e300).otherwise("price")),
+        Works(found={("items", "repaired"): 20}),
     ),
     "currencies that are not listed": (
         lambda s: (

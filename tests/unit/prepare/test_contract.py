@@ -56,6 +56,7 @@ def test_columns_are_found_by_role_whatever_their_names(tmp_path: Path) -> None:
         timedelta(days=14),
     )
     assert data.events.collect_schema().names() == [
+        "event_id",
         "user_id",
         "item_id",
         "kind",
@@ -122,8 +123,18 @@ def tables(**changes: dict) -> dict:
         ({"name": "Corner shop"}, "name is 'Corner shop', not small letters"),
         ({"default_now": "tomorrow"}, "default_now is 'tomorrow', no time such as"),
         ({"default_now": "2024-01-01T00:00:00"}, "without a time zone"),
+        ({"default_now": "9999-12-31T00:00:00Z"}, "not between 2 January 1970 and the end of 2100"),
+        ({"default_now": "0001-01-01T00:00:00Z"}, "not between 2 January 1970 and the end of 2100"),
         ({"catalogue": {}}, r"catalogue\.min_events is not a number from 1 on"),
         ({"catalogue": {"min_events": 0}}, r"catalogue\.min_events is not a number from 1 on"),
+        (
+            {"catalogue": {"min_events": 1, "min_users": 2}},
+            "catalogue has 'min_users', which is no",
+        ),
+        (
+            tables(items={"leaf": {"role": "brand", "levle": 1}}),
+            "leaf has 'levle', which is no key",
+        ),
         ({"tables": []}, "tables gives no mapping"),
         (tables(users={"age": "categorical"}), r"tables\.users\.age has no role"),
         (tables(items={"leaf": {"role": "category"}}), "leaf is a category without a level"),
@@ -142,6 +153,7 @@ def tables(**changes: dict) -> dict:
         ({"horizon_days": 0}, "horizon_days is 0, not a whole number from 1 to 90"),
         ({"time_zone": "Sao Paulo"}, "time_zone is 'Sao Paulo', no IANA name"),
         ({"time_zone": "../etc/passwd"}, "no IANA name"),
+        ({"time_zone": "localtime"}, "time_zone is 'localtime', no IANA name"),
         ({"currencies": {"EUR": 0}}, r"currencies\.EUR is 0, not a number above 0"),
         ({"currencies": {False: 1.0}}, "currencies names False, no text; put it in quotes"),
         ({"horizon": 7}, "'horizon' is no key of it; known are"),
@@ -154,6 +166,25 @@ def test_a_description_that_can_not_be_followed_is_told_in_a_sentence(
     write(tmp_path)
     (tmp_path / "dataset.yaml").write_text(yaml.safe_dump(DESCRIPTION | change))
     with pytest.raises(DataSetError, match=said):
+        open_data_set(tmp_path)
+
+
+def test_a_key_that_stands_there_twice_is_told_by_its_line(tmp_path: Path) -> None:
+    text = (
+        yaml.safe_dump(dict(DESCRIPTION))
+        + "time_zone: UTC\ntime_zone: Asia/Tokyo\nlicence: &a [*a]\n"
+    )
+    write(tmp_path)
+    (tmp_path / "dataset.yaml").write_text(text)
+    line = text.splitlines().index("time_zone: Asia/Tokyo") + 1
+    with pytest.raises(DataSetError, match=f"line {line} gives time_zone a second time$"):
+        open_data_set(tmp_path)
+
+
+def test_a_day_that_no_month_has_is_told(tmp_path: Path) -> None:
+    write(tmp_path)
+    (tmp_path / "dataset.yaml").write_text("default_now: 2024-02-30T00:00:00Z\n")
+    with pytest.raises(DataSetError, match="is no YAML: day is out of range for month"):
         open_data_set(tmp_path)
 
 

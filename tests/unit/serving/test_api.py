@@ -15,10 +15,11 @@ from serving.api import RecommendationServicer
 from serving.assembly import build_pipeline
 from serving.bundle import Bundle
 from serving.errors import RecserveError, TimedOut, Unavailable
+from serving.items import ItemSnapshot
 from serving.policy import LONGEST_BUDGET_S, Budget
 from serving.rpc.calls import ApiOptions, Calls
 from serving.rpc.tokens import RequestTokens, derived_key, user_hash
-from serving.types import Answered, ItemSnapshot, Query, RankQuery, SimilarQuery
+from serving.types import Answered, Query, RankQuery, SimilarQuery
 from tests.fakes.doors import FakeRows, FakeTriton
 from tests.fakes.shop import MODELS, NOW_US, person_rows, shop_bundle, shop_plan, shop_snapshot
 from tests.fakes.sinks import ListLog, ListRecorder

@@ -206,7 +206,8 @@ async def test_rank_orders_the_callers_candidates_and_names_the_unknown():
     assert answered.unknown_item_ids == ("x", "7")
     assert answered.proposed == (("request", 5),)
     assert answered.removed == ((Removal.NOT_IN_SNAPSHOT, 2),)
-    assert [t.stage for t in answered.timings] == ["hydrate", "filter", "gather", "rank", "order"]
+    stages = ["hydrate", "items", "filter", "gather", "rank", "order"]
+    assert [t.stage for t in answered.timings] == stages
 
 
 async def test_rank_scores_as_recommend_does():

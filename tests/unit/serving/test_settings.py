@@ -79,7 +79,9 @@ def test_a_password_in_the_address_of_redis_is_not_shown(
     monkeypatch.setenv(f"{PREFIX}REDIS_URL", "http://user:secret@host")
     with pytest.raises(SettingsError) as raised:
         read_settings()
-    assert "RECSERVE_GATEWAY_REDIS_URL: must start with one of unix://" in str(raised.value)
+    assert "RECSERVE_GATEWAY_REDIS_URL: a Redis URL must start with one of unix://" in str(
+        raised.value
+    )
     assert "secret" not in str(raised.value)
 
 

@@ -6,6 +6,8 @@ from typing import Any, Literal
 
 import polars as pl
 
+from training.datasets.check.calendars import calendar_text
+
 Done = Literal["repaired", "quarantined", "refused", "noted"]
 EXAMPLES = 3
 LONGEST_EXAMPLE = 200  # characters of a cell that are kept
@@ -80,4 +82,6 @@ def examples(rows: Sequence[int], cells: pl.Series) -> tuple[Example, ...]:
 def as_text(cells: pl.Series) -> pl.Series:
     if cells.dtype.is_nested() or cells.dtype in (pl.Binary, pl.Object):
         return pl.Series([str(value) for value in cells.to_list()], dtype=pl.String)
+    if isinstance(cells.dtype, pl.Datetime | pl.Date):
+        return cells.to_frame().select(calendar_text(pl.first(), cells.dtype)).to_series()
     return cells.cast(pl.String, strict=False)

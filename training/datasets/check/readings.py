@@ -4,11 +4,15 @@ from dataclasses import dataclass
 
 import polars as pl
 
+from training.datasets.check.calendars import calendar_text
+
 CELL = pl.col("source")
 LONGEST_TEXT = 1024  # characters of a category, brand, title or kind
 LONGEST_PROSE = 100_000  # characters of a free text
 EXACT_FLOAT = 2**53  # below it every whole number has a float of its own
 NO_NUMBER = ("", "nan", "null", "none", "na", "n/a")
+LARGEST = 3.4e38  # what a feature can hold: above it float32 has only infinity
+NOT_FINITE = "is no finite number of up to 3.4e38"
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,7 +92,7 @@ def number(dtype: pl.DataType, *, written: bool) -> Reading | None:
     if dtype.is_numeric() or dtype == pl.Boolean:
         found = CELL.cast(pl.Float64).fill_nan(None)
         there = found.is_not_null()
-        return Reading(_finite(found), there, "is no finite number")
+        return Reading(_finite(found), there, NOT_FINITE)
     whole = _as_text(dtype) if _texts(dtype) else None
     if whole is None:
         return None
@@ -96,11 +100,11 @@ def number(dtype: pl.DataType, *, written: bool) -> Reading | None:
     there = ~stripped.str.to_lowercase().is_in(NO_NUMBER)
     found = _finite(stripped.cast(pl.Float64, strict=False).fill_nan(None))
     as_text = Cells("is a number written as text", found.is_not_null())
-    return Reading(found, there, "is no finite number", () if written else (as_text,))
+    return Reading(found, there, NOT_FINITE, () if written else (as_text,))
 
 
 def _finite(found: pl.Expr) -> pl.Expr:
-    return pl.when(found.is_finite()).then(found)
+    return pl.when(found.abs() <= LARGEST).then(found)
 
 
 def _texts(dtype: pl.DataType) -> bool:
@@ -110,6 +114,8 @@ def _texts(dtype: pl.DataType) -> bool:
 def _as_text(dtype: pl.DataType) -> pl.Expr | None:
     if dtype.is_nested() or dtype in (pl.Binary, pl.Object):
         return None
+    if isinstance(dtype, pl.Datetime | pl.Date):
+        return calendar_text(CELL, dtype)
     if not dtype.is_float():
         return CELL.cast(pl.String)
     # A column of whole numbers with gaps arrives as floats from many tools.

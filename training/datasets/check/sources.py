@@ -1,10 +1,14 @@
 """Finds a table's file and makes it readable: parquet as it is, CSV as parquet of texts."""
 
 import codecs
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
 import polars as pl
+
+from training.datasets.errors import DamagedFile
 
 ROW = "row"
 KINDS = ("parquet", "csv")
@@ -26,12 +30,23 @@ class Source:
     def column(self, name: str) -> pl.DataFrame:
         """`row` and `source`: one column's cells."""
         cells = self.scan().select(pl.col(self.row).alias(ROW), pl.col(name).alias("source"))
-        frame = cells.collect(engine="streaming")
+        with self.reading():
+            frame = cells.collect(engine="streaming")
         untyped = frame.schema["source"] == pl.Null
         return frame.with_columns(pl.col("source").cast(pl.String)) if untyped else frame
 
     def rows(self) -> pl.DataFrame:
-        return self.scan().select(pl.col(self.row).alias(ROW)).collect(engine="streaming")
+        with self.reading():
+            return self.scan().select(pl.col(self.row).alias(ROW)).collect(engine="streaming")
+
+    @contextmanager
+    def reading(self) -> Iterator[None]:
+        """Around what reads a scan. Raises DamagedFile."""
+        try:
+            yield
+        except pl.exceptions.ComputeError as error:
+            first = str(error).splitlines()[0]
+            raise DamagedFile(f"{self.path.name} is damaged ({first}); write it anew") from error
 
 
 def open_source(folder: Path, table: str, scratch: Path) -> Source | str:

@@ -60,7 +60,7 @@ def missing_columns(source: Source, columns: tuple[Column, ...]) -> list[Finding
 def check_table(
     source: Source, columns: tuple[Column, ...], terms: Terms, quarantine: Path
 ) -> Checked:
-    """Writes the quarantined rows to `quarantine`, if there are any."""
+    """Writes the quarantined rows to `quarantine`, if there are any. Raises DamagedFile."""
     table = columns[0].table
     read = read_columns(source, columns, terms)
     findings = [*_undescribed(source, columns), *read.findings]
@@ -128,7 +128,8 @@ def _repeated(kept: Distinct, source: Source, columns: tuple[Column, ...]) -> li
 def _cells(source: Source, column: str, rows: pl.Series) -> pl.Series:
     """The cells of a few rows, in their order."""
     wanted = source.scan().filter(pl.col(source.row).is_in(rows.to_list()))
-    return wanted.select(column).collect(engine="streaming").to_series()
+    with source.reading():
+        return wanted.select(column).collect(engine="streaming").to_series()
 
 
 def _reasons(judged: Judged, kept: Distinct, columns: tuple[Column, ...]) -> pl.DataFrame:
@@ -151,4 +152,5 @@ def _set_aside(source: Source, bad: pl.DataFrame, path: Path) -> None:
     path.parent.mkdir(parents=True, exist_ok=True)
     rows = source.scan().drop(REASONS, strict=False)
     numbered = bad.lazy().rename({ROW: source.row})
-    rows.join(numbered, on=source.row, how="inner", maintain_order="left").sink_parquet(path)
+    with source.reading():
+        rows.join(numbered, on=source.row, how="inner", maintain_order="left").sink_parquet(path)

@@ -5,6 +5,7 @@ from typing import Literal
 
 import polars as pl
 
+from training.datasets.check.calendars import within_calendar
 from training.datasets.check.readings import CELL, Cells, Reading
 
 ISO = (
@@ -24,11 +25,11 @@ UNREADABLE = "is no time such as 2024-05-31T18:00:00Z or 2024-05-31 18:00"
 def instants(dtype: pl.DataType, zone: str | None, unit: str | None) -> Reading | None:
     """Instants in UTC; times without a zone are those of `zone`. None if the type can't be a time."""
     if isinstance(dtype, pl.Datetime) and dtype.time_zone is not None:
-        value = CELL.dt.convert_time_zone("UTC").dt.cast_time_unit("us")
+        value = within_calendar(CELL, dtype).dt.convert_time_zone("UTC").dt.cast_time_unit("us")
         return Reading(value, CELL.is_not_null(), UNREADABLE)
     if isinstance(dtype, pl.Datetime | pl.Date):
         bare = _zoned(CELL.is_not_null(), zone)
-        local = CELL.cast(pl.Datetime("us")).alias("local")
+        local = within_calendar(CELL, dtype).cast(pl.Datetime("us")).alias("local")
         return replace(bare, stages=((local,), *bare.stages))
     if unit is not None and (dtype.is_numeric() or dtype == pl.String):
         return _since_1970(dtype, unit)

@@ -22,7 +22,7 @@ from training.datasets.check.tables import (
     missing_columns,
 )
 from training.datasets.check.usable import usable
-from training.datasets.errors import DescriptionError
+from training.datasets.errors import DamagedFile, DescriptionError
 from training.prepare.contract import DESCRIPTION, open_data_set, read_description
 from training.prepare.contract_checks import instant, role_problems
 from training.prepare.contract_roles import NEEDED_TABLES, ROLES
@@ -114,7 +114,7 @@ def _check(
     scratch: Path,
     findings: list[Finding],
 ) -> Checked | None:
-    """None, and a finding more, if the file or a column of it is missing."""
+    """None, and a finding more, if the file or a column of it is missing or damaged."""
     source = open_source(folder, table, scratch)
     if not isinstance(source, Source):
         findings.append(refused(table, "", source))
@@ -124,7 +124,11 @@ def _check(
     findings += missing
     if missing:
         return None
-    return check_table(source, columns, terms, kept / QUARANTINE / f"{table}.parquet")
+    try:
+        return check_table(source, columns, terms, kept / QUARANTINE / f"{table}.parquet")
+    except DamagedFile as error:
+        findings.append(refused(table, "", str(error)))
+        return None
 
 
 def _undescribed(folder: Path, tables: Mapping[str, Any]) -> list[Finding]:

@@ -141,6 +141,18 @@ def test_a_csv_file_that_can_not_be_read_is_told_with_what_to_do(
     assert said in "; ".join(refusals)
 
 
+def test_a_parquet_file_that_is_damaged_inside_is_told(tmp_path: Path) -> None:
+    path = shop().write(tmp_path / "brought") / "events.parquet"
+    whole = path.read_bytes()
+    path.write_bytes(whole[:300] + b"\xff" * 200 + whole[500:])
+    console = Console(file=io.StringIO(), width=160)
+    assert run(tmp_path / "brought", tmp_path / "out", console) == 1
+    report = json.loads((tmp_path / "out/report.json").read_text())
+    (rule,) = (one["rule"] for one in report["findings"] if one["done"] == "refused")
+    assert rule.startswith("events.parquet is damaged (")
+    assert rule.endswith("write it anew")
+
+
 def test_two_files_of_one_table_are_an_error(tmp_path: Path) -> None:
     folder = shop().write(tmp_path / "brought")
     shop().tables["items"].write_csv(folder / "items.csv")

@@ -64,6 +64,10 @@ def test_an_integer_id_may_be_a_number_of_any_type(cells: pl.Series, values: lis
         (pl.Series([3, None]), ["3", None]),
         (pl.Series([True, None]), ["true", None]),
         (pl.Series(["a", "b"], dtype=pl.Categorical), ["a", "b"]),
+        (
+            pl.Series([19_000, 2**31 - 1], dtype=pl.Int32).cast(pl.Date),
+            ["2022-01-08", "2147483647"],
+        ),
         (pl.Series(["é" * 1025, "e\u0301"]), ["é" * 1024, "e\u0301"]),
     ],
 )
@@ -82,7 +86,7 @@ def test_lists_structs_and_bytes_are_neither_texts_nor_ids_nor_numbers() -> None
     [
         (pl.Series([" 1.5", "1e3", "12,5", "two"]), [1.5, 1000.0, "?", "?"]),
         (pl.Series(["", "nan", "NULL", "n/a", None]), [None] * 5),
-        (pl.Series(["inf", "1e999"]), ["?", "?"]),
+        (pl.Series(["inf", "1e999", "-3.5e38", "3.3e38"]), ["?", "?", "?", 3.3e38]),
         (pl.Series([1.5, float("nan"), float("-inf"), None]), [1.5, None, "?", None]),
         (pl.Series([True, False]), [1.0, 0.0]),
         (pl.Series([Decimal("1.50")]), [1.5]),

@@ -1,6 +1,7 @@
 """Times as people write them, against zoneinfo and the calendar."""
 
 from datetime import UTC, date, datetime
+from typing import Literal
 from zoneinfo import ZoneInfo
 
 import polars as pl
@@ -128,6 +129,19 @@ def test_times_of_any_zone_and_precision_become_utc() -> None:
         assert read(instants(tokyo.dtype, None, None), tokyo) == [
             datetime(2024, 5, 31, 18, tzinfo=UTC)
         ]
+
+
+@pytest.mark.parametrize("unit", ["ms", "us"])
+@pytest.mark.parametrize("zone", [None, "Asia/Tokyo"])
+def test_what_no_calendar_has_is_as_far_away_as_can_be(
+    unit: Literal["ms", "us"], zone: str | None
+) -> None:
+    cells = pl.Series([2**63 - 1, -(2**63), 0]).cast(pl.Datetime(unit, zone))
+    reading = instants(cells.dtype, "UTC", None)
+    assert reading is not None
+    staged = reading.staged(cells.alias("source").to_frame().lazy())
+    years = staged.select(reading.value.dt.year()).collect().to_series().to_list()
+    assert years == [255_479, -251_540, 1970]
 
 
 def test_what_is_neither_time_nor_text_nor_number_can_not_be_a_time() -> None:

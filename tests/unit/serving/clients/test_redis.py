@@ -3,7 +3,8 @@ import inspect
 import pytest
 from redis import exceptions as foreign
 
-from serving.clients.redis import FOREIGN, RedisRows, translated
+from serving.clients.connections import FOREIGN, translated
+from serving.clients.redis import RedisRows
 from serving.errors import Failed, OutsideError, TimedOut, Unavailable
 
 RAISED = [

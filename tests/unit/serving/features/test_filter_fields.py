@@ -1,16 +1,16 @@
 import numpy as np
 import pytest
 
-from serving.features.filter_fields import Conditions, filter_fields
-from serving.types import Condition
-from tests.fakes.shop import ITEMS, shop_plan, shop_snapshot
+from serving.features.filter_fields import Conditions, filter_fields, passing
+from serving.types import Action, Condition, Degraded, Reason
+from tests.fakes.shop import DAY_S, EARLIER_US, ITEMS, KEYS, NOW_US, shop_plan, shop_snapshot
 
 PLAN = shop_plan()
 PRICE, BRAND = "item_activity.price", "item_profile.brand"
 
 
 def rows(*conditions: Condition) -> list[int]:
-    allowed = Conditions(PLAN, shop_snapshot())(conditions)
+    allowed = Conditions(PLAN, shop_snapshot())(conditions, NOW_US)
     assert allowed is not None
     return np.flatnonzero(allowed).tolist()
 
@@ -23,7 +23,7 @@ def test_the_fields_are_the_items_texts_and_numbers_by_their_own_names():
 
 
 def test_without_conditions_nothing_is_tested():
-    assert Conditions(PLAN, shop_snapshot())(()) is None
+    assert Conditions(PLAN, shop_snapshot())((), NOW_US) is None
 
 
 def test_texts_match_one_of_the_values():
@@ -38,7 +38,14 @@ def test_texts_turned_round_keep_items_without_a_value():
 
 @pytest.mark.parametrize(
     ("minimum", "maximum", "expected"),
-    [(0.5, 0.7, [5, 6, 7]), (3.8, None, [38, 39]), (None, 0.1, [0, 1])],
+    [
+        (0.5, 0.7, [5, 6, 7]),
+        (3.8, None, [38, 39]),
+        (None, 0.1, [0, 1]),
+        (-1e308, 0.1, [0, 1]),  # beyond what a feature can be
+        (3.8, 1e39, [38, 39]),
+        (1e39, None, []),
+    ],
 )
 def test_bounds_are_inclusive(minimum: float | None, maximum: float | None, expected: list[int]):
     assert rows(Condition(PRICE, minimum=minimum, maximum=maximum)) == expected
@@ -48,8 +55,8 @@ def test_an_item_without_a_number_lies_within_no_bounds():
     snapshot = shop_snapshot()
     snapshot.float32[2, 0] = np.nan
     conditions = Conditions(PLAN, snapshot)
-    inside = conditions([Condition(PRICE, minimum=0.1, maximum=0.3)])
-    outside = conditions([Condition(PRICE, minimum=0.1, maximum=0.3, exclude=True)])
+    inside = conditions([Condition(PRICE, minimum=0.1, maximum=0.3)], NOW_US)
+    outside = conditions([Condition(PRICE, minimum=0.1, maximum=0.3, exclude=True)], NOW_US)
     assert inside is not None
     assert outside is not None
     assert np.flatnonzero(inside).tolist() == [1, 3]
@@ -58,3 +65,41 @@ def test_an_item_without_a_number_lies_within_no_bounds():
 
 def test_an_item_has_to_pass_every_condition():
     assert rows(Condition(PRICE, minimum=0.5), Condition(BRAND, any_of=(4, 5, 6))) == [5, 6]
+
+
+def stale(action: str) -> tuple[Conditions, list[Condition]]:
+    """Item 5's price is a day and a bit old."""
+    snapshot = shop_snapshot()
+    snapshot.event_time_us[5, 1] = NOW_US - DAY_S * 1_000_000 - 1
+    return Conditions(shop_plan(action), snapshot), [Condition(PRICE, minimum=0.4, maximum=0.6)]
+
+
+def test_a_stale_value_lets_an_item_pass_and_is_marked():
+    test, conditions = stale("serve_marked")
+    passed = test(conditions, NOW_US)
+    assert passed is not None
+    assert np.flatnonzero(passed).tolist() == [4, 5, 6]
+    said, oldest_us = test.judged(conditions, KEYS[4:7], NOW_US)
+    detail = "item_activity of 1 items"
+    assert said == (Degraded("filter", Reason.STALE, Action.SERVED_MARKED, detail),)
+    assert oldest_us == NOW_US - DAY_S * 1_000_000 - 1
+
+
+@pytest.mark.parametrize("action", ["default", "drop"])
+def test_a_stale_value_counts_as_none_where_the_plan_says_so(action: str):
+    test, conditions = stale(action)
+    passed = test(conditions, NOW_US)
+    assert passed is not None
+    assert np.flatnonzero(passed).tolist() == [4, 6]
+    assert test.judged(conditions, KEYS[[4, 6]], NOW_US) == ((), EARLIER_US)
+
+
+def test_what_became_an_item_after_the_test_did_not_pass():
+    allowed = np.array([True, False, True])
+    assert passing(allowed, np.array([2, 3, -1, 1, 0])).tolist() == [
+        True,
+        False,
+        False,
+        False,
+        True,
+    ]

@@ -10,7 +10,8 @@ import pytest
 from serving.errors import ArtefactError, LayoutMismatch
 from serving.features.fields import view_layout
 from serving.features.frames import Source, latest, pack_frame
-from serving.features.keys import string_key
+from serving.features.keys import composite_key, string_key
+from serving.features.layout import Column
 
 NOW = datetime(2024, 5, 1, 12, tzinfo=UTC)
 WEEK = timedelta(days=7)
@@ -79,8 +80,7 @@ def test_a_column_without_any_value_is_null() -> None:
 @pytest.mark.parametrize(
     ("changes", "error", "said"),
     [
-        ({"item_id": [1, -2, 3]}, ArtefactError, r"view\.item_id has null or negative ids"),
-        ({"item_id": [1, None, 3]}, ArtefactError, r"view\.item_id has null or negative ids"),
+        ({"item_id": [1, None, 3]}, ArtefactError, r"view\.item_id has ids that are null"),
         ({"items": [[1, 2, 3, 4], [], []]}, LayoutMismatch, r"view\.items: a list of 4 elements"),
     ],
 )
@@ -120,3 +120,18 @@ def test_the_latest_row_of_the_window_is_taken_and_both_ends_count(tmp_path: Pat
     ).write_parquet(path)
     found = latest(source(path), NOW - 2 * WEEK, NOW).sort("item_id")
     assert found.select("item_id", "price").rows() == [(1, 2.0), (2, 4.0), (3, 7.0)]
+
+
+def test_columns_may_be_called_otherwise_in_the_file_and_ids_may_be_several(tmp_path: Path) -> None:
+    path = tmp_path / "view.parquet"
+    pl.DataFrame(
+        {"who": ["a", "a", "b"], "shop": [1, 2, 1], "event_timestamp": [NOW, NOW, NOW - WEEK]}
+    ).write_parquet(path)
+    ids = (Column("shop", "int64"), Column("user", "string"))
+    wanted = Source(path, "shop,user", "event_timestamp", "", ids, {"who": "user"})
+    found = latest(wanted, NOW - 2 * WEEK, NOW)
+    packed = pack_frame("view", view_layout("view", []), wanted, found)
+    assert sorted(packed.keys.tolist()) == sorted(
+        composite_key([shop, string_key(user)]) for shop, user in ((1, "a"), (2, "a"), (1, "b"))
+    )
+    assert packed.texts == {}

@@ -7,7 +7,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from serving.features.item_inputs import ItemFiller, padded
+from serving.features.item_values import ReadItems
 from serving.features.snapshot import Snapshot
+from serving.items import ItemValues
 from serving.types import Action, Degraded, Reason
 from tests.fakes.shop import DAY_S, EARLIER_US, ITEMS, KEYS, NOW_US, shop_plan, shop_snapshot
 from tests.unit.serving.features.slow_inputs import slow_tensors
@@ -64,6 +66,32 @@ def test_rows_are_counted_by_state_and_the_oldest_is_told():
         ("item_activity", "stale", 1),
     }
     assert found.oldest_us == OLD_US
+
+
+def test_a_row_without_any_value_that_the_model_takes_is_counted_as_null():
+    snapshot = shop_snapshot()
+    snapshot.float32[5] = np.nan
+    snapshot.float32[6, 0] = np.nan  # of two
+    found = ItemFiller(RANKER, PLAN, snapshot)(np.array([4, 5, 6]), KEYS[4:7], NOW_US)
+    assert {state for state in found.states if state[0] == "item_activity"} == {
+        ("item_activity", "present", 2),
+        ("item_activity", "null", 1),
+    }
+
+
+def test_an_item_read_from_the_store_is_judged_as_those_of_the_snapshot():
+    values = ItemValues(
+        np.array([[7, 8]]), np.array([[1.5, 2.5]], dtype=np.float32), np.array([[-1, OLD_US]])
+    )
+    read = ReadItems(np.array([777]), values)
+    filler, keys = ItemFiller(RANKER, PLAN, shop_snapshot()), np.array([KEYS[4], 777])
+    found = filler(np.array([4, -1]), keys, NOW_US, read)
+    assert found.tensors["item_key"][0, :2].tolist() == [[1004, 4], [7, 8]]
+    assert found.tensors["item_float"][0, 1].tolist() == [1.5, 2.5]
+    assert ("item_profile", "missing", 1) in found.states
+    assert ("item_activity", "stale", 1) in found.states
+    assert found.oldest_us == OLD_US
+    assert [d.detail for d in found.degradations] == ["item_activity of 1 items"]
 
 
 def test_stale_item_rows_are_served_marked():

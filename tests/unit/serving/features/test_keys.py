@@ -2,7 +2,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from serving.features.keys import id_key, string_key, string_keys
+from serving.features.keys import bytes_key, composite_key, id_key, string_key, string_keys
 
 
 def test_a_string_key_never_changes() -> None:
@@ -37,3 +37,14 @@ def test_an_integer_id_is_its_own_key(text: str, key: int | None) -> None:
 
 def test_a_string_id_is_hashed_whatever_it_looks_like() -> None:
     assert id_key("12", "string") == string_key("12")
+
+
+def test_an_entity_of_several_ids_has_a_key_of_its_own_by_their_order() -> None:
+    """Fixed with KEY_VERSION, as all keys are."""
+    assert composite_key([string_key("ada"), 7]) == 6542491527096186112
+    assert composite_key([7, string_key("ada")]) != composite_key([string_key("ada"), 7])
+    assert composite_key([7]) != 7
+
+
+def test_bytes_are_hashed_as_the_text_that_they_are() -> None:
+    assert bytes_key("ä".encode()) == string_key("ä")

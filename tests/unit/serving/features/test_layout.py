@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 
 from serving.errors import ArtefactError, LayoutMismatch
-from serving.features.fields import view_layout
+from serving.features.fields import DTYPES, view_layout
 from serving.features.layout import Layout, layout_of
 
 FIELDS = [
@@ -18,7 +18,7 @@ def layout() -> Layout:
     return view_layout("history", FIELDS)
 
 
-def test_integers_come_first_and_lengths_last(layout: Layout) -> None:
+def test_integers_come_first_and_lengths_and_nulls_last(layout: Layout) -> None:
     assert list(layout.dtype.names or ()) == [
         "fingerprint",
         "event_time_us",
@@ -28,12 +28,13 @@ def test_integers_come_first_and_lengths_last(layout: Layout) -> None:
         "shares",
         "owned__length",
         "shares__length",
+        "__nulls",
     ]
-    assert layout.dtype.itemsize == 8 + 8 + 8 + 3 * 8 + 4 + 2 * 4 + 2 + 2
+    assert layout.dtype.itemsize == 8 + 8 + 8 + 3 * 8 + 4 + 2 * 4 + 2 + 2 + 1
 
 
 def test_the_fingerprint_never_changes_for_the_same_columns(layout: Layout) -> None:
-    assert f"{layout.fingerprint:016x}" == "d1820d8c8a8573e8"
+    assert f"{layout.fingerprint:016x}" == "badecb2f6edde9b4"
 
 
 @pytest.mark.parametrize(
@@ -79,10 +80,31 @@ def test_a_row_of_another_layout_is_refused(layout: Layout) -> None:
     ("field", "said"),
     [
         ({"name": "x", "dtype": "double"}, r"history\.x has dtype double"),
-        ({"name": "x", "dtype": "int64_list"}, r"max_length 0; it must be 1 to 65535"),
+        ({"name": "x", "dtype": "int64_list"}, r"max_length 0; it must be 1 to 65535: a row"),
         ({"name": "x", "dtype": "float32_list", "max_length": 65536}, "max_length 65536"),
     ],
 )
 def test_a_field_that_no_row_can_hold_is_refused(field: dict[str, object], said: str) -> None:
     with pytest.raises(ArtefactError, match=said):
         view_layout("history", [field])
+
+
+def test_columns_of_every_type_stand_at_multiples_of_their_width() -> None:
+    every = view_layout("all", [{"name": d, "dtype": d, "max_length": 3} for d in DTYPES[::-1]])
+    fields = every.dtype.fields or {}
+    for column in every.columns:
+        assert fields[column.name][1] % np.dtype(column.stored).itemsize == 0
+    assert every.read(every.empty(1).tobytes())["bool_list"].tolist() == [False] * 3
+    assert every.nulls(every.empty(2)).all()
+
+
+def test_what_is_written_is_said_to_be_present(layout: Layout) -> None:
+    rows = layout.empty(2)
+    layout.set_present(rows, ["owned", "score"])
+    assert layout.nulls(rows).tolist() == [[False, True, False, True]] * 2
+
+
+def test_a_name_that_every_row_has_is_refused() -> None:
+    fields = [{"name": "a", "dtype": "int64_list", "max_length": 1}]
+    with pytest.raises(ArtefactError, match="called a__length, which every row has"):
+        view_layout("view", [*fields, {"name": "a__length", "dtype": "int64"}])

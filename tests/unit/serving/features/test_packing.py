@@ -1,6 +1,7 @@
 """Packed rows hold what went in, by a reference that unpacks them value by value."""
 
 import struct
+from collections.abc import Sequence
 
 import numpy as np
 import pytest
@@ -9,7 +10,7 @@ from hypothesis import strategies as st
 
 from serving.errors import LayoutMismatch
 from serving.features.fields import view_layout
-from serving.features.packing import Lists, pack
+from serving.features.packing import Lists, Scalars, pack
 
 LAYOUT = view_layout(
     "view",
@@ -27,12 +28,18 @@ ROW = st.tuples(INT64, FLOAT32, INT64, st.lists(INT64, max_size=4), st.lists(FLO
 
 def lists_of(values: list[list[float]], dtype: type) -> Lists:
     flat = np.array([element for one in values for element in one], dtype=dtype)
-    return Lists(flat, np.array([len(one) for one in values], dtype=np.int64))
+    lengths = np.array([len(one) for one in values], dtype=np.int64)
+    return Lists(flat, lengths, np.zeros(len(values), dtype=bool))
+
+
+def scalars_of(values: Sequence[float], dtype: type) -> Scalars:
+    return Scalars(np.array(values, dtype=dtype), np.zeros(len(values), dtype=bool))
 
 
 def unpacked(row: bytes) -> tuple[int, float, int, list[int], list[float]]:
     """Reads the bytes as docs/contracts.md describes them."""
-    _, time, key, *rest = struct.unpack("<Qqq4qf3f2H", row)
+    _, time, key, *rest, nulls = struct.unpack("<Qqq4qf3f2HB", row)
+    assert nulls == 0
     items, share, scores, lengths = rest[:4], rest[4], rest[5:8], rest[8:]
     assert items[lengths[0] :] == [-1] * (4 - lengths[0])
     assert np.isnan(scores[lengths[1] :]).all()
@@ -47,8 +54,8 @@ def test_what_is_packed_comes_back(rows: list[tuple]) -> None:
         "view",
         LAYOUT,
         {
-            "share": np.array(shares, dtype=np.float32),
-            "key": np.array(keys, dtype=np.int64),
+            "share": scalars_of(shares, np.float32),
+            "key": scalars_of(keys, np.int64),
             "items": lists_of(list(items), np.int64),
             "scores": lists_of(list(scores), np.float32),
         },
@@ -62,8 +69,8 @@ def test_what_is_packed_comes_back(rows: list[tuple]) -> None:
 
 def test_a_list_longer_than_its_column_is_refused_by_name() -> None:
     columns = {
-        "share": np.zeros(2, dtype=np.float32),
-        "key": np.zeros(2, dtype=np.int64),
+        "share": scalars_of([0, 0], np.float32),
+        "key": scalars_of([0, 0], np.int64),
         "items": lists_of([[1], [1, 2, 3, 4, 5]], np.int64),
         "scores": lists_of([[], []], np.float32),
     }

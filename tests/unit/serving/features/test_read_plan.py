@@ -11,6 +11,13 @@ def parsed(document: dict[str, Any]) -> ReadPlan:
     return parse_read_plan(document, "read_plan.json")
 
 
+def test_an_action_for_stale_rows_that_nobody_knows_is_refused() -> None:
+    document = described_plan()
+    document["views"]["item_profile"]["stale_action"] = "ignore"
+    with pytest.raises(ArtefactError, match="item_profile has stale_action 'ignore'; known are"):
+        parse_read_plan(document, "read_plan.json")
+
+
 def test_a_plan_knows_its_views_and_columns() -> None:
     plan = parsed(described_plan())
     assert [view.name for view in plan.views_of("item")] == ["item_profile", "item_activity"]

@@ -104,6 +104,26 @@ async def test_each_view_is_counted_in_its_state():
     ]
 
 
+async def test_a_row_without_any_value_is_counted_as_null():
+    plan, recorder = shop_plan(), ListRecorder()
+    rows = person_rows(plan, 5)
+    rows[key_of("user_activity")] = packed(plan, "user_activity")
+    rows[key_of("user_history")] = packed(plan, "user_history", owned_item=[])
+    user = await UserRowsReader(plan, FakeRows(rows), shop_snapshot(), recorder)(5, NOW_US, 0.1)
+    assert [state for _, state, _ in recorder.features] == ["present", "null", "null"]
+    assert set(user.rows) == set(VIEWS)
+
+
+@pytest.mark.parametrize(("action", "dropped"), [("drop", {"user_history"}), ("default", set())])
+async def test_a_view_to_drop_is_named_for_those_who_read_it(action: str, dropped: set[str]):
+    plan = shop_plan(action)
+    rows = person_rows(plan, 5)
+    rows[key_of("user_history")] = packed(plan, "user_history", 1, owned_item=[100])
+    user = await reader(FakeRows(rows), action)(5, NOW_US, 0.1)
+    assert user.dropped == dropped
+    assert "user_history" not in user.rows
+
+
 async def test_a_store_that_fails_is_not_hidden_here():
     with pytest.raises(Unavailable):
         await reader(FakeRows(error=Unavailable("away")))(5, NOW_US, 0.1)

@@ -5,9 +5,7 @@ from pathlib import Path
 import pytest
 
 from serving.errors import ArtefactError
-from serving.pipeline import Pipeline
 from serving.process.live import follow_snapshot
-from tests.fakes.shop_pipeline import Shop
 
 
 class Watched:
@@ -17,13 +15,13 @@ class Watched:
         self.link = folder / "current"
         self.first = folder / "first"
         self.tried: list[Path] = []
-        self.taken: list[Pipeline] = []
+        self.taken: list[Path] = []
 
-    def make(self, folder: Path) -> Pipeline:
+    async def take(self, folder: Path) -> None:
         self.tried.append(folder)
         if not (folder / "manifest.json").exists():
             raise ArtefactError(f"{folder} is not there yet")
-        return Shop().pipeline
+        self.taken.append(folder)
 
 
 @pytest.fixture
@@ -31,7 +29,7 @@ async def watched(tmp_path: Path) -> AsyncIterator[Watched]:
     watched = Watched(tmp_path)
     watched.link.symlink_to("first")
     following = asyncio.create_task(
-        follow_snapshot(watched.link, watched.first, watched.make, watched.taken.append, 0.001)
+        follow_snapshot(watched.link, watched.first, watched.take, 0.001)
     )
     yield watched
     assert not following.done()

@@ -167,8 +167,8 @@ LIMITS: Mapping[str, Limits] = {
     "Event.user_id": (*event_text("user_id", 128), event_digits("user_id")),
     "Event.item_id": (*event_text("item_id", 128), event_digits("item_id")),
     "Event.kind": (
-        *event_text("kind", 32),
-        event_edge("small letters, digits and underscores", "kind", "a_1", "A_1"),
+        *event_text("kind", 128),
+        event_edge("without control characters", "kind", "K\u00e4ufe!", "a\n1"),
     ),
     "Event.event_time": (
         event_edge("1970-01-01", "event_time", make.instant(0), make.instant(-1)),

@@ -50,9 +50,9 @@ def wrong(
         ({"user_id": ""}, "user_id", "1 to 128"),
         ({"user_id": "anna"}, "user_id", "decimal digits"),
         ({"item_id": "milk"}, "item_id", "decimal digits"),
-        ({"kind": ""}, "kind", "1 to 32"),
-        ({"kind": "Click"}, "kind", "small letters"),
-        ({"kind": "x" * 33}, "kind", "1 to 32"),
+        ({"kind": ""}, "kind", "1 to 128"),
+        ({"kind": "click\x00"}, "kind", "control characters"),
+        ({"kind": "x" * 129}, "kind", "1 to 128"),
         ({"event_time": None}, "event_time", "is required"),
         ({"event_time": at(NOW_US + AHEAD_US + 1)}, "event_time", "five minutes past"),
         ({"event_time": Timestamp(seconds=-1)}, "event_time", "give 0 to"),
@@ -77,7 +77,7 @@ def test_what_is_out_of_its_limits_is_named(fields: dict[str, object], field: st
 def test_the_limits_themselves_are_allowed():
     full = event(
         event_id="e" * 128,
-        kind="z" * 32,
+        kind="z" * 128,
         event_time=at(NOW_US + AHEAD_US),
         group_id="g" * 128,
         quantity=1e-9,
@@ -102,7 +102,7 @@ def test_an_event_id_stands_once_in_a_batch():
 
 
 def test_many_bad_events_are_summed_up():
-    found = wrong([event(event_id=str(n), kind="!", quantity=0) for n in range(100)])
+    found = wrong([event(event_id=str(n), kind="", quantity=0) for n in range(100)])
     assert len(found) == 2 * LISTED + 1
     assert f"{100 - LISTED} further events" in found["events"]
 

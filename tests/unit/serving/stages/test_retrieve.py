@@ -1,5 +1,6 @@
 import asyncio
 from collections.abc import Awaitable
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -47,6 +48,21 @@ async def test_a_source_that_fails_is_left_out_and_said():
     assert [p.keys.tolist() for p in found] == [[], [3]]
     assert marks.degradations == (
         Degraded("two_tower", Reason.TIMEOUT, Action.DROPPED_SOURCE, "two_tower is late"),
+    )
+
+
+async def test_a_source_is_left_out_whose_view_is_to_be_dropped():
+    user = replace(NOTHING, dropped=frozenset({"user_history"}))
+    sources = [
+        Source("repeat", 2, Proposes(1, 2), views=frozenset({"user_history"})),
+        Source("two_tower", 1, Proposes(3), views=frozenset({"user_profile"})),
+        Source("popular", 1, Proposes(4)),
+    ]
+    marks = trail()
+    found = await Retrieve(sources)(replace(ASKED, user=user), 0.1, marks)
+    assert [p.keys.tolist() for p in found] == [[], [3], [4]]
+    assert marks.degradations == (
+        Degraded("repeat", Reason.STALE, Action.DROPPED_SOURCE, "user_history"),
     )
 
 

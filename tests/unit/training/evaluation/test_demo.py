@@ -6,6 +6,7 @@ import pytest
 from recserve.v1 import recommendation_service_pb2 as pb
 from rich.console import Console
 
+from serving.rpc.validation import recommend_query
 from tests.unit.training.evaluation.gateways import page
 from training.demo import lively_user, recent_purchases, stranger
 from training.evaluation.demo_tables import Titles, age, print_answer, print_person, print_similar
@@ -52,9 +53,31 @@ def test_recent_purchases_are_newest_first_each_item_once(
     assert found.height <= 10
 
 
-@pytest.mark.parametrize("ids", [[7, 10, 9], ["b", "ba", "a"]])
-def test_a_stranger_is_nobody(ids: list) -> None:
-    assert stranger(pl.DataFrame({"user_id": ids})) not in {str(i) for i in ids}
+@pytest.mark.parametrize(
+    "ids",
+    [[7, 10, 9], [10**18], [0, 2**63 - 1], ["b", "ba", "a"], ["z" * 128], ["stranger-1"]],
+)
+def test_a_stranger_is_nobody_by_an_id_that_can_be_asked_for(ids: list) -> None:
+    found = stranger(pl.DataFrame({"user_id": ids}))
+    assert found not in {str(i) for i in ids}
+    kind = "string" if isinstance(ids[0], str) else "integer"
+    request = pb.RecommendRequest(user_id=found, surface=pb.SURFACE_PRODUCT)
+    assert recommend_query(request, kind).person.user_id == found
+
+
+def test_a_name_can_not_break_the_table_and_an_item_without_one_has_its_id() -> None:
+    names = {"1": "\x1b[31mred\u202e", "2": "x" * 1024, "3": None, "4": "[/red] off"}
+    keys = range(len(names))
+    catalogue = {"item_id": list(names), "item_key": keys, "title": names.values()}
+    titles = Titles(pl.DataFrame(catalogue))
+    text = printed(80, print_similar, "3", page(*names), titles)
+    assert text.replace("\n", "").isprintable()
+    heading, *rows = text.strip().splitlines()
+    assert heading == "Nearest to 3"
+    begins = ("\\u{1b}[31mred\\u{202e}", "xxx", "3", "[/red] off")
+    for row, begin in zip(rows, begins, strict=True):
+        assert row.strip().startswith(begin)
+        assert row.strip().endswith("25.0%")
 
 
 @pytest.mark.parametrize("width", [80, 100])

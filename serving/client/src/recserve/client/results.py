@@ -109,11 +109,14 @@ class Slate:
 
     Attributes:
         unknown_item_ids: of `rank`, the candidates outside the catalogue; empty elsewhere.
+        stored_item_ids: of `rank`, those of the items that the item snapshot lacks, read from the
+            feature store for this answer.
     """
 
     items: tuple[ScoredItem, ...]
     answer: Answer
     unknown_item_ids: tuple[str, ...] = ()
+    stored_item_ids: tuple[str, ...] = ()
 
     def to_dict(self) -> dict[str, Any]:
         """Of what JSON can say."""

@@ -118,7 +118,12 @@ def slate(message: pb.RecommendResponse | pb.SimilarItemsResponse) -> Slate:
 
 def ranked(message: pb.RankResponse) -> Slate:
     items = tuple(map(_item, message.items))
-    return Slate(items, _answer(message.answer), tuple(message.unknown_item_ids))
+    return Slate(
+        items,
+        _answer(message.answer),
+        tuple(message.unknown_item_ids),
+        tuple(message.stored_item_ids),
+    )
 
 
 def recorded(message: events_pb.RecordEventsResponse) -> Recorded:
