@@ -80,7 +80,7 @@ async def test_a_batch_that_was_applied_meanwhile_is_not_applied_again(store: St
     """Two workers on one partition, of which one read before the other wrote."""
     await store.record(logged("a", item=7))
     end = position_of(store.client.xrange(events_stream(PROJECT, 1))[0][0])
-    late = Batch(1, (0, 0), end, [NewRow("user_history", HISTORY_KEY, b"", b"late")], [1], [])
+    late = Batch(1, (0, 0), end, [NewRow(HISTORY_KEY, b"", b"late")], [1], [])
     store.applier().step()
     before = store.row(1)
     assert not commit(store.client, PROJECT, late)
@@ -92,9 +92,7 @@ async def test_a_row_that_was_replaced_while_it_was_worked_on_stays(store: Store
     end = position_of(store.client.xrange(events_stream(PROJECT, 1))[0][0])
     materialised = event_plan().views["user_history"].layout.empty(1)
     store.client.set(HISTORY_KEY, materialised.tobytes())
-    stale = Batch(
-        1, (0, 0), end, [NewRow("user_history", HISTORY_KEY, b"", b"made from none")], [1], []
-    )
+    stale = Batch(1, (0, 0), end, [NewRow(HISTORY_KEY, b"", b"made from none")], [1], [])
     assert not commit(store.client, PROJECT, stale)
     assert store.client.get(HISTORY_KEY) == materialised.tobytes()
     assert len(store.overlay(1)) == 1
