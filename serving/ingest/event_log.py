@@ -58,6 +58,11 @@ class EventLog:
         except BlockingIOError as error:
             self._lock.close()
             raise ArtefactError(f"{folder}: another worker writes as {label}; stop it") from error
+        except OSError as error:
+            self._lock.close()
+            raise ArtefactError(
+                f"{folder} takes no file locks ({error.strerror}); give the event log a file system that does"
+            ) from error
         for torn in folder.glob(f"{WRITING}{label}-*"):
             torn.unlink()
         written = (p.name.partition("-")[0] for p in folder.glob(f"day=*/*-{label}.parquet"))

@@ -11,8 +11,9 @@ from prometheus_client.registry import Collector
 
 from serving.ingest.apply import Counts
 from serving.process.admin import Page, Reply
+from serving.types import Ticks
 
-STUCK_S = 60.0  # without a finished round, a worker is no longer alive
+STUCK_S = 60.0  # for a round; a worker that takes longer is no longer alive
 
 
 class OfIngest(Collector):
@@ -35,21 +36,36 @@ class OfIngest(Collector):
         )
 
 
-def ingest_pages(
-    counts: Counts, lag_s: Callable[[], float], finished: Callable[[], float]
-) -> Mapping[str, Page]:
-    """By path; `finished` gives the monotonic time of the last round, 0 before the first."""
+class Rounds:
+    """When the last round ended, and how."""
+
+    def __init__(self, ticks: Ticks = time.monotonic) -> None:
+        self._ticks = ticks
+        self._last, self.good = ticks(), False
+
+    def ended(self, *, good: bool) -> None:
+        self._last, self.good = self._ticks(), good
+
+    @property
+    def stuck(self) -> bool:
+        """Whether one is under way for longer than any should take; a round that fails does end."""
+        return self._ticks() - self._last > STUCK_S
+
+
+def ingest_pages(counts: Counts, lag_s: Callable[[], float], rounds: Rounds) -> Mapping[str, Page]:
+    """By path. Alive is a worker whose rounds end, ready one whose last round did what it should."""
     registry = CollectorRegistry()
     registry.register(OfIngest(counts, lag_s))
 
     async def livez() -> Reply:
-        if finished() and time.monotonic() - finished() > STUCK_S:
-            return Reply(HTTPStatus.SERVICE_UNAVAILABLE, b"no round was finished for a minute\n")
-        return Reply(HTTPStatus.OK, b"rounds are finished\n")
+        if rounds.stuck:
+            return Reply(HTTPStatus.SERVICE_UNAVAILABLE, b"no round has ended for a minute\n")
+        return Reply(HTTPStatus.OK, b"rounds end\n")
 
     async def readyz() -> Reply:
-        ready = HTTPStatus.OK if finished() else HTTPStatus.SERVICE_UNAVAILABLE
-        return Reply(ready, b"working\n" if finished() else b"starting\n")
+        if rounds.good:
+            return Reply(HTTPStatus.OK, b"working\n")
+        return Reply(HTTPStatus.SERVICE_UNAVAILABLE, b"starting, or the last round failed\n")
 
     async def figures() -> Reply:
         body = await asyncio.to_thread(generate_latest, registry)

@@ -9,7 +9,7 @@ import logging
 import signal
 import sys
 import time
-from collections.abc import Callable
+from contextlib import AsyncExitStack
 
 from serving.bundle import open_bundle
 from serving.clients.connections import FOREIGN, connect
@@ -21,7 +21,7 @@ from serving.ingest.catalogue import Catalogue
 from serving.ingest.drain import Drain
 from serving.ingest.event_log import EventLog
 from serving.ingest.settings import PREFIX, SECRET, IngestSettings
-from serving.ingest.telemetry import ingest_pages
+from serving.ingest.telemetry import Rounds, ingest_pages
 from serving.process.admin import http_server
 from serving.process.logs import log_to_stderr
 
@@ -57,7 +57,7 @@ class Worker:
             self._client, plan.project, plan.id_kind, settings.partitions, self._log
         )
         self._interval_s, self._drained = settings.log_interval_s, 0.0
-        self.finished = 0.0  # monotonic seconds
+        self.rounds = Rounds()
 
     def lag_s(self) -> float:
         waiting_ms = self._applier.oldest_waiting_ms
@@ -76,13 +76,14 @@ class Worker:
             if self._drain.more or time.monotonic() - self._drained >= self._interval_s:
                 self.counts.add("logged", self._drain.step(self._clock.now_us()))
                 self._drained = time.monotonic()
-        self.finished = time.monotonic()
         return found
 
     def close(self) -> None:
-        """The log keeps what was recorded up to now."""
+        """The log keeps what was recorded up to now, if that can be read."""
         try:
             self.counts.add("logged", self._drain.step(self._clock.now_us()))
+        except PASSING as error:
+            log.warning("the event log is the next worker's to go on with: %s", error)
         finally:
             self._log.close()
             self._client.close()
@@ -96,28 +97,33 @@ async def work(settings: IngestSettings, stop: asyncio.Event) -> None:
         SettingsError: the address is taken.
     """
     worker = await asyncio.to_thread(Worker, settings)
-    pages = ingest_pages(worker.counts, worker.lag_s, lambda: worker.finished)
-    try:
-        async with http_server(settings.host, settings.http_port, pages):
-            log.info("partitions %s are worked off", settings.shard)
-            while not stop.is_set():
-                pause_s = await asyncio.to_thread(_one_round, worker.round)
-                if pause_s:
-                    await _wait(stop, pause_s)
+    pages = ingest_pages(worker.counts, worker.lag_s, worker.rounds)
+    async with AsyncExitStack() as stack:
+        try:
+            await stack.enter_async_context(http_server(settings.host, settings.http_port, pages))
+        except OSError as error:
+            where = f"{settings.host}:{settings.http_port}"
+            raise SettingsError(
+                f"{PREFIX}HTTP_PORT: can't listen on {where}: {error.strerror}"
+            ) from error
+        log.info("partitions %s are worked off", settings.shard)
+        while not stop.is_set():
+            pause_s = await asyncio.to_thread(_one_round, worker)
+            if pause_s:
+                await _wait(stop, pause_s)
         await asyncio.to_thread(worker.close)
-    except OSError as error:
-        raise SettingsError(
-            f"{PREFIX}HTTP_PORT: can't listen on {settings.host}:{settings.http_port}: {error.strerror}"
-        ) from error
 
 
-def _one_round(round_: Callable[[], int]) -> float:
+def _one_round(worker: Worker) -> float:
     """How long to wait until the next."""
     try:
-        return 0.0 if round_() else IDLE_S
+        found = worker.round()
     except PASSING as error:
+        worker.rounds.ended(good=False)
         log.error("the round is tried again: %s", error)  # noqa: TRY400
         return PAUSE_S
+    worker.rounds.ended(good=True)
+    return 0.0 if found else IDLE_S
 
 
 async def _wait(stop: asyncio.Event, seconds: float) -> None:

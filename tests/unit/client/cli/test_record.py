@@ -33,6 +33,14 @@ def test_one_event_goes_by_options(run: Run, gateway: ScriptedGateway) -> None:
     assert event.event_time == Timestamp(seconds=1_772_366_400)
 
 
+@pytest.mark.parametrize("personalize", [True, False])
+def test_consent_is_as_said(run: Run, gateway: ScriptedGateway, personalize: bool) -> None:  # noqa: FBT001
+    said = ["record", "--user", "1", "--item", "2", "--kind", "click", "--allow-logging"]
+    assert run(*said, *["--personalize"] * personalize).exit_code == 0
+    (request,) = gateway.asked
+    assert (request.consent.logging, request.consent.personalization) == (True, personalize)
+
+
 def test_without_a_time_it_is_now_by_the_servers_clock(run: Run, gateway: ScriptedGateway) -> None:
     assert (
         run(

@@ -58,6 +58,11 @@ class _Time(click.ParamType):  # type: ignore[type-arg] # generic only in late v
 @click.option(
     "--allow-logging", is_flag=True, help="The people consent; without it nothing is kept."
 )
+@click.option(
+    "--personalize",
+    is_flag=True,
+    help="They consent to their history being kept and read; without it no features change.",
+)
 @click.option("--stream", is_flag=True, help="Of a FILE: send lines as they are read.")
 @click.option(
     "--batch-size",
@@ -73,6 +78,7 @@ def record(
     connection: Connection,
     file: IO[str] | None,
     allow_logging: bool,
+    personalize: bool,
     stream: bool,
     batch_size: int,
     output: str,
@@ -88,7 +94,8 @@ def record(
     one = {ONE[name]: value for name, value in given.items() if value is not None}
     if file and one:
         raise click.UsageError("Give the options of one event or a file, not both.")
-    consent, total = Consent(logging=allow_logging), Total(output)
+    consent = Consent(personalization=personalize, logging=allow_logging)
+    total = Total(output)
     if stream:
         _stream(connection, file, consent, batch_size, total)
         return
