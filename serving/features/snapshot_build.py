@@ -215,12 +215,15 @@ def _remove_old(folder: Path, current: str) -> None:
 
 
 def _versions(folder: Path) -> list[Path]:
-    """Oldest first."""
+    """Oldest first, by how much of the stream of changes is in them: several may be of one second."""
     found = [p for p in folder.iterdir() if p.name != CURRENT and (p / MANIFEST).is_file()]
-    return sorted(p for p in found if not p.name.startswith("."))
+    return sorted((p for p in found if not p.name.startswith(".")), key=_position)
 
 
 def _oldest_position(folder: Path) -> Position:
     """Of the snapshots that stay: the earliest position from which one of them is replayed."""
-    manifests = [json.loads((path / MANIFEST).read_bytes()) for path in _versions(folder)]
-    return min(position_of(one["stream_position"]) for one in manifests)
+    return min(map(_position, _versions(folder)))
+
+
+def _position(version: Path) -> Position:
+    return position_of(json.loads((version / MANIFEST).read_bytes())["stream_position"])

@@ -12,37 +12,17 @@ from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any
 
 import polars as pl
 
 from serving.errors import ArtefactError
 from serving.features.overlay import START
 from serving.ingest.entries import Entry
+from serving.ingest.logged_events import SCHEMA
 from serving.types import Position
 
 REACHED = "recserve.reached"  # in a file's metadata: the last position of each partition, in JSON
 WRITING = ".writing-"
-INSTANT = pl.Datetime("us", "UTC")
-SCHEMA: Mapping[str, Any] = {
-    "event_id": pl.String,
-    "user_id": pl.String,  # null where the person is not to be recognised
-    "user_hash": pl.Binary,
-    "item_id": pl.String,
-    "kind": pl.String,
-    "event_time": INSTANT,
-    "arrival_time": INSTANT,
-    "group_id": pl.String,
-    "quantity": pl.Float64,
-    "value": pl.Float64,
-    "request_token": pl.String,
-    "slot": pl.Int32,
-    "personalization": pl.Boolean,
-    "partition": pl.Int16,
-    "position_ms": pl.Int64,
-    "position_number": pl.Int64,
-}
-PLACE = ("partition", "position_ms", "position_number")  # tells one event from every other
 
 
 class EventLog:
@@ -96,14 +76,6 @@ class EventLog:
 
     def close(self) -> None:
         self._lock.close()
-
-
-def read_event_log(folder: Path) -> pl.LazyFrame:
-    """All events, each once, by partition and position; none if nothing was written yet."""
-    files = sorted(folder.glob("day=*/*.parquet"))
-    if not files:
-        return pl.LazyFrame(schema=SCHEMA)
-    return pl.scan_parquet(files, hive_partitioning=False).unique(PLACE).sort(PLACE)
 
 
 def _row(partition: int, entry: Entry) -> tuple[object, ...]:

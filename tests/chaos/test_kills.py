@@ -11,7 +11,7 @@ import pytest
 
 from serving.features.layout import layout_of
 from serving.features.redis_keys import PARTITIONS, applied_key, events_stream, row_key
-from serving.ingest.event_log import read_event_log
+from serving.ingest.logged_events import read_event_log
 from tests.chaos.callers import Caller, at_work
 from tests.chaos.cluster import Cluster, between, running
 from tests.fakes.event_views import HISTORY, listed

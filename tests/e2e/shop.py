@@ -14,7 +14,7 @@ from recserve.v1.request_log_pb2 import LoggedEvent
 from serving.bundle import Bundle, open_bundle
 from serving.features.redis_keys import PARTITIONS, events_stream, row_key
 from serving.features.snapshot import Snapshot, open_snapshot
-from serving.ingest.event_log import read_event_log
+from serving.ingest.logged_events import read_event_log
 from serving.local.addresses import redis_url
 from tests.e2e.patience import eventually
 

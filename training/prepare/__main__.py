@@ -17,7 +17,7 @@ import yaml
 from rich.console import Console
 from rich.markup import escape
 
-from serving.ingest.event_log import read_event_log
+from serving.ingest.logged_events import read_event_log
 from training.datasets.errors import DataSetError
 from training.datasets.folder import replacing
 from training.learning.schedule import FEWEST_CUTOFFS

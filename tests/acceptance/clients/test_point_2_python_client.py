@@ -15,7 +15,7 @@ import pytest
 import redis
 from recserve.v1.request_log_pb2 import LoggedEvent
 
-from serving.ingest.event_log import read_event_log
+from serving.ingest.logged_events import read_event_log
 from serving.local.addresses import redis_url
 from tests.acceptance.made import Made
 from tests.e2e.patience import eventually

@@ -16,7 +16,7 @@ from recserve.v1 import recommendation_service_pb2 as pb
 from recserve.v1.event_service_pb2_grpc import EventServiceStub
 from recserve.v1.recommendation_service_pb2_grpc import RecommendationServiceStub
 
-from serving.ingest.event_log import read_event_log
+from serving.ingest.logged_events import read_event_log
 from serving.local.addresses import redis_url
 from serving.local.processes import read_record
 from tests.acceptance.made import PYTHON, Made, run

@@ -155,8 +155,10 @@ async def test_a_row_of_another_layout_leaves_the_value_before(
     async with gateway(redis_url, PLAN) as running:
         items = running.opened(tmp_path / "current")
         before = values(items, np.array([10]))
-        other = Layout(PLAN.views["item_activity"].layout.columns[:1]).empty(1)
+        layout = Layout(PLAN.views["item_activity"].layout.columns[:1])
+        other = layout.empty(1)
         other["event_time_us"] = TIME + 5
+        store.register("item_activity", "item_id", layout.fingerprint)
         store.write("item_activity", "item_id", np.array([10]), other)
         await running.follower.catch_up(items)
         assert values(items, np.array([10])) == before

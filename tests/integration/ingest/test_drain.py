@@ -10,7 +10,8 @@ from serving.features.overlay import position_of
 from serving.features.redis_keys import PARTITIONS, events_stream
 from serving.ingest import drain
 from serving.ingest.drain import Drain
-from serving.ingest.event_log import WRITING, EventLog, read_event_log
+from serving.ingest.event_log import WRITING, EventLog
+from serving.ingest.logged_events import read_event_log
 from tests.fakes.event_views import NOW_US, PROJECT, logged
 from tests.integration.ingest.conftest import Store
 

@@ -10,7 +10,7 @@ import pytest
 from serving.clients.events import RedisEventStreams
 from serving.features.layout import Layout, layout_of
 from serving.features.redis_keys import PARTITIONS, row_key
-from serving.ingest.event_log import read_event_log
+from serving.ingest.logged_events import read_event_log
 from tests.fakes.event_views import HISTORY, listed, logged
 from tests.integration.gateway import tiny
 from tests.integration.gateway.running import ROOT, RedisClient, eventually

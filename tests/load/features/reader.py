@@ -27,8 +27,10 @@ from serving.clients.redis import RedisRows
 from serving.clock import Clock
 from serving.features.inputs import UserFiller
 from serving.features.item_inputs import ItemFiller
+from serving.features.item_values import ItemColumns
+from serving.features.live_items import LiveItems
 from serving.features.rows import NOTHING, UserRows, UserRowsReader
-from serving.features.snapshot import Snapshot, open_snapshot
+from serving.features.snapshot import open_snapshot
 from serving.policy import Budget
 from serving.process.request_log import open_request_log
 from serving.rpc import wire
@@ -48,7 +50,7 @@ KEY = bytes(32)
 class Reader:
     """One person and some candidates at a time, ready as the ranker's input."""
 
-    def __init__(self, snapshot: Snapshot, rows: RedisRows, log: RequestLog) -> None:
+    def __init__(self, snapshot: LiveItems, rows: RedisRows, log: RequestLog) -> None:
         plan, self._metrics, self._clock = read_plan(), Metrics(), Clock()
         ranker = plan.models["ranker"]
         self._hydrate = Hydrate(UserRowsReader(plan, rows, snapshot, self._metrics))
@@ -58,7 +60,7 @@ class Reader:
         self._snapshot, self._log, self._scribe = snapshot, log, wire.Scribe(KEY)
         self._slate = tuple(
             ServedItem(item, 0.5, ("popular",))
-            for item in snapshot.item_ids(snapshot.popular[:SLATE])
+            for item in snapshot.names(snapshot.keys_at(snapshot.popular[:SLATE]))
         )
 
     async def read(self, user: int, keys: Any) -> tuple[Gathered, UserRows, Trail]:
@@ -153,7 +155,7 @@ def _most(profile: cProfile.Profile, count: int = 6) -> dict[str, float]:
 
 async def serve(spec: dict[str, Any]) -> None:
     plan = read_plan()
-    snapshot = open_snapshot(Path(spec["snapshot"]), plan)
+    snapshot = LiveItems(open_snapshot(Path(spec["snapshot"]), plan), ItemColumns(plan))
     async with AsyncExitStack() as stack:
         rows = RedisRows.from_url(spec["redis_url"])
         stack.push_async_callback(rows.close)

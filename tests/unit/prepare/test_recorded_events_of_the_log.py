@@ -8,7 +8,7 @@ from typing import Any
 import polars as pl
 import pytest
 
-from serving.ingest.event_log import SCHEMA
+from serving.ingest.logged_events import SCHEMA
 from tests.unit.training.bundle.shop import NOW, prepared_shop, silent
 from training.prepare.__main__ import prepare
 from training.prepare.contract import DataSet, open_data_set

@@ -37,7 +37,7 @@ def test_one_event_goes_by_options(run: Run, gateway: ScriptedGateway) -> None:
 def test_consent_is_as_said(run: Run, gateway: ScriptedGateway, personalize: bool) -> None:  # noqa: FBT001
     said = ["record", "--user", "1", "--item", "2", "--kind", "click", "--allow-logging"]
     assert run(*said, *["--personalize"] * personalize).exit_code == 0
-    (request,) = gateway.asked
+    request = gateway.asked[-1]
     assert (request.consent.logging, request.consent.personalization) == (True, personalize)
 
 
