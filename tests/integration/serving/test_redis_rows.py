@@ -8,6 +8,8 @@ from random import Random
 import pytest
 from redis import Redis
 
+from serving.clients.connections import Connections
+from serving.clients.links import Link
 from serving.clients.redis import RedisRows
 from serving.errors import Failed, TimedOut, Unavailable
 from serving.features.overlay import LONGEST
@@ -62,6 +64,44 @@ async def test_a_read_given_up_leaves_no_foreign_answer_behind(redis: Redis, row
     assert {type(outcome) for outcome in outcomes} == {TimedOut}
     for key in reversed(KEYS):
         assert await rows.read([key], 10) == [key]
+
+
+async def test_who_is_given_up_as_the_answer_comes_leaves_no_connection_open(
+    redis_url: str,
+):
+    pool = Connections(redis_url, 1, retries=0).pool
+    assert pool
+    link = await Link.opened(pool.make_connection())
+    reading = asyncio.create_task(link.ask(b"PING\r\n", 1, 10))
+    await asyncio.sleep(0)
+    link.data_received(b"+PONG\r\n")
+    reading.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await reading
+    assert not link.usable
+
+
+async def test_waiting_for_a_connection_takes_of_the_time_that_there_is(
+    redis: Redis, redis_url: str
+):
+    rows = RedisRows.from_url(redis_url, connections=1)
+    await rows.read(KEYS[:1], 10)
+    redis.execute_command("CLIENT", "PAUSE", 2 * PAUSE_MS)
+    began = asyncio.get_running_loop().time()
+    reads = (rows.read(KEYS[:1], seconds) for seconds in (0.5, 1.0))
+    outcomes = await asyncio.gather(*reads, return_exceptions=True)
+    assert asyncio.get_running_loop().time() - began < 1.4
+    assert [type(outcome) for outcome in outcomes] == [TimedOut, TimedOut]
+    await rows.close()
+
+
+async def test_what_was_too_late_once_is_not_asked_again(redis: Redis, rows: RedisRows):
+    await rows.read(KEYS[:1], 10)
+    before = redis.info("stats")["total_connections_received"]
+    redis.execute_command("CLIENT", "PAUSE", PAUSE_MS)
+    with pytest.raises(TimedOut):
+        await rows.read(KEYS[:1], 0.05)
+    assert redis.info("stats")["total_connections_received"] == before
 
 
 async def test_a_connection_that_the_server_closed_costs_no_answer(redis: Redis, rows: RedisRows):
