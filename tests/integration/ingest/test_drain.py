@@ -1,5 +1,7 @@
 """The event log, against a real Redis."""
 
+import errno
+import os
 from pathlib import Path
 
 import polars as pl
@@ -98,6 +100,29 @@ async def test_a_file_that_was_cut_short_is_no_part_of_the_log(store: Store, tmp
     assert drained(store, tmp_path) == 1
     assert ids(tmp_path) == ["a"]
     assert files(tmp_path, f"{WRITING}*") == []
+
+
+async def test_events_that_may_not_be_on_the_disk_stay_in_the_stream(store: Store, tmp_path: Path):
+    await store.record(logged("a"))
+    store.applier().step()
+    broken, synced = [True], []
+
+    def sync(descriptor: int) -> None:
+        synced.append(Path(os.readlink(f"/proc/self/fd/{descriptor}")))
+        if broken:
+            raise OSError(broken.pop() and errno.EIO, "the disk is broken")
+
+    log = EventLog(tmp_path, "0-of-1", sync)
+    draining = Drain(store.client, PROJECT, "integer", ALL, log)
+    with pytest.raises(OSError, match="the disk is broken"):
+        draining.step(NOW_US)
+    assert store.waiting(1) == 1
+    assert draining.step(NOW_US) == 1
+    log.close()
+    assert store.waiting(1) == 0
+    assert ids(tmp_path) == ["a"]
+    (file,) = files(tmp_path)
+    assert synced[-2:] == [file.parent, tmp_path]
 
 
 async def test_another_number_of_workers_goes_on_where_the_others_ended(
