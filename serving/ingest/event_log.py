@@ -65,6 +65,7 @@ class EventLog:
         """A file of the (partition, event) pairs; `reached` is of all that this worker has written.
 
         Raises:
+            ArtefactError: it can't be written, as where the disk is full.
             OSError: it is not certain to be on the disk; written again, its events stand twice at most.
         """
         rows = [_row(partition, entry) for partition, entry in entries]
@@ -73,7 +74,11 @@ class EventLog:
         folder.mkdir(exist_ok=True)
         beside = self._folder / f"{WRITING}{self._label}-{os.getpid()}"
         metadata = {REACHED: json.dumps({str(p): list(at) for p, at in reached.items()})}
-        pl.DataFrame(rows, schema=SCHEMA, orient="row").write_parquet(beside, metadata=metadata)
+        frame = pl.DataFrame(rows, schema=SCHEMA, orient="row")
+        try:
+            frame.write_parquet(beside, metadata=metadata)
+        except pl.exceptions.PolarsError as error:  # also for what the system says, such as ENOSPC
+            raise ArtefactError(f"{beside} can't be written: {error}") from error
         self._number += 1
         path = folder / f"{self._number:012d}-{self._label}.parquet"
         self._synced(beside)

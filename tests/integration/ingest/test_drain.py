@@ -2,6 +2,7 @@
 
 import errno
 import os
+import resource
 from pathlib import Path
 
 import polars as pl
@@ -14,6 +15,7 @@ from serving.ingest import drain
 from serving.ingest.drain import Drain
 from serving.ingest.event_log import WRITING, EventLog
 from serving.ingest.logged_events import read_event_log
+from serving.ingest.worker import PASSING
 from tests.fakes.event_views import NOW_US, PROJECT, logged
 from tests.integration.ingest.conftest import Store
 
@@ -123,6 +125,23 @@ async def test_events_that_may_not_be_on_the_disk_stay_in_the_stream(store: Stor
     assert ids(tmp_path) == ["a"]
     (file,) = files(tmp_path)
     assert synced[-2:] == [file.parent, tmp_path]
+
+
+async def test_where_the_disk_is_full_the_round_is_tried_again(store: Store, tmp_path: Path):
+    await store.record(logged("a"))
+    log = EventLog(tmp_path, "0-of-1")
+    draining = Drain(store.client, PROJECT, "integer", ALL, log)
+    limits = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (100, limits[1]))  # as a full disk does: no more fits
+    try:
+        with pytest.raises(PASSING, match="can't be written"):
+            draining.step(NOW_US)
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, limits)
+    assert draining.step(NOW_US) == 1
+    log.close()
+    assert ids(tmp_path) == ["a"]
+    assert len(files(tmp_path)) == 1
 
 
 async def test_another_number_of_workers_goes_on_where_the_others_ended(
