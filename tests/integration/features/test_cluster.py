@@ -14,6 +14,7 @@ from serving.clients.redis import RedisRows
 from serving.errors import LayoutMismatch, OutsideError, Unavailable
 from serving.events import NewEvent
 from serving.features.fields import view_layout
+from serving.features.overlay import position_of
 from serving.features.redis_keys import (
     PARTITIONS,
     applied_key,
@@ -126,9 +127,11 @@ async def test_events_of_all_partitions_are_recorded_at_once(
     finally:
         await streams.close()
     assert [one.position[0] for one in first] == [one.position[0] for one in again]
+    stream = events_stream("shop", partition_of(7))
     person = await door.read_person(
-        applied_key("shop", partition_of(7)), overlay_key("shop", 7), [], LONG_S
+        applied_key("shop", partition_of(7)), overlay_key("shop", 7), [], LONG_S, stream
     )
+    assert position_of(person.end or b"") >= first[7].position
     assert [one[16:] for one in person.overlay] == [b"x" * 32]
     held = sum(len(n.xrange(events_stream("shop", 7))) for n in nodes.nodes if _owns(nodes, n, 7))
     assert held == 3

@@ -1,6 +1,7 @@
 """The door to the online store, against a real Redis."""
 
 import asyncio
+import functools
 from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
 from random import Random
@@ -135,6 +136,20 @@ async def test_a_person_is_read_whole_in_one_round_trip(redis: Redis, rows: Redi
     assert found.applied == b"12-3"
     assert found.overlay[0] == b"2"  # the latest, if there are too many
     assert len(found.overlay) == LONGEST
+    assert found.end is None  # nobody asked
+
+
+@pytest.mark.parametrize("keys", [[], [b"row:1"]])
+async def test_where_the_stream_ends_is_read_along(
+    redis: Redis, rows: RedisRows, keys: list[bytes]
+):
+    read = functools.partial(rows.read_person, "applied", "overlay", keys, 10, "stream")
+    assert (await read()).end is None
+    redis.mset({b"row:1": b"one", b"applied": b"12-3"})
+    redis.xadd("stream", {"entry": b"1"}, id="13-1")
+    redis.xadd("stream", {"entry": b"2"}, id="13-2")
+    found = await read()
+    assert (list(found.rows), found.applied, found.end) == ([b"one"] * len(keys), b"12-3", b"13-2")
 
 
 async def test_a_person_of_whom_nothing_is_stored(rows: RedisRows):
