@@ -62,7 +62,7 @@ class Link(asyncio.Protocol):
             whole = True
         finally:
             late.cancel()
-            if not whole:  # also who is cancelled when the answer is there already takes the link along
+            if not whole:  # nor does one who is cancelled as the answer comes leave the link open
                 self.close()
             self._done = None
         return answers

@@ -29,9 +29,7 @@ UNSUPPORTED = (errno.EINVAL, errno.ENOTSUP)  # of a file system that can't sync 
 class EventLog:
     """Of one worker, whose `label` no other may have at the same time."""
 
-    def __init__(
-        self, folder: Path, label: str, sync: Callable[[int], None] = os.fsync
-    ) -> None:
+    def __init__(self, folder: Path, label: str, sync: Callable[[int], None] = os.fsync) -> None:
         """Raises ArtefactError if another process writes under this label."""
         folder.mkdir(parents=True, exist_ok=True)
         self._folder, self._label, self._sync = folder, label, sync

@@ -1,7 +1,6 @@
 """The event log, against a real Redis."""
 
 import errno
-import os
 import resource
 from pathlib import Path
 
@@ -110,7 +109,7 @@ async def test_events_that_may_not_be_on_the_disk_stay_in_the_stream(store: Stor
     broken, synced = [True], []
 
     def sync(descriptor: int) -> None:
-        synced.append(Path(os.readlink(f"/proc/self/fd/{descriptor}")))
+        synced.append(Path(f"/proc/self/fd/{descriptor}").readlink())
         if broken:
             raise OSError(broken.pop() and errno.EIO, "the disk is broken")
 

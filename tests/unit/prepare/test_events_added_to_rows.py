@@ -98,9 +98,9 @@ def test_a_history_to_which_purchases_were_added_is_as_prepared(
         assert_same(found, expected, layout)
 
 
-@pytest.mark.parametrize("newest_first", [True, False])
+@pytest.mark.parametrize("order", ["oldest first", "newest first"])
 def test_purchases_of_one_second_stand_as_prepared_in_whichever_order_they_came(
-    now: datetime, newest_first: bool
+    now: datetime, order: str
 ) -> None:
     items = [5, 7, 6, 5]
     events = pl.DataFrame(
@@ -114,7 +114,7 @@ def test_purchases_of_one_second_stand_as_prepared_in_whichever_order_they_came(
     )
     layout, rows = prepared(users.history(events.lazy(), now), now, HISTORY)
     row: np.void | None = None
-    for one in events.sort("time", descending=newest_first).iter_slices(1):
+    for one in events.sort("time", descending=order == "newest first").iter_slices(1):
         made = with_events(row, layout, HISTORY, records(one), round(now.timestamp() * 1e6))
         row = row if made is None else made[0]
     assert row is not None
