@@ -57,6 +57,18 @@ end
 return answer
 """
 
+# KEYS: rows of one partition. ARGV: the head that each was read with. Answers 1 of each that was removed, 0
+# of one that is no longer the same.
+REMOVE_UNCHANGED = """
+local answer = {}
+for n = 1, #KEYS do
+  local same = redis.call('GETRANGE', KEYS[n], 0, 15) == ARGV[n]
+  if same then redis.call('UNLINK', KEYS[n]) end
+  answer[n] = same and 1 or 0
+end
+return answer
+"""
+
 
 class RowStore:
     """The rows of one project.
@@ -177,6 +189,27 @@ class RowStore:
             with self._speaking():
                 self._redis.unlink(*names)
             self._announce(view, join_key, keys[start * BATCH : (start + 1) * BATCH])
+
+    def delete_unchanged(
+        self, view: str, join_key: str, keys: NDArray[np.int64], heads: NDArray[np.void]
+    ) -> NDArray[np.bool_]:
+        """(n,) which rows were removed: those that still have the (n,) `heads`. Items' are announced."""
+        removed = np.zeros(len(keys), dtype=np.bool_)
+        for start in range(0, len(keys), BATCH):
+            batch = slice(start, start + BATCH)
+            places: dict[int, list[int]] = defaultdict(list)
+            for place, key in enumerate(keys[batch].tolist(), start):
+                places[partition_of(key)].append(place)
+            with self._speaking(), self._redis.pipeline(transaction=False) as pipe:
+                for of_it in places.values():
+                    names = [row_key(self._project, join_key, key, view) for key in keys[of_it]]
+                    read = [head.tobytes() for head in heads[of_it]]
+                    pipe.execute_command("EVAL", REMOVE_UNCHANGED, len(names), *names, *read)
+                answers = pipe.execute()
+            for of_it, answer in zip(places.values(), answers, strict=True):
+                removed[of_it] = answer
+            self._announce(view, join_key, keys[batch])
+        return removed
 
     def mark_changes(self) -> str:
         """A position in the stream of item changes: what was announced before it is in the rows."""
