@@ -227,15 +227,21 @@ class StoredPerson:
     rows: Sequence[bytes | None]
     overlay: Sequence[bytes]  # the latest events that are not in the rows, in their order
     applied: bytes | None  # stream id up to which the partition's events are in the rows
+    end: bytes | None = None  # stream id of the partition's last event; only if it was asked for
 
 
 class RowsDoor(Protocol):
     """Reads packed rows."""
 
     async def read_person(
-        self, applied: str, overlay: str, rows: Sequence[bytes], timeout_s: float
+        self,
+        applied: str,
+        overlay: str,
+        rows: Sequence[bytes],
+        timeout_s: float,
+        stream: str | None = None,
     ) -> StoredPerson:
-        """What is under these keys, in one round trip.
+        """What is under these keys, in one round trip; of the stream, where it ends.
 
         Raises:
             OutsideError: the store can't be reached, is late or answers with an error.

@@ -54,7 +54,8 @@ def remove_unknown(store: RowStore, views: Sequence[ExpectedView], now: datetime
     """Removes rows that this data at this now can't account for; returns how many.
 
     Those are rows of another layout, and of entities that the data lacks. Rows newer than now go too if the
-    store was materialised at a later now; otherwise they were pushed, or changed by events, meanwhile.
+    store was materialised at a later now; otherwise they were pushed, or changed by events, meanwhile, and
+    be it since they were looked at.
     """
     removed, last = 0, store.materialized_us()
     went_on = last is not None and last <= _microseconds(now)
@@ -67,9 +68,10 @@ def remove_unknown(store: RowStore, views: Sequence[ExpectedView], now: datetime
             if went_on:
                 known |= _newer(heads, view.layout, now)
                 newer.append(listed[_newer(heads, view.layout, now)])
-            unknown = listed[~known & (heads["event_time_us"] != ABSENT)]
-            store.delete(view.name, join_key, unknown)
-            removed += len(unknown)
+            unknown = ~known & (heads["event_time_us"] != ABSENT)
+            gone = store.delete_unchanged(view.name, join_key, listed[unknown], heads[unknown])
+            newer.append(listed[unknown][~gone])
+            removed += int(gone.sum())
         every = np.concatenate([*(view.keys for view in of_entity), *newer])
         store.forget(join_key, np.setdiff1d(listed, every))
     return removed

@@ -56,13 +56,16 @@ class Link(asyncio.Protocol):
         self._answers, self._expected, self._done = [], expected, loop.create_future()
         late = loop.call_later(timeout_s, self._give_up)
         self._transport.write(commands)
+        whole = False
         try:
-            return await self._done
+            answers = await self._done
+            whole = True
         finally:
             late.cancel()
-            if self._done.cancelled() or self._done.exception() is not None:
+            if not whole:  # nor does one who is cancelled as the answer comes leave the link open
                 self.close()
             self._done = None
+        return answers
 
     def close(self) -> None:
         if self._transport is not None:
@@ -106,35 +109,38 @@ class Links:
         self._idle: deque[Link] = deque()
 
     async def ask(self, commands: bytes, expected: int, timeout_s: float) -> list[Any]:
-        """As `Link.ask`; a broken connection is opened again once."""
-        began = asyncio.get_running_loop().time()
+        """As `Link.ask`, with all that it waits for; a broken connection is opened again once."""
+        until = asyncio.get_running_loop().time() + timeout_s
         if self._room.locked():
-            async with asyncio.timeout(timeout_s):
+            async with asyncio.timeout_at(until):
                 await self._room.acquire()
         else:
             await self._room.acquire()
         try:
             try:
-                link = await self._link(timeout_s)
-                answers = await link.ask(commands, expected, timeout_s)
+                return await self._asked(await self._link(until), commands, expected, until)
+            except TimeoutError:  # an OSError, but of no broken connection
+                raise
             except (foreign.ConnectionError, OSError):
-                left_s = timeout_s - (asyncio.get_running_loop().time() - began)
-                link = await self._opened(left_s)
-                answers = await link.ask(commands, expected, left_s)
-            self._idle.append(link)
-            return answers
+                return await self._asked(await self._opened(until), commands, expected, until)
         finally:
             self._room.release()
 
-    async def _link(self, timeout_s: float) -> Link:
+    async def _asked(self, link: Link, commands: bytes, expected: int, until: float) -> list[Any]:
+        left_s = until - asyncio.get_running_loop().time()
+        answers = await link.ask(commands, expected, left_s)
+        self._idle.append(link)
+        return answers
+
+    async def _link(self, until: float) -> Link:
         while self._idle:
             link = self._idle.pop()
             if link.usable:
                 return link
-        return await self._opened(timeout_s)
+        return await self._opened(until)
 
-    async def _opened(self, timeout_s: float) -> Link:
-        async with asyncio.timeout(timeout_s):
+    async def _opened(self, until: float) -> Link:
+        async with asyncio.timeout_at(until):
             return await Link.opened(self._pool.make_connection())
 
     async def close(self) -> None:

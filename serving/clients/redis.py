@@ -14,15 +14,18 @@ from serving.features.overlay import LONGEST as OVERLAY_LENGTH
 from serving.types import StoredPerson
 
 MULTI, EXEC = hiredis.pack_command(("MULTI",)), hiredis.pack_command(("EXEC",))
-# What the transaction of one server does, for a cluster. KEYS: applied, overlay, rows. ARGV: how many of
-# the latest of the overlay.
+# What the transaction of one server does, for a cluster. KEYS: applied, overlay, the stream or nothing, rows.
+# ARGV: how many of the latest of the overlay, and which of the keys is the first row's.
 READ_PERSON = """
+local first = tonumber(ARGV[2])
 return {
   redis.call('GET', KEYS[1]),
   redis.call('LRANGE', KEYS[2], -ARGV[1], -1),
-  #KEYS > 2 and redis.call('MGET', unpack(KEYS, 3)) or {},
+  #KEYS >= first and redis.call('MGET', unpack(KEYS, first)) or {},
+  first > 3 and redis.call('XREVRANGE', KEYS[3], '+', '-', 'COUNT', 1) or {},
 }
 """
+LAST = ("+", "-", "COUNT", 1)  # of a stream
 
 
 class RedisRows:
@@ -43,7 +46,12 @@ class RedisRows:
         return cls(Connections(url, connections, retries=1), connections)
 
     async def read_person(
-        self, applied: str, overlay: str, rows: Sequence[bytes], timeout_s: float
+        self,
+        applied: str,
+        overlay: str,
+        rows: Sequence[bytes],
+        timeout_s: float,
+        stream: str | None = None,
     ) -> StoredPerson:
         """What is under these keys of one slot, as of one moment, in one round trip.
 
@@ -51,27 +59,25 @@ class RedisRows:
             OutsideError: Redis can't be reached, is late or answers with an error.
         """
         if self._links is None:
+            keys = [applied, overlay, *([stream] if stream else ()), *rows]
+            limits = (OVERLAY_LENGTH, len(keys) - len(rows) + 1)
             found = await self._of_cluster(
-                self._connections.client.eval,
-                timeout_s,
-                READ_PERSON,
-                2 + len(rows),
-                applied,
-                overlay,
-                *rows,
-                OVERLAY_LENGTH,
+                self._connections.client.eval, timeout_s, READ_PERSON, len(keys), *keys, *limits
             )
-            return StoredPerson(found[2], found[1], found[0])
+            return StoredPerson(found[2], found[1], found[0], _end(found[3]))
         commands: list[tuple[str | bytes | int, ...]] = [
             ("GET", applied),
             ("LRANGE", overlay, -OVERLAY_LENGTH, -1),
         ]
+        if stream:
+            commands.append(("XREVRANGE", stream, *LAST))
         if rows:
             commands.append(("MGET", *rows))
         # A transaction rather than a script: a script copies every row once more.
         packed = b"".join((MULTI, *map(_packed, commands), EXEC))
         found = (await self._asked(self._links, packed, len(commands) + 2, timeout_s))[-1]
-        return StoredPerson(found[2] if rows else (), found[1], found[0])
+        end = _end(found[2]) if stream else None
+        return StoredPerson(found[-1] if rows else (), found[1], found[0], end)
 
     async def read(self, keys: Sequence[bytes], timeout_s: float) -> list[bytes | None]:
         """In the order of the keys; in one round trip, of a cluster to each node; None: there is no row.
@@ -115,6 +121,11 @@ class RedisRows:
         if self._links is not None:
             await self._links.close()
         await self._connections.close()
+
+
+def _end(last: Sequence[Sequence[Any]]) -> bytes | None:
+    """Where a stream ends, from its last entry."""
+    return last[0][0] if last else None
 
 
 def _packed(command: tuple[str | bytes | int, ...]) -> bytes:

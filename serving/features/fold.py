@@ -75,11 +75,11 @@ def _add_purchases(row: Row, updates: Updates, events: Events, now_us: int) -> b
     events = _first_of_each(events[np.argsort(events["time_us"], kind="stable")], held)
     if not len(events):
         return False
-    times = np.concatenate([recent["recent_s"] * 1_000_000, events["time_us"]])
+    seconds = np.concatenate([recent["recent_s"], events["time_us"] // 1_000_000])
     items = np.concatenate([recent["recent_item"], events["item"]])
     groups = np.concatenate([recent["recent_group"], events["group"]])
-    order = np.lexsort((items, -times))
-    for name, values in zip(RECENT, (items, times // 1_000_000, groups), strict=True):
+    order = np.lexsort((groups, items, -seconds))
+    for name, values in zip(RECENT, (items, seconds, groups), strict=True):
         _set_list(row, name, values[order])
     _add_to_owned(row, updates.half_life_days, events, now_us)
     return True

@@ -16,7 +16,13 @@ from serving.features.fold import with_events
 from serving.features.layout import HEAD_BYTES, LENGTH, Layout
 from serving.features.overlay import START, last_position, position_of, records
 from serving.features.read_plan import ReadPlan, ViewPlan
-from serving.features.redis_keys import applied_key, overlay_key, partition_of, row_key
+from serving.features.redis_keys import (
+    applied_key,
+    events_stream,
+    overlay_key,
+    partition_of,
+    row_key,
+)
 from serving.items import ItemSnapshot
 from serving.types import (
     Action,
@@ -116,15 +122,17 @@ class UserRowsReader:
 
     async def _read(self, key: int, timeout_s: float, until: Position) -> tuple[StoredPerson, bool]:
         """Reads once more after a moment if the store is behind; and whether it still is."""
-        applied = applied_key(self._project, partition_of(key))
-        overlay = overlay_key(self._project, key)
+        part, overlay = partition_of(key), overlay_key(self._project, key)
+        applied = applied_key(self._project, part)
+        stream = events_stream(self._project, part) if until > START else None
         rows = [row_key(self._project, view.join_key, key, view.name) for view in self._views]
-        stored = await self._door.read_person(applied, overlay, rows, timeout_s)
+        stored = await self._door.read_person(applied, overlay, rows, timeout_s, stream)
         pause_s = min(REREAD_S, timeout_s / 2)
         if until <= reached(stored) or pause_s <= 0:
             return stored, until > reached(stored)
         await asyncio.sleep(pause_s)
-        stored = await self._door.read_person(applied, overlay, rows, timeout_s - pause_s)
+        left_s = timeout_s - pause_s
+        stored = await self._door.read_person(applied, overlay, rows, left_s, stream)
         return stored, until > reached(stored)
 
     def _with_events(
@@ -137,9 +145,12 @@ class UserRowsReader:
 
 
 def reached(stored: StoredPerson) -> Position:
-    """How far the store knows the events of the person."""
-    applied = position_of(stored.applied) if stored.applied else START
-    return max(applied, last_position(records(stored.overlay[-1:])))
+    """How far the store knows the events of the person.
+
+    The last event of the stream may be another's, or one that has no record: a token speaks of those too.
+    """
+    known = [position_of(one) for one in (stored.applied, stored.end) if one]
+    return max(*known, last_position(records(stored.overlay[-1:])), START)
 
 
 @dataclass(frozen=True, slots=True)

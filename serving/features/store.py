@@ -26,36 +26,11 @@ from serving.features.redis_keys import (
     row_key,
     strings_key,
 )
+from serving.features.row_scripts import REMOVE_UNCHANGED, REPLACE_UNLESS_OLDER
 from serving.redis_url import redis_address
 
 BATCH = 1_000  # rows a round trip
 ABSENT = -1  # event time of a row that isn't there
-
-# Of one partition. KEYS: the layouts that are registered, then rows. ARGV: the view, then each row anew.
-# Replaces each row unless the stored one is newer; one of another layout is replaced whatever its time if
-# the given one is registered. Answers 1 or 0 of each row; or a fingerprint, the one that is registered or
-# stored where none is, and then nothing is changed. Lua's numbers are exact to 2^53 us.
-REPLACE_UNLESS_OLDER = """
-local given = string.sub(ARGV[2], 1, 8)
-local registered = redis.call('HGET', KEYS[1], ARGV[1])
-if registered and registered ~= given then return registered end
-for n = 2, registered and 0 or #KEYS do
-  local stored = redis.call('GETRANGE', KEYS[n], 0, 7)
-  if #stored == 8 and stored ~= given then return stored end
-end
-local answer = {}
-for n = 2, #KEYS do
-  local stored = redis.call('GETRANGE', KEYS[n], 0, 15)
-  if #stored == 16 and string.sub(stored, 1, 8) == given
-      and struct.unpack('<i8', stored, 9) > struct.unpack('<i8', ARGV[n], 9) then
-    answer[n - 1] = 0
-  else
-    redis.call('SET', KEYS[n], ARGV[n])
-    answer[n - 1] = 1
-  end
-end
-return answer
-"""
 
 
 class RowStore:
@@ -177,6 +152,27 @@ class RowStore:
             with self._speaking():
                 self._redis.unlink(*names)
             self._announce(view, join_key, keys[start * BATCH : (start + 1) * BATCH])
+
+    def delete_unchanged(
+        self, view: str, join_key: str, keys: NDArray[np.int64], heads: NDArray[np.void]
+    ) -> NDArray[np.bool_]:
+        """(n,) which rows were removed: those that still have the (n,) `heads`. Items' are announced."""
+        removed = np.zeros(len(keys), dtype=np.bool_)
+        for start in range(0, len(keys), BATCH):
+            batch = slice(start, start + BATCH)
+            places: dict[int, list[int]] = defaultdict(list)
+            for place, key in enumerate(keys[batch].tolist(), start):
+                places[partition_of(key)].append(place)
+            with self._speaking(), self._redis.pipeline(transaction=False) as pipe:
+                for of_it in places.values():
+                    names = [row_key(self._project, join_key, key, view) for key in keys[of_it]]
+                    read = [head.tobytes() for head in heads[of_it]]
+                    pipe.execute_command("EVAL", REMOVE_UNCHANGED, len(names), *names, *read)
+                answers = pipe.execute()
+            for of_it, answer in zip(places.values(), answers, strict=True):
+                removed[of_it] = answer
+            self._announce(view, join_key, keys[batch])
+        return removed
 
     def mark_changes(self) -> str:
         """A position in the stream of item changes: what was announced before it is in the rows."""

@@ -47,5 +47,7 @@ def _entry(position: Position, content: bytes, id_kind: str) -> Entry:
     user_key = id_key(event.user_id, id_kind) if event.user_id else None
     if event.user_id and user_key is None:
         raise ValueError(f"user_id {event.user_id!r} can be no id of this shop")
+    if id_key(event.item_id, id_kind) is None:
+        raise ValueError(f"item_id {event.item_id!r} can be no id of this shop")
     added = content_of(logged, id_kind)
     return Entry(position, logged, user_key, record(position, added) if added else b"")

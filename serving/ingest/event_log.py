@@ -5,11 +5,11 @@ what is to be written next is known from the files alone, and no event stands tw
 worker ends.
 """
 
+import errno
 import fcntl
 import json
 import os
-from collections.abc import Mapping, Sequence
-from contextlib import suppress
+from collections.abc import Callable, Mapping, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -23,15 +23,16 @@ from serving.types import Position
 
 REACHED = "recserve.reached"  # in a file's metadata: the last position of each partition, in JSON
 WRITING = ".writing-"
+UNSUPPORTED = (errno.EINVAL, errno.ENOTSUP)  # of a file system that can't sync a folder
 
 
 class EventLog:
     """Of one worker, whose `label` no other may have at the same time."""
 
-    def __init__(self, folder: Path, label: str) -> None:
+    def __init__(self, folder: Path, label: str, sync: Callable[[int], None] = os.fsync) -> None:
         """Raises ArtefactError if another process writes under this label."""
         folder.mkdir(parents=True, exist_ok=True)
-        self._folder, self._label = folder, label
+        self._folder, self._label, self._sync = folder, label, sync
         self._lock = (folder / f".{label}.lock").open("w")
         try:
             fcntl.flock(self._lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
@@ -59,20 +60,46 @@ class EventLog:
     def write(
         self, entries: Sequence[tuple[int, Entry]], reached: Mapping[int, Position], now_us: int
     ) -> Path:
-        """A file of the (partition, event) pairs; `reached` is of all that this worker has written."""
+        """A file of the (partition, event) pairs; `reached` is of all that this worker has written.
+
+        Raises:
+            ArtefactError: it can't be written, as where the disk is full.
+            OSError: it is not certain to be on the disk; written again, its events stand twice at most.
+        """
         rows = [_row(partition, entry) for partition, entry in entries]
         day = f"{datetime.fromtimestamp(now_us / 1e6, UTC):%Y-%m-%d}"
         folder = self._folder / f"day={day}"
         folder.mkdir(exist_ok=True)
         beside = self._folder / f"{WRITING}{self._label}-{os.getpid()}"
         metadata = {REACHED: json.dumps({str(p): list(at) for p, at in reached.items()})}
-        pl.DataFrame(rows, schema=SCHEMA, orient="row").write_parquet(beside, metadata=metadata)
+        frame = pl.DataFrame(rows, schema=SCHEMA, orient="row")
+        try:
+            frame.write_parquet(beside, metadata=metadata)
+        except pl.exceptions.PolarsError as error:  # also for what the system says, such as ENOSPC
+            raise ArtefactError(f"{beside} can't be written: {error}") from error
         self._number += 1
         path = folder / f"{self._number:012d}-{self._label}.parquet"
-        _synced(beside)
+        self._synced(beside)
         beside.rename(path)
-        _synced(folder)
+        self._synced_folder(folder)
+        self._synced_folder(self._folder)  # in which the day's may be new
         return path
+
+    def _synced(self, path: Path) -> None:
+        """On the disk, not only in its cache; raises OSError if that is not certain."""
+        descriptor = os.open(path, os.O_RDONLY)
+        try:
+            self._sync(descriptor)
+        finally:
+            os.close(descriptor)
+
+    def _synced_folder(self, path: Path) -> None:
+        """A file system that can't sync a folder is left alone."""
+        try:
+            self._synced(path)
+        except OSError as error:
+            if error.errno not in UNSUPPORTED:
+                raise
 
     def close(self) -> None:
         self._lock.close()
@@ -113,13 +140,3 @@ def _reached(path: Path) -> dict[int, Position]:
     except (KeyError, ValueError, pl.exceptions.PolarsError) as error:
         raise ArtefactError(f"{path} is no file of an event log: {error}") from error
     return {int(partition): (at[0], at[1]) for partition, at in told.items()}
-
-
-def _synced(path: Path) -> None:
-    """On the disk, not only in its cache; a file system that can't sync a folder is left alone."""
-    descriptor = os.open(path, os.O_RDONLY)
-    try:
-        with suppress(OSError):
-            os.fsync(descriptor)
-    finally:
-        os.close(descriptor)

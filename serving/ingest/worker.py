@@ -69,13 +69,13 @@ class Worker:
         Raises:
             RecserveError, or one of FOREIGN: the round is to be tried again.
         """
-        self._catalogue.follow()
         try:
             found = self._applier.step()
         finally:
             if self._drain.more or time.monotonic() - self._drained >= self._interval_s:
                 self.counts.add("logged", self._drain.step(self._clock.now_us()))
                 self._drained = time.monotonic()
+        self._catalogue.follow()  # last: a snapshot that can't be used holds up no event
         return found
 
     def close(self) -> None:

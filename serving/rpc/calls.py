@@ -76,6 +76,7 @@ class Calls:
         try:
             while True:
                 coming = asyncio.ensure_future(anext(requests))
+                coming.add_done_callback(_heard)
                 await asyncio.wait([coming, draining], return_when=asyncio.FIRST_COMPLETED)
                 if not coming.done():
                     coming.cancel()
@@ -151,6 +152,12 @@ class Calls:
         if left is None or math.isinf(left):
             return self._options.default_deadline_s
         return left * (1 - ROUNDING)
+
+
+def _heard(coming: "asyncio.Future[Any]") -> None:
+    """What ends a stream that nobody waits for any more is no error to be told of."""
+    if not coming.cancelled():
+        coming.exception()
 
 
 async def _in_time(

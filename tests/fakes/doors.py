@@ -26,7 +26,12 @@ class FakeRows:
     applied: list[bytes] = field(default_factory=list)  # a read takes the first; the last stays
 
     async def read_person(
-        self, applied: str, overlay: str, rows: Sequence[bytes], timeout_s: float
+        self,
+        applied: str,
+        overlay: str,
+        rows: Sequence[bytes],
+        timeout_s: float,
+        stream: str | None = None,
     ) -> StoredPerson:
         found = await self.read(rows, timeout_s)
         position = self.applied.pop(0) if len(self.applied) > 1 else None

@@ -13,17 +13,16 @@ def recorded_events(data: DataSet, log: pl.LazyFrame, now: datetime) -> pl.DataF
 
     Left out is what came in later, what is of nobody who is to be recognised, and what the data set has
     already: by its event ids or, if it has none, whatever is not after its last event. An event that was sent
-    twice counts once.
+    twice counts once. One from the future is of the moment when it came in, as the gateway takes it.
     """
     number = pl.Int64 if data.id_kind == "integer" else pl.String
-    found = log.filter(
-        pl.col("user_id").is_not_null(), pl.col("arrival_time") < now, pl.col("event_time") < now
-    ).select(
+    time = pl.min_horizontal("event_time", "arrival_time")
+    found = log.filter(pl.col("user_id").is_not_null(), pl.col("arrival_time") < now).select(
         "event_id",
         pl.col("user_id", "item_id").cast(number),
         "kind",
-        time=pl.col("event_time"),
-        group=pl.coalesce("group_id", pl.col("event_time").dt.date().cast(pl.String)),
+        time=time,
+        group=pl.coalesce("group_id", time.dt.date().cast(pl.String)),
         quantity=pl.col("quantity").fill_null(1.0),
         value=pl.col("value"),
     )

@@ -105,11 +105,12 @@ def history(events: pl.LazyFrame, cutoff: datetime) -> pl.LazyFrame:
         )
     )
     recent = (
-        known.sort("time", "item_key", descending=[True, False])
+        known.with_columns(second=pl.col("time").dt.epoch("s"))  # rows know no more of it
+        .sort("second", "item_key", "group_key", descending=[True, False, False])
         .group_by("user_id", maintain_order=True)
         .agg(
             recent_item=pl.col("item_key").head(RECENT_LENGTH),
-            recent_s=pl.col("time").dt.epoch("s").head(RECENT_LENGTH),
+            recent_s=pl.col("second").head(RECENT_LENGTH),
             recent_group=pl.col("group_key").head(RECENT_LENGTH),
         )
     )

@@ -2,16 +2,19 @@
 
 import threading
 from collections.abc import AsyncIterator, Iterator
+from pathlib import Path
 
 import numpy as np
 import pytest
 from redis.crc import key_slot
 
+from serving.clients.connections import connect
 from serving.clients.events import RedisEvents, RedisEventStreams
 from serving.clients.redis import RedisRows
 from serving.errors import LayoutMismatch, OutsideError, Unavailable
 from serving.events import NewEvent
 from serving.features.fields import view_layout
+from serving.features.overlay import position_of
 from serving.features.redis_keys import (
     PARTITIONS,
     applied_key,
@@ -21,7 +24,13 @@ from serving.features.redis_keys import (
     row_key,
 )
 from serving.features.store import RowStore
+from serving.ingest.apply import Applier, Counts
+from serving.ingest.drain import Drain
+from serving.ingest.event_log import EventLog
+from serving.ingest.logged_events import read_event_log
+from tests.fakes.event_views import NOW_US, PROJECT, event_plan, logged
 from tests.fakes.redis_servers import Cluster, cluster, free_ports
+from tests.integration.ingest.conftest import new_event
 
 LAYOUT = view_layout("view", [{"name": "points", "dtype": "int64"}])
 OTHER = view_layout("view", [{"name": "points", "dtype": "float32"}])
@@ -118,9 +127,11 @@ async def test_events_of_all_partitions_are_recorded_at_once(
     finally:
         await streams.close()
     assert [one.position[0] for one in first] == [one.position[0] for one in again]
+    stream = events_stream("shop", partition_of(7))
     person = await door.read_person(
-        applied_key("shop", partition_of(7)), overlay_key("shop", 7), [], LONG_S
+        applied_key("shop", partition_of(7)), overlay_key("shop", 7), [], LONG_S, stream
     )
+    assert position_of(person.end or b"") >= first[7].position
     assert [one[16:] for one in person.overlay] == [b"x" * 32]
     held = sum(len(n.xrange(events_stream("shop", 7))) for n in nodes.nodes if _owns(nodes, n, 7))
     assert held == 3
@@ -128,6 +139,32 @@ async def test_events_of_all_partitions_are_recorded_at_once(
 
 def _owns(nodes: Cluster, node: object, partition: int) -> bool:
     return nodes.nodes[nodes.owner(key_slot(events_stream("shop", partition).encode()))] is node
+
+
+async def test_events_of_all_partitions_get_into_rows_and_log(
+    nodes: Cluster, store: RowStore, tmp_path: Path
+) -> None:
+    streams = RedisEventStreams.from_url(nodes.url, PROJECT, 10_000)
+    users = range(2 * PARTITIONS)
+    try:
+        for name in "ab":
+            await streams.record([new_event(logged(name, user)) for user in users], LONG_S)
+    finally:
+        await streams.close()
+    everywhere, counts = range(PARTITIONS), Counts()
+    client, log = connect(nodes.url, LONG_S), EventLog(tmp_path, "0-of-1")
+    applier = Applier(
+        client, event_plan(), everywhere, lambda keys: keys > 0, lambda: NOW_US, counts
+    )
+    drain = Drain(client, PROJECT, "integer", everywhere, log)
+    assert applier.step() == drain.step(NOW_US) == 2 * len(users)
+    names = [row_key(PROJECT, "user_id", user, "user_history") for user in users]
+    assert all(client.exists(name) for name in names)
+    assert not any(client.exists(overlay_key(PROJECT, user)) for user in users)
+    assert sum(client.xlen(events_stream(PROJECT, partition)) for partition in everywhere) == 0
+    client.close()
+    log.close()
+    assert read_event_log(tmp_path).collect().height == 2 * len(users)
 
 
 async def test_the_request_log_is_appended_to(nodes: Cluster, store: RowStore) -> None:

@@ -19,7 +19,7 @@ from tests.integration.features.conftest import NOW, ROWS, VIEWS, write_prepared
 from training.errors import PreparedError, StoreError
 from training.feast_project import REDIS_URL, STORE_FILE
 from training.materialize import materialize
-from training.online_rows import check_rows, expected_views
+from training.online_rows import check_rows, expected_views, remove_unknown
 
 QUIET = Console(quiet=True)
 NOW_US = round(NOW.timestamp() * 1e6)
@@ -92,6 +92,29 @@ def test_rows_that_changed_since_stay_unless_the_store_was_ahead(
         heads = rows.heads("user_history", "user_id", users)
         assert heads["event_time_us"].tolist() == [NOW_US, -1]
         assert rows.materialized_us() == NOW_US
+
+
+class Busy(RowStore):
+    """A worker adds events to a row while it is about to be removed."""
+
+    def delete_unchanged(
+        self, view: str, join_key: str, keys: np.ndarray, heads: np.ndarray
+    ) -> np.ndarray:
+        if view == "user_history":
+            plant(self, view, 4711, NOW_US + 5, other_layout=False)
+        return super().delete_unchanged(view, join_key, keys, heads)
+
+
+def test_a_row_that_changes_as_it_is_to_be_removed_stays(state: Path, redis_url: str) -> None:
+    views = expected_views(state / "prepared", FEATURES, NOW)
+    with Busy(redis_url, "corner_shop") as rows:
+        rows.set_materialized_us(NOW_US)
+        plant(rows, "user_history", 4711, NOW_US - 5, other_layout=False)
+        plant(rows, "user_history", 4712, NOW_US - 5, other_layout=False)
+        assert remove_unknown(rows, views, NOW) == 1
+        heads = rows.heads("user_history", "user_id", np.array([4711, 4712]))
+        assert heads["event_time_us"].tolist() == [NOW_US + 5, -1]
+        assert rows.entities("user_id").tolist() == [4711]
 
 
 def test_a_missing_and_a_superfluous_row_are_told_with_view_and_counts(

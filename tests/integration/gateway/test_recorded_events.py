@@ -107,6 +107,17 @@ def test_a_store_that_lost_the_events_of_a_token_is_told(
     assert not behind(bought(gateway, "25", token))  # it says nothing of others' events
 
 
+def test_a_token_of_others_events_or_of_one_without_effect_leaves_no_answer_behind(
+    gateway: Gateway,
+) -> None:
+    """No ingest worker runs; 30 and 94 are of one partition."""
+    both = event("h1", "30", kind="purchase"), event("h2", "94", kind="purchase")
+    assert not behind(bought(gateway, "30", record(gateway, *both).event_token))
+    worthless = event("h3", "30", kind="purchase")
+    worthless.value = 0
+    assert not behind(bought(gateway, "30", record(gateway, worthless).event_token))
+
+
 def test_without_personalisation_nothing_of_the_person_is_read_or_changed(
     gateway: Gateway,
 ) -> None:

@@ -111,14 +111,16 @@ async def test_poison_is_set_aside_and_the_rest_goes_on(store: Store):
     await store.record(logged("a", item=7))
     store.client.xadd(events_stream(PROJECT, 1), {b"entry": b"\xff\xff no event"})
     store.client.xadd(events_stream(PROJECT, 1), {b"other": b"field"})
+    foreign = logged("c", item="no number").SerializeToString()
+    store.client.xadd(events_stream(PROJECT, 1), {b"entry": foreign})
     await store.record(logged("b", item=8))
     applier = store.applier()
     applier.step()
     assert sorted(listed(store.row(1), "owned_item")) == [7, 8]
     aside = [fields for _, fields in store.client.xrange(poison_stream(PROJECT, 1))]
-    assert [fields[b"entry"] for fields in aside] == [b"\xff\xff no event", b""]
+    assert [fields[b"entry"] for fields in aside] == [b"\xff\xff no event", b"", foreign]
     assert all(fields[b"error"] and fields[b"position"] for fields in aside)
-    assert applier.counts.of["poison"] == 2
+    assert applier.counts.of["poison"] == 3
 
 
 async def test_an_item_that_is_not_in_the_catalogue_changes_nothing(store: Store):

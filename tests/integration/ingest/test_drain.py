@@ -1,5 +1,7 @@
 """The event log, against a real Redis."""
 
+import errno
+import resource
 from pathlib import Path
 
 import polars as pl
@@ -12,6 +14,7 @@ from serving.ingest import drain
 from serving.ingest.drain import Drain
 from serving.ingest.event_log import WRITING, EventLog
 from serving.ingest.logged_events import read_event_log
+from serving.ingest.worker import PASSING
 from tests.fakes.event_views import NOW_US, PROJECT, logged
 from tests.integration.ingest.conftest import Store
 
@@ -98,6 +101,46 @@ async def test_a_file_that_was_cut_short_is_no_part_of_the_log(store: Store, tmp
     assert drained(store, tmp_path) == 1
     assert ids(tmp_path) == ["a"]
     assert files(tmp_path, f"{WRITING}*") == []
+
+
+async def test_events_that_may_not_be_on_the_disk_stay_in_the_stream(store: Store, tmp_path: Path):
+    await store.record(logged("a"))
+    store.applier().step()
+    broken, synced = [True], []
+
+    def sync(descriptor: int) -> None:
+        synced.append(Path(f"/proc/self/fd/{descriptor}").readlink())
+        if broken:
+            raise OSError(broken.pop() and errno.EIO, "the disk is broken")
+
+    log = EventLog(tmp_path, "0-of-1", sync)
+    draining = Drain(store.client, PROJECT, "integer", ALL, log)
+    with pytest.raises(OSError, match="the disk is broken"):
+        draining.step(NOW_US)
+    assert store.waiting(1) == 1
+    assert draining.step(NOW_US) == 1
+    log.close()
+    assert store.waiting(1) == 0
+    assert ids(tmp_path) == ["a"]
+    (file,) = files(tmp_path)
+    assert synced[-2:] == [file.parent, tmp_path]
+
+
+async def test_where_the_disk_is_full_the_round_is_tried_again(store: Store, tmp_path: Path):
+    await store.record(logged("a"))
+    log = EventLog(tmp_path, "0-of-1")
+    draining = Drain(store.client, PROJECT, "integer", ALL, log)
+    limits = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (100, limits[1]))  # as a full disk does: no more fits
+    try:
+        with pytest.raises(PASSING, match="can't be written"):
+            draining.step(NOW_US)
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, limits)
+    assert draining.step(NOW_US) == 1
+    log.close()
+    assert ids(tmp_path) == ["a"]
+    assert len(files(tmp_path)) == 1
 
 
 async def test_another_number_of_workers_goes_on_where_the_others_ended(

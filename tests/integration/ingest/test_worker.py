@@ -106,6 +106,21 @@ async def test_a_connection_that_breaks_costs_nothing(
         assert worker.stop() == 0
 
 
+async def test_a_snapshot_that_cant_be_used_holds_up_no_event(
+    settings: Settings, client: RedisClient, redis_url: str, tmp_path: Path
+) -> None:
+    with ingesting(settings, tmp_path) as worker:
+        worker.wait_ready()
+        (tmp_path / "snapshots/torn").mkdir()
+        tiny.point(tmp_path / "snapshots/current", tmp_path / "snapshots/torn")
+        eventually(lambda: "torn/manifest.json is missing" in worker.said(), "it is said")
+        await record(redis_url, ["a"])
+        wait_applied(client, tiny.PROJECT)
+        eventually(lambda: logged_ids(settings) == ["a"], "it is in the log")
+        assert worker.stop() == 0
+    assert counted(client) == 1
+
+
 def test_wrong_settings_are_all_named_in_one_sentence(settings: Settings) -> None:
     given = settings | {"SHARD": "2/2", "HTTP_PORT": "0", "SHRAD": "1", "BUNDLE": ""}
     del given["EVENT_LOG"]

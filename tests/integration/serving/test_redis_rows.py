@@ -1,6 +1,7 @@
 """The door to the online store, against a real Redis."""
 
 import asyncio
+import functools
 from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
 from random import Random
@@ -8,6 +9,8 @@ from random import Random
 import pytest
 from redis import Redis
 
+from serving.clients.connections import Connections
+from serving.clients.links import Link
 from serving.clients.redis import RedisRows
 from serving.errors import Failed, TimedOut, Unavailable
 from serving.features.overlay import LONGEST
@@ -64,6 +67,44 @@ async def test_a_read_given_up_leaves_no_foreign_answer_behind(redis: Redis, row
         assert await rows.read([key], 10) == [key]
 
 
+async def test_who_is_given_up_as_the_answer_comes_leaves_no_connection_open(
+    redis_url: str,
+):
+    pool = Connections(redis_url, 1, retries=0).pool
+    assert pool
+    link = await Link.opened(pool.make_connection())
+    reading = asyncio.create_task(link.ask(b"PING\r\n", 1, 10))
+    await asyncio.sleep(0)
+    link.data_received(b"+PONG\r\n")
+    reading.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await reading
+    assert not link.usable
+
+
+async def test_waiting_for_a_connection_takes_of_the_time_that_there_is(
+    redis: Redis, redis_url: str
+):
+    rows = RedisRows.from_url(redis_url, connections=1)
+    await rows.read(KEYS[:1], 10)
+    redis.execute_command("CLIENT", "PAUSE", 2 * PAUSE_MS)
+    began = asyncio.get_running_loop().time()
+    reads = (rows.read(KEYS[:1], seconds) for seconds in (0.5, 1.0))
+    outcomes = await asyncio.gather(*reads, return_exceptions=True)
+    assert asyncio.get_running_loop().time() - began < 1.4
+    assert [type(outcome) for outcome in outcomes] == [TimedOut, TimedOut]
+    await rows.close()
+
+
+async def test_what_was_too_late_once_is_not_asked_again(redis: Redis, rows: RedisRows):
+    await rows.read(KEYS[:1], 10)
+    before = redis.info("stats")["total_connections_received"]
+    redis.execute_command("CLIENT", "PAUSE", PAUSE_MS)
+    with pytest.raises(TimedOut):
+        await rows.read(KEYS[:1], 0.05)
+    assert redis.info("stats")["total_connections_received"] == before
+
+
 async def test_a_connection_that_the_server_closed_costs_no_answer(redis: Redis, rows: RedisRows):
     redis.set(b"a", b"1")
     assert await rows.read([b"a"], 10) == [b"1"]
@@ -95,6 +136,20 @@ async def test_a_person_is_read_whole_in_one_round_trip(redis: Redis, rows: Redi
     assert found.applied == b"12-3"
     assert found.overlay[0] == b"2"  # the latest, if there are too many
     assert len(found.overlay) == LONGEST
+    assert found.end is None  # nobody asked
+
+
+@pytest.mark.parametrize("keys", [[], [b"row:1"]])
+async def test_where_the_stream_ends_is_read_along(
+    redis: Redis, rows: RedisRows, keys: list[bytes]
+):
+    read = functools.partial(rows.read_person, "applied", "overlay", keys, 10, "stream")
+    assert (await read()).end is None
+    redis.mset({b"row:1": b"one", b"applied": b"12-3"})
+    redis.xadd("stream", {"entry": b"1"}, id="13-1")
+    redis.xadd("stream", {"entry": b"2"}, id="13-2")
+    found = await read()
+    assert (list(found.rows), found.applied, found.end) == ([b"one"] * len(keys), b"12-3", b"13-2")
 
 
 async def test_a_person_of_whom_nothing_is_stored(rows: RedisRows):

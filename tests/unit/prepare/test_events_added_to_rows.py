@@ -8,7 +8,7 @@ import polars as pl
 import pytest
 
 from serving.features.fields import view_layout
-from serving.features.fold import Updates, with_events
+from serving.features.fold import RECENT, Updates, with_events
 from serving.features.frames import Source, pack_frame
 from serving.features.keys import string_key
 from serving.features.layout import LENGTH, Layout
@@ -96,6 +96,30 @@ def test_a_history_to_which_purchases_were_added_is_as_prepared(
         mine = purchases.filter(pl.col("user_id") == user, pl.col("time") < now)
         found = added(layout, before.get(user), HISTORY, mine, start, now)
         assert_same(found, expected, layout)
+
+
+@pytest.mark.parametrize("order", ["oldest first", "newest first"])
+def test_purchases_of_one_second_stand_as_prepared_in_whichever_order_they_came(
+    now: datetime, order: str
+) -> None:
+    items = [5, 7, 6, 5]
+    events = pl.DataFrame(
+        {
+            "user_id": 1,
+            "item_key": items,
+            "group_key": [1, 2, 3, 4],
+            "kind_key": string_key("purchase"),
+            "time": [now - timedelta(seconds=2, milliseconds=-n) for n in (100, 900, 500, 700)],
+        }
+    )
+    layout, rows = prepared(users.history(events.lazy(), now), now, HISTORY)
+    row: np.void | None = None
+    for one in events.sort("time", descending=order == "newest first").iter_slices(1):
+        made = with_events(row, layout, HISTORY, records(one), round(now.timestamp() * 1e6))
+        row = row if made is None else made[0]
+    assert row is not None
+    for name in RECENT:
+        assert row[name][:4].tolist() == rows[1][name][:4].tolist()
 
 
 def noticed_events(now: datetime) -> pl.DataFrame:

@@ -65,10 +65,18 @@ def test_what_came_later_what_is_nobodys_and_what_came_twice_is_left_out(
         line("kept", last + DAY),
         line("kept", last + DAY, user_id="3"),  # another person's
         line("arrived later", last + DAY, arrival_time=now),
-        line("done later", now, arrival_time=now - DAY),
         line("nobody's", last + DAY, user_id=None),
     ]
     assert recorded_events(data, log(*lines), now)["user_id"].sort().to_list() == [1, 3]
+
+
+def test_an_event_from_the_future_is_of_the_moment_when_it_came_in(
+    data: DataSet, last: datetime
+) -> None:
+    arrived = (last + DAY).replace(hour=23, minute=59)
+    ahead = line("a", arrived + timedelta(minutes=4), arrival_time=arrived)
+    recorded = recorded_events(data, log(ahead), arrived + timedelta(minutes=1))
+    assert recorded.select("time", "group").rows() == [(arrived, f"{arrived:%Y-%m-%d}")]
 
 
 def test_a_data_set_with_event_ids_recognises_its_own(data: DataSet, last: datetime) -> None:

@@ -1,5 +1,8 @@
+import asyncio
+import gc
 from collections.abc import AsyncIterator
 from dataclasses import dataclass, field
+from typing import Any
 
 import grpc
 import pytest
@@ -155,6 +158,20 @@ async def test_a_stream_ends_after_its_batch_when_the_worker_drains(gateway: Gat
     gateway.calls.drain()
     assert await call.read() is aio.EOF
     assert await call.code() is grpc.StatusCode.OK
+
+
+async def test_a_stream_that_its_caller_gives_up_is_no_error(gateway: Gateway):
+    told: list[dict[str, Any]] = []
+    asyncio.get_running_loop().set_exception_handler(lambda _, context: told.append(context))
+    for _ in range(3):
+        call = gateway.events.StreamEvents()
+        await call.write(pb.StreamEventsRequest(batch=batch("5")))
+        await call.read()
+        call.cancel()
+        await gateway.events.RecordEvents(batch("5"))
+    gc.collect()
+    await gateway.events.RecordEvents(batch("5"))
+    assert told == []
 
 
 async def test_a_full_stream_takes_nothing_more(gateway: Gateway):
