@@ -5,13 +5,14 @@ Says of each row whether it may be used, and adds the events to those that event
 
 import asyncio
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from types import MappingProxyType
 
 import numpy as np
 from numpy.typing import NDArray
 
-from serving.errors import LayoutMismatch
+from serving.errors import LayoutMismatch, OutsideError
 from serving.features.fold import with_events
 from serving.features.layout import HEAD_BYTES, LENGTH, Layout
 from serving.features.overlay import START, last_position, position_of, records
@@ -121,7 +122,11 @@ class UserRowsReader:
         return collected(judged, BEHIND if behind else ())
 
     async def _read(self, key: int, timeout_s: float, until: Position) -> tuple[StoredPerson, bool]:
-        """Reads once more after a moment if the store is behind; and whether it still is."""
+        """Reads once more after a moment if the store is behind; and whether it still is.
+
+        A second look that fails leaves the first.
+        """
+        began = asyncio.get_running_loop().time()
         part, overlay = partition_of(key), overlay_key(self._project, key)
         applied = applied_key(self._project, part)
         stream = events_stream(self._project, part) if until > START else None
@@ -131,8 +136,9 @@ class UserRowsReader:
         if until <= reached(stored) or pause_s <= 0:
             return stored, until > reached(stored)
         await asyncio.sleep(pause_s)
-        left_s = timeout_s - pause_s
-        stored = await self._door.read_person(applied, overlay, rows, left_s, stream)
+        left_s = timeout_s - (asyncio.get_running_loop().time() - began)
+        with suppress(OutsideError):
+            stored = await self._door.read_person(applied, overlay, rows, left_s, stream)
         return stored, until > reached(stored)
 
     def _with_events(

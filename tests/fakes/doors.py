@@ -16,10 +16,11 @@ Arrays = dict[str, NDArray[np.generic]]
 
 @dataclass(slots=True)
 class FakeRows:
-    """A RowsDoor over a dictionary; raises `error` if it has one."""
+    """A RowsDoor over a dictionary; raises `error` if it has one, after `good` reads."""
 
     rows: dict[bytes, bytes] = field(default_factory=dict)
     error: OutsideError | None = None
+    good: int = 0
     reads: list[list[bytes]] = field(default_factory=list)
     timeouts: list[float] = field(default_factory=list)
     overlays: dict[str, list[bytes]] = field(default_factory=dict)
@@ -41,7 +42,7 @@ class FakeRows:
     async def read(self, keys: Sequence[bytes], timeout_s: float) -> list[bytes | None]:
         self.reads.append(list(keys))
         self.timeouts.append(timeout_s)
-        if self.error:
+        if self.error and len(self.reads) > self.good:
             raise self.error
         return [self.rows.get(key) for key in keys]
 

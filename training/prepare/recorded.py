@@ -27,7 +27,7 @@ def recorded_events(data: DataSet, log: pl.LazyFrame, now: datetime) -> pl.DataF
         value=pl.col("value"),
     )
     once = found.unique(["user_id", "event_id"], keep="first", maintain_order=True)
-    return _unknown_to(data, once).drop("event_id").collect()
+    return _unknown_to(data, once).sort("time", "user_id", "event_id").drop("event_id").collect()
 
 
 def with_recorded(data: DataSet, recorded: pl.DataFrame) -> DataSet:

@@ -6,6 +6,7 @@ import subprocess
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from pathlib import Path
 
 import grpc
 import pytest
@@ -81,7 +82,7 @@ def replica(made: Made) -> Iterator[str]:
     """A second gateway with the settings of the first, on other ports."""
     process = read_record(made.state / "run/gateway.json")
     assert process is not None
-    raw = open(f"/proc/{process.pid}/environ", "rb").read()  # noqa: SIM115, PTH123 - a file of the kernel
+    raw = Path(f"/proc/{process.pid}/environ").read_bytes()
     variables = dict(one.decode().split("=", 1) for one in raw.split(b"\0") if b"=" in one)
     ports = dict(zip(("PORT", "HTTP_PORT"), map(str, free_ports(2)), strict=True))
     key = made.state / "run/gateway/gateway-user-hash.key"

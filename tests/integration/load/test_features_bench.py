@@ -27,14 +27,6 @@ EVENTS = {
     "events.ingest.visible.others.p99",
     "events.ingest.visible.stored.p99",
 }
-STOCK = {
-    "features.read.vs_feast",
-    "features.memory.user",
-    "features.memory.user.keys",
-    "features.memory.item",
-    "features.memory.item.keys",
-    "features.memory.item.snapshot",
-}
 
 
 def run(folder: Path, *parts: str) -> dict[str, Figure]:
@@ -85,12 +77,6 @@ def test_events_are_acknowledged_and_seen(figures: dict[str, Figure]) -> None:
     rate = found["events.ingest.rate.5"]
     assert rate.ratio == pytest.approx(rate.value / rate.baseline_value, rel=0.01)
     assert found["events.ingest.visible.stored.p99"].baseline is None
-
-
-def test_stock_feast_gives_the_same_values_and_takes_its_memory(tmp_path: Path) -> None:
-    found = run(tmp_path, "feast")
-    assert set(found) == STOCK
-    assert found["features.read.vs_feast"].target == 200
 
 
 def test_a_store_without_the_rows_stops_the_measurement(tmp_path: Path) -> None:

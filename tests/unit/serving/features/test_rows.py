@@ -151,3 +151,26 @@ def test_of_nobody_nothing_is_known():
     assert NOTHING.items("user_history.owned_item").dtype == np.int64
     assert not len(NOTHING.items("user_history.owned_item"))
     assert NOTHING.oldest_us is None
+
+
+async def test_a_store_that_is_behind_is_looked_at_once_more():
+    door = FakeRows(person_rows(shop_plan(), 5), applied=[b"7-0", b"8-1"])
+    user = await reader(door)(5, NOW_US, 0.1, until=(8, 1))
+    assert len(door.reads) == 2
+    assert user.degradations == ()
+
+
+async def test_a_store_that_stays_behind_is_told():
+    door = FakeRows(person_rows(shop_plan(), 5), applied=[b"7-0"])
+    user = await reader(door)(5, NOW_US, 0.1, until=(8, 1))
+    assert [d.reason for d in user.degradations] == [Reason.BEHIND]
+    assert set(user.rows) == set(VIEWS)
+
+
+async def test_a_second_look_that_fails_leaves_the_first():
+    rows = person_rows(shop_plan(), 5)
+    door = FakeRows(rows, applied=[b"7-0"], error=Unavailable("gone"), good=1)
+    user = await reader(door)(5, NOW_US, 0.1, until=(8, 1))
+    assert len(door.reads) == 2
+    assert [d.reason for d in user.degradations] == [Reason.BEHIND]
+    assert set(user.rows) == set(VIEWS)
