@@ -28,6 +28,8 @@ OFFERS = (pb.SURFACE_AD, pb.SURFACE_MEMBERSHIP_OFFER, pb.SURFACE_PROMOTION)
 OF_FAILURES = {"Answer.degradations"} | {
     f"Degradation.{name}" for name in pb.Degradation.DESCRIPTOR.fields_by_name
 }
+# Filled for the moment between a push and the worker's hearing of it; see point 2c of the features.
+OF_A_MOMENT = {"RankResponse.stored_item_ids"}
 
 
 @pytest.fixture
@@ -124,14 +126,22 @@ def test_point_1c_no_field_of_an_answer_is_left_empty_by_all(
     kept = events.RecordEvents(
         event_pb.RecordEventsRequest(events=[event], consent=ALL), timeout=SECONDS
     )
+    again = events.RecordEvents(
+        event_pb.RecordEventsRequest(events=[event], consent=ALL), timeout=SECONDS
+    )
     dropped = events.RecordEvents(event_pb.RecordEventsRequest(events=[event]), timeout=SECONDS)
+    batches = [
+        event_pb.StreamEventsRequest(batch=event_pb.RecordEventsRequest(events=some, consent=ALL))
+        for some in ([event], [])
+    ]
+    streamed = list(events.StreamEvents(iter(batches), timeout=SECONDS))
     answers: list[Message] = [
-        product, promotion, stranger, ranked, similar, kept, dropped, status(channel),
+        product, promotion, stranger, ranked, similar, kept, again, dropped, *streamed, status(channel),
     ]  # fmt: skip
     filled = {name for answer in answers for name in _filled(answer)}
     declared = {name for answer in answers for name in _declared(answer.DESCRIPTOR)}
-    assert declared - filled - OF_FAILURES == set()
-    measured(f"{len(declared - OF_FAILURES)} fields filled")
+    assert declared - filled - OF_FAILURES - OF_A_MOMENT == set()
+    measured(f"{len(declared & filled)} fields filled")
 
 
 def test_point_1d_an_explanation_is_what_the_score_loses(
