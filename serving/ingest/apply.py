@@ -13,7 +13,7 @@ from serving.features.fold import with_events
 from serving.features.layout import HEAD
 from serving.features.overlay import position_of, records, stream_id
 from serving.features.read_plan import ReadPlan, ViewPlan
-from serving.features.redis_keys import applied_key, entities_key, events_stream, row_key
+from serving.features.redis_keys import entities_key, events_stream, row_key
 from serving.ingest.commit import Batch, NewRow, applied, commit
 from serving.ingest.entries import Entry, RawEntry, read_entries
 from serving.types import Keys, Mask, Position
@@ -56,21 +56,13 @@ class Applier:
             None  # when the first event came in that the last step found
         )
 
-    def positions(self) -> dict[int, Position]:
-        """How far each partition's events are in the rows."""
-        with self._client.pipeline(transaction=False) as pipe:
-            for partition in self._partitions:
-                pipe.get(applied_key(self._plan.project, partition))
-            stored = pipe.execute()
-        return {p: applied(one) for p, one in zip(self._partitions, stored, strict=True)}
-
     def step(self) -> int:
         """Works off what there is, up to MOST_ENTRIES a partition; returns how many entries that were.
 
         Raises:
             LayoutMismatch: a row can't be added to; its partition's events wait.
         """
-        at = self.positions()
+        at = applied(self._client, self._plan.project, self._partitions)
         done = 0
         problems: list[LayoutMismatch] = []
         for partition, raw in self._entries(at).items():

@@ -1,11 +1,11 @@
 """Writes what a batch of events made of the rows, and how far it reached, at once or not at all."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from serving.errors import LayoutMismatch
-from serving.features.overlay import START, stream_id
+from serving.features.overlay import START, position_of, stream_id
 from serving.features.redis_keys import applied_key, layouts_key, overlay_key, poison_stream
 from serving.types import Position
 
@@ -109,9 +109,11 @@ def commit(client: "Client", project: str, batch: Batch) -> bool:
     return bool(done)
 
 
-def applied(stored: bytes | None) -> Position:
-    """What COMMIT left under the key."""
-    if not stored:
-        return START
-    ms, _, number = stored.partition(b"-")
-    return int(ms), int(number)
+def applied(client: "Client", project: str, partitions: Iterable[int]) -> dict[int, Position]:
+    """How far each partition's events are in the rows, as COMMIT left it."""
+    asked = tuple(partitions)
+    with client.pipeline(transaction=False) as pipe:
+        for partition in asked:
+            pipe.get(applied_key(project, partition))
+        stored: list[bytes | None] = pipe.execute()
+    return {p: position_of(one) if one else START for p, one in zip(asked, stored, strict=True)}

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from serving.features.overlay import START, position_of, stream_id
-from serving.features.redis_keys import applied_key, events_stream
+from serving.features.redis_keys import events_stream
 from serving.ingest.commit import applied
 from serving.ingest.entries import Entry, read_entries
 from serving.ingest.event_log import EventLog
@@ -58,13 +58,10 @@ class Drain:
         return events, reached
 
     def _trim(self) -> None:
+        in_rows = applied(self._client, self._project, self._reached)
         with self._client.pipeline(transaction=False) as pipe:
-            for partition in self._reached:
-                pipe.get(applied_key(self._project, partition))
-            stored = pipe.execute()
-        with self._client.pipeline(transaction=False) as pipe:
-            for (partition, logged), one in zip(self._reached.items(), stored, strict=True):
-                ms, number = min(logged, applied(one))
+            for partition, logged in self._reached.items():
+                ms, number = min(logged, in_rows[partition])
                 stream = events_stream(self._project, partition)
                 if (ms, number) > START:
                     pipe.xtrim(stream, minid=stream_id((ms, number + 1)), approximate=False)
