@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 from recserve.v1 import request_log_pb2 as log_pb
 
+from serving.features.fold import DAY_US
 from serving.features.keys import id_key, string_key
 from serving.types import Position
 
@@ -17,7 +18,6 @@ from serving.types import Position
 CONTENT = np.dtype([("item", "<i8"), ("kind", "<i8"), ("group", "<i8"), ("time_us", "<i8")])
 RECORD = np.dtype([("ms", "<i8"), ("number", "<i8"), *CONTENT.descr])
 NO_EVENTS = np.empty(0, dtype=RECORD)
-DAY_US = 86_400_000_000
 LONGEST = 512  # of an overlay that is read: the lists that events are added to hold no more
 START: Position = (0, 0)
 

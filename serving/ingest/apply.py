@@ -11,11 +11,11 @@ from numpy.typing import NDArray
 from serving.errors import LayoutMismatch
 from serving.features.fold import with_events
 from serving.features.layout import HEAD
-from serving.features.overlay import position_of, records, stream_id
+from serving.features.overlay import position_of, records
 from serving.features.read_plan import ReadPlan, ViewPlan
-from serving.features.redis_keys import entities_key, events_stream, row_key
+from serving.features.redis_keys import entities_key, row_key
 from serving.ingest.commit import Batch, NewRow, applied, commit
-from serving.ingest.entries import Entry, RawEntry, read_entries
+from serving.ingest.entries import Entry, RawEntry, entries_after, read_entries
 from serving.types import Keys, Mask, Position
 
 if TYPE_CHECKING:
@@ -75,12 +75,7 @@ class Applier:
         return done
 
     def _entries(self, at: Mapping[int, Position]) -> dict[int, list[RawEntry]]:
-        with self._client.pipeline(transaction=False) as pipe:
-            for partition, position in at.items():
-                stream = events_stream(self._plan.project, partition)
-                pipe.xrange(stream, f"({stream_id(position)}", "+", MOST_ENTRIES)
-            found = pipe.execute()
-        waiting = {partition: raw for partition, raw in zip(at, found, strict=True) if raw}
+        waiting = entries_after(self._client, self._plan.project, at, MOST_ENTRIES)
         arrived = [position_of(raw[0][0])[0] for raw in waiting.values()]
         self.oldest_waiting_ms = min(arrived, default=None)
         return waiting

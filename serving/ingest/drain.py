@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 from serving.features.overlay import START, position_of, stream_id
 from serving.features.redis_keys import events_stream
 from serving.ingest.commit import applied
-from serving.ingest.entries import Entry, read_entries
+from serving.ingest.entries import Entry, entries_after, read_entries
 from serving.ingest.event_log import EventLog
 from serving.types import Position
 
@@ -44,17 +44,13 @@ class Drain:
 
     def _new(self) -> tuple[list[tuple[int, Entry]], dict[int, Position]]:
         """Poison is no event: it is set aside where events are added to rows."""
-        with self._client.pipeline(transaction=False) as pipe:
-            for partition, position in self._reached.items():
-                stream = events_stream(self._project, partition)
-                pipe.xrange(stream, f"({stream_id(position)}", "+", MOST_ENTRIES)
-            found = pipe.execute()
+        found = entries_after(self._client, self._project, self._reached, MOST_ENTRIES)
         reached, events = dict(self._reached), []
-        for partition, raw in zip(self._reached, found, strict=True):
+        for partition, raw in found.items():
             entries, _ = read_entries(raw, self._id_kind)
             events += [(partition, entry) for entry in entries]
-            reached[partition] = position_of(raw[-1][0]) if raw else reached[partition]
-        self.more = any(len(raw) == MOST_ENTRIES for raw in found)
+            reached[partition] = position_of(raw[-1][0])
+        self.more = any(len(raw) == MOST_ENTRIES for raw in found.values())
         return events, reached
 
     def _trim(self) -> None:

@@ -2,15 +2,20 @@
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 from google.protobuf.message import DecodeError
 from recserve.v1 import request_log_pb2 as log_pb
 
 from serving.clients.events import FIELD
 from serving.features.keys import id_key
-from serving.features.overlay import content_of, position_of, record
+from serving.features.overlay import content_of, position_of, record, stream_id
+from serving.features.redis_keys import events_stream
 from serving.ingest.commit import Poison
 from serving.types import Position
+
+if TYPE_CHECKING:
+    from serving.clients.connections import Client
 
 RawEntry = tuple[bytes, Mapping[bytes, bytes]]  # as redis-py gives it
 
@@ -25,12 +30,23 @@ class Entry:
     record: bytes  # of an overlay; empty if the event changes no features
 
 
+def entries_after(
+    client: "Client", project: str, at: Mapping[int, Position], most: int
+) -> dict[int, list[RawEntry]]:
+    """What stands in each partition's stream after a position, `most` at most; empty ones are left out."""
+    with client.pipeline(transaction=False) as pipe:
+        for partition, position in at.items():
+            pipe.xrange(events_stream(project, partition), f"({stream_id(position)}", "+", most)
+        found = pipe.execute()
+    return {partition: raw for partition, raw in zip(at, found, strict=True) if raw}
+
+
 def read_entries(raw: Iterable[RawEntry], id_kind: str) -> tuple[list[Entry], list[Poison]]:
     """In their order; what is no event is told apart."""
     entries: list[Entry] = []
     poison: list[Poison] = []
-    for stream_id, fields in raw:
-        position, content = position_of(stream_id), fields.get(FIELD.encode(), b"")
+    for place, fields in raw:
+        position, content = position_of(place), fields.get(FIELD.encode(), b"")
         try:
             entries.append(_entry(position, content, id_kind))
         except (DecodeError, ValueError, OverflowError) as error:
