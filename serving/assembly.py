@@ -44,10 +44,10 @@ def build_pipeline(
 
     Raises:
         ArtefactError: the bundle names a source that this program lacks or lacks what a source
-            needs, its ranker is too narrow for its policy, or the snapshot is empty.
+            needs, its members are too narrow for its policy, or the snapshot is empty.
     """
     plan, policy = bundle.plan, bundle.policy
-    ranker = plan.models[policy.ranker]
+    ranker = plan.models[policy.members[0]]  # all members take the same tensors
     if not snapshot.count:
         raise ArtefactError(f"snapshot {snapshot.version} holds no items; build it again")
     if max(ranker.pad_to, default=0) < (widest := max(policy.max_candidates, MOST_RANKED)):
@@ -57,7 +57,7 @@ def build_pipeline(
         )
     similar = _similar(bundle, snapshot, triton_door)
     seeds = [Source("similar", SEED_QUOTA, NearSeeds(similar, snapshot), True)] if similar else []
-    rank = Rank(triton_door, ranker)
+    rank = Rank(triton_door, plan, policy.fusion)
     read = ReadThrough(ItemColumns(plan), rows_door, snapshot)
     items = ItemFiller(ranker, plan, snapshot)
     gather = Gather(snapshot, UserFiller(ranker, plan), items, metrics)

@@ -2,15 +2,16 @@
 
 import hashlib
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from serving.errors import ArtefactError
-from serving.features.read_plan import ReadPlan, parse_read_plan
+from serving.features.read_plan import ModelPlan, ReadPlan, parse_read_plan
+from serving.stages.fuse import Blend, Fusion
 
-VERSION = 1
+VERSION, POLICY_VERSION = 1, 2
 UNHASHED = ("bundle_id", "created_at")  # of the manifest
 
 
@@ -29,11 +30,16 @@ class BundlePolicy:
     """What the bundle answers and how candidates are gathered."""
 
     surfaces: tuple[str, ...]  # names of recserve.v1.Surface
-    ranker: str
+    fusion: Fusion  # of the models that rank
     max_candidates: int
     sources: tuple[SourcePolicy, ...]  # in the order in which they fill the candidate list
     similar_model: str | None
     classification_threshold: float
+
+    @property
+    def members(self) -> tuple[str, ...]:
+        """Models of the read plan, in the order of what each adds to the fusion."""
+        return self.fusion.members
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,13 +75,15 @@ def open_bundle(folder: Path) -> Bundle:
     if not isinstance(manifest.get("horizon_days"), int):
         raise ArtefactError(f"{folder}/manifest.json has no horizon_days; export it again")
     plan = parse_read_plan(_document(folder / "read_plan.json"), str(folder / "read_plan.json"))
-    policy = _policy(_document(folder / "policy.json"), folder / "policy.json")
-    models = [policy.ranker, *(s.model for s in policy.sources if s.model)]
+    policy = _policy(_document(folder / "policy.json", POLICY_VERSION), folder / "policy.json")
+    models = [*policy.members, *(s.model for s in policy.sources if s.model)]
     missing = [m for m in models if m not in plan.models]
     if missing:
         raise ArtefactError(
             f"{folder}/policy.json names models without a plan: {', '.join(missing)}"
         )
+    if unlike := _unlike([plan.models[name] for name in policy.members]):
+        raise ArtefactError(f"{folder}/read_plan.json: {'; '.join(unlike)}")
     return Bundle(folder, bundle_id, manifest, plan, policy)
 
 
@@ -92,7 +100,7 @@ def content_id(folder: Path) -> str:
     return digest.hexdigest()[:16]
 
 
-def _document(path: Path) -> dict[str, Any]:
+def _document(path: Path, version: int = VERSION) -> dict[str, Any]:
     if not path.is_file():
         raise ArtefactError(f"{path} is missing")
     try:
@@ -101,18 +109,18 @@ def _document(path: Path) -> dict[str, Any]:
         raise ArtefactError(f"{path} is no JSON: {error}; export it again") from error
     if not isinstance(document, dict):
         raise ArtefactError(f"{path} is no JSON object; export it again")
-    if document.get("version") != VERSION:
+    if document.get("version") != version:
         raise ArtefactError(
-            f"{path} is version {document.get('version')}, this program reads {VERSION}"
+            f"{path} is version {document.get('version')}, this program reads {version}"
         )
     return document
 
 
 def _policy(document: Mapping[str, Any], path: Path) -> BundlePolicy:
     try:
-        return BundlePolicy(
+        policy = BundlePolicy(
             tuple(document["surfaces"]),
-            document["ranker"],
+            _fusion(document),
             int(document["max_candidates"]),
             tuple(
                 SourcePolicy(name, int(s["quota"]), s.get("model"), s.get("items"))
@@ -123,3 +131,32 @@ def _policy(document: Mapping[str, Any], path: Path) -> BundlePolicy:
         )
     except KeyError as error:
         raise ArtefactError(f"{path} lacks {error}") from error
+    if problems := list(policy.fusion.problems()):
+        raise ArtefactError(f"{path}: {'; '.join(problems)}")
+    return policy
+
+
+def _fusion(document: Mapping[str, Any]) -> Fusion:
+    return Fusion(
+        tuple(document["members"]),
+        tuple(
+            Blend(tuple(one["members"]), tuple(map(float, one["weights"])), float(one["offset"]))
+            for one in document["fusion"]
+        ),
+    )
+
+
+def _unlike(members: Sequence[ModelPlan]) -> list[str]:
+    """What keeps the members from being asked with the same tensors."""
+    first, *others = members
+    found = []
+    for other in others:
+        differing = {i.name for i in set(first.inputs) ^ set(other.inputs)}
+        if other.pad_to != first.pad_to:
+            differing.add("pad_to")
+        if differing:
+            found.append(
+                f"members {first.name} and {other.name} differ in {', '.join(sorted(differing))}; all "
+                "members take the same tensors"
+            )
+    return found

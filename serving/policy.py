@@ -1,6 +1,6 @@
 """How long each stage may take, how wide it may be, and what is done when it fails."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from serving.errors import Failed, OutsideError, StreamFull, TimedOut, Unavailable
@@ -24,8 +24,10 @@ SHARES: Mapping[str, float] = {
     "record": 1.0,
 }
 
-# With less than so many seconds left to rank, no more than so many candidates are ranked.
+# With less than so many seconds left to rank, no more than so many candidates are ranked,
 WIDTHS: tuple[tuple[float, int], ...] = ((0.010, 64), (0.020, 128), (0.040, 256))
+# and, once there are no fewer to rank, no more than so many members are asked, the first ones.
+MEMBERS: tuple[tuple[float, int], ...] = ((0.005, 1), (0.010, 2))
 
 # Failing open: what is done instead where a stage or source fails. What isn't here fails the call.
 INSTEAD: Mapping[str, Action] = {
@@ -33,6 +35,7 @@ INSTEAD: Mapping[str, Action] = {
     "two_tower": Action.DROPPED_SOURCE,
     "seeds": Action.DROPPED_SOURCE,
     "items": Action.DROPPED_SOURCE,
+    "member": Action.DROPPED_MEMBER,
     "rank": Action.UNRANKED,
     "explain": Action.UNEXPLAINED,
 }
@@ -69,11 +72,20 @@ class Budget:
 
 def width(seconds: float, candidates: int) -> int:
     """How many of the candidates can be ranked in so many seconds."""
-    return min([candidates, *(allowed for limit, allowed in WIDTHS if seconds < limit)])
+    return _most(WIDTHS, seconds, candidates)
 
 
-def forgiven(stage: str, error: OutsideError) -> Degraded:
-    """What is done instead of `stage`.
+def members_asked(seconds: float, members: int) -> int:
+    """How many of the members, from the first, are asked in so many seconds."""
+    return _most(MEMBERS, seconds, members)
+
+
+def _most(table: Sequence[tuple[float, int]], seconds: float, there: int) -> int:
+    return min([there, *(allowed for limit, allowed in table if seconds < limit)])
+
+
+def forgiven(stage: str, error: OutsideError, name: str = "") -> Degraded:
+    """What is done instead of `stage`, or of that one of its kind which has a `name`.
 
     Raises:
         OutsideError: the given one; nothing can be done instead.
@@ -81,4 +93,4 @@ def forgiven(stage: str, error: OutsideError) -> Degraded:
     action = INSTEAD.get(stage)
     if action is None:
         raise error
-    return Degraded(stage, REASONS[type(error)], action, str(error)[:LONGEST_DETAIL])
+    return Degraded(name or stage, REASONS[type(error)], action, str(error)[:LONGEST_DETAIL])

@@ -29,6 +29,7 @@ class Reason(StrEnum):
     LAYOUT = "LAYOUT"
     OUT_OF_VOCABULARY = "OUT_OF_VOCABULARY"
     BEHIND = "BEHIND"
+    NO_TIME = "NO_TIME"
 
 
 class Action(StrEnum):
@@ -39,6 +40,7 @@ class Action(StrEnum):
     SERVED_MARKED = "SERVED_MARKED"
     UNRANKED = "UNRANKED"
     UNEXPLAINED = "UNEXPLAINED"
+    DROPPED_MEMBER = "DROPPED_MEMBER"
 
 
 class Removal(StrEnum):
@@ -166,7 +168,7 @@ class Timing:
 class Degraded:
     """One thing that was done less well than asked."""
 
-    stage: str  # or candidate source
+    stage: str  # or candidate source, or member of the fusion
     reason: Reason
     action: Action
     detail: str = ""

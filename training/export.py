@@ -14,9 +14,10 @@ from rich.markup import escape
 
 from serving.bundle import content_id
 from serving.errors import RecserveError
+from serving.stages.fuse import alone
 from serving.triton.launcher import running
 from training import gate
-from training.bundle.documents import policy, read_plan, triton_config
+from training.bundle.documents import RANKER, policy, read_plan, triton_config
 from training.bundle.folder import prune, publish, staging, write_document
 from training.bundle.golden import golden_inputs
 from training.bundle.golden_files import Golden, write_golden
@@ -82,7 +83,7 @@ def write_models(
 ) -> None:
     """All of a bundle but its manifest."""
     write_document(folder / "read_plan.json", read_plan(prepared.features, models))
-    write_document(folder / "policy.json", policy(prepared.features, threshold))
+    write_document(folder / "policy.json", policy(prepared.features, threshold, alone(RANKER)))
     for model in models:
         path = graph_of(folder / "models", model.name)
         path.parent.mkdir(parents=True)

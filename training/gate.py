@@ -18,7 +18,7 @@ from training.bundle.parity import TOLERANCE, graph_of
 from training.errors import GateRefused
 from training.schema import schema
 
-RANKER_FIGURES = ("log_loss_calibrated", "bought_share")
+MEMBER_FIGURES = ("log_loss_calibrated", "bought_share")
 
 
 def check(folder: Path, features: Mapping[str, Any]) -> None:
@@ -43,7 +43,8 @@ def check(folder: Path, features: Mapping[str, Any]) -> None:
 def _problems(bundle: Bundle, features: Mapping[str, Any]) -> Iterator[str]:
     yield from _fingerprints(bundle, features)
     yield from _columns(bundle, features)
-    yield from _figures(bundle.manifest.get("metrics", {}).get(bundle.policy.ranker, {}))
+    for name in bundle.policy.members:
+        yield from _figures(name, bundle.manifest.get("metrics", {}).get(name, {}))
     for name, plan in bundle.plan.models.items():
         yield from _parity(name, bundle.manifest.get("parity", {}).get(name, {}))
         graph = graph_of(bundle.folder / "models", plan.triton_model)
@@ -88,20 +89,20 @@ def _columns(bundle: Bundle, features: Mapping[str, Any]) -> Iterator[str]:
                 )
 
 
-def _figures(ranker: Mapping[str, Any]) -> Iterator[str]:
-    """The ranker must say more than how much is bought on the whole."""
-    missing = [name for name in RANKER_FIGURES if not isinstance(ranker.get(name), float)]
+def _figures(member: str, measured: Mapping[str, Any]) -> Iterator[str]:
+    """Every member must say more than how much is bought on the whole."""
+    missing = [name for name in MEMBER_FIGURES if not isinstance(measured.get(name), float)]
     if missing:
-        yield f"the ranker's validation lacks {', '.join(missing)}"
+        yield f"{member}: the validation lacks {', '.join(missing)}"
         return
-    loss, share = (float(ranker[name]) for name in RANKER_FIGURES)
+    loss, share = (float(measured[name]) for name in MEMBER_FIGURES)
     if not 0 < share < 1:
-        yield f"of the ranker's validation pairs a share of {share} is bought, which judges nothing"
+        yield f"{member}: of the validation pairs a share of {share} is bought, which judges nothing"
         return
     entropy = -share * math.log(share) - (1 - share) * math.log1p(-share)
     if not loss < entropy:
         yield (
-            f"the ranker's validation log loss is {loss:.4f}; to know no more than the share bought "
+            f"{member}: the validation log loss is {loss:.4f}; to know no more than the share bought "
             f"gives {entropy:.4f}"
         )
 

@@ -1,7 +1,7 @@
 """Tells which features speak for and against an item: what its score loses without them.
 
 One feature view at a time is taken as missing, as if the person or the item had no row of it, and the
-same model scores the slate again (removal-based explanation; Covert, Lundberg and Lee, "Explaining by
+same members score the slate again (removal-based explanation; Covert, Lundberg and Lee, "Explaining by
 Removing", JMLR 2021). A candidate's score is independent of the others, so the slate alone is scored.
 """
 
@@ -14,19 +14,19 @@ from numpy.typing import NDArray
 from serving.features.inputs import NULLS
 from serving.features.item_inputs import padded
 from serving.features.read_plan import InputPlan, ModelPlan
+from serving.stages.fuse import log_odds
 from serving.stages.gather import Gathered
-from serving.stages.rank import Rank
+from serving.stages.rank import Rank, Ranked
 from serving.types import Contribution, Tensors
 
 MOST_EXPLAINED = 100  # items of an answer
-LEAST = 1e-7  # probabilities nearer to 0 or 1 than this have their odds taken as at it
 BY_CANDIDATE = ("item", "item_id", "mask")  # kinds of input whose dimension 1 is the candidates
 
 Explanations = tuple[tuple[Contribution, ...], ...]
 
 
 class Explain:
-    """One call of the ranker for each view that it reads, all at once."""
+    """One call a member for each view that the members read, all at once."""
 
     def __init__(self, rank: Rank, model: ModelPlan) -> None:
         self._rank, self._model = rank, model
@@ -37,19 +37,22 @@ class Explain:
         self,
         gathered: Gathered,
         positions: NDArray[np.int64],
-        probability: NDArray[np.float32],
+        ranked: Ranked,
         timeout_s: float,
     ) -> Explanations:
-        """For the candidates at `positions` (n,) with their `probability` (n,): largest effect first.
+        """For those of the `ranked` candidates that are at `positions` (n,): largest effect first.
 
         Raises:
-            OutsideError: the ranker doesn't answer in time, or not with numbers.
+            OutsideError: a member that ranked them doesn't answer in time, or not with numbers.
         """
         chosen = self._narrowed(gathered, positions)
         without = await asyncio.gather(
-            *(self._rank(self._blinded(chosen, view), timeout_s) for view in self._views)
+            *(
+                self._rank.again(self._blinded(chosen, view), ranked.members, timeout_s)
+                for view in self._views
+            )
         )
-        effects = log_odds(probability)[None] - log_odds(np.stack(without))
+        effects = log_odds(ranked.probability[positions])[None] - log_odds(np.stack(without))
         return tuple(self._told(effects[:, at]) for at in range(len(positions)))
 
     def _told(self, effects: NDArray[np.float64]) -> tuple[Contribution, ...]:
@@ -73,12 +76,6 @@ class Explain:
             if any(_of(column, view) for column in wanted.columns)
         }
         return Gathered(tensors, gathered.count, gathered.oldest_us, ())
-
-
-def log_odds(probability: NDArray[np.float32]) -> NDArray[np.float64]:
-    p = probability.astype(np.float64).clip(LEAST, 1 - LEAST)
-    odds: NDArray[np.float64] = np.log(p) - np.log1p(-p)
-    return odds
 
 
 def _taken(

@@ -1,4 +1,4 @@
-"""Fills the ranker's tensors for a person and candidates."""
+"""Fills the members' tensors for a person and candidates."""
 
 from dataclasses import dataclass
 
@@ -12,7 +12,7 @@ from serving.types import Degraded, Keys, Recorder, Tensors
 
 @dataclass(frozen=True, slots=True)
 class Gathered:
-    """The ranker's inputs for `count` candidates; the rest of their width is padding."""
+    """The members' inputs for `count` candidates; the rest of their width is padding."""
 
     tensors: Tensors
     count: int

@@ -1,4 +1,4 @@
-"""Scores candidates for a person: their features, the ranker's probabilities, and on request its reasons."""
+"""Scores candidates for a person: their features, their probabilities, and on request its reasons."""
 
 from dataclasses import dataclass, replace
 
@@ -10,18 +10,22 @@ from serving.features.rows import UserRows
 from serving.policy import Budget
 from serving.stages.explain import MOST_EXPLAINED, Explain
 from serving.stages.gather import Gather, Gathered
-from serving.stages.rank import Rank
+from serving.stages.rank import Rank, Ranked
 from serving.trail import Trail
 from serving.types import Keys, ServedItem
 
 
 @dataclass(frozen=True, slots=True)
 class Scores:
-    """Of the candidates, in their order; None where the ranker did not answer."""
+    """Of the candidates, in their order."""
 
-    probability: NDArray[np.float32] | None
+    ranked: Ranked | None  # None where no member answered
     oldest_us: int | None  # event time of the oldest row used
-    gathered: Gathered | None = None  # what the ranker was given; None without candidates
+    gathered: Gathered | None = None  # what the members were given; None without candidates
+
+    @property
+    def probability(self) -> NDArray[np.float32] | None:
+        return self.ranked.probability if self.ranked else None
 
 
 class Score:
@@ -46,10 +50,11 @@ class Score:
         trail.note(gathered.degradations)
         with trail.stage("rank"):
             answer = self._rank(gathered, budget.share("rank"))
-            probability = await trail.attempt("rank", answer, None)
-        used = (user.oldest_us, None if probability is None else gathered.oldest_us)
+            ranked = await trail.attempt("rank", answer, None)
+        trail.note(ranked.degradations if ranked else ())
+        used = (user.oldest_us, gathered.oldest_us if ranked else None)
         oldest_us = min((us for us in used if us is not None), default=None)
-        return Scores(probability, oldest_us, gathered)
+        return Scores(ranked, oldest_us, gathered)
 
     async def explained(
         self,
@@ -60,13 +65,11 @@ class Score:
         trail: Trail,
     ) -> tuple[ServedItem, ...]:
         """The first items with their explanations; `positions` are those of their candidates."""
-        if not items or scores.probability is None or scores.gathered is None:
+        if not items or scores.ranked is None or scores.gathered is None:
             return items
         first = positions[:MOST_EXPLAINED]
         with trail.stage("explain"):
-            work = self._explain(
-                scores.gathered, first, scores.probability[first], budget.share("explain")
-            )
+            work = self._explain(scores.gathered, first, scores.ranked, budget.share("explain"))
             found = await trail.attempt("explain", work, ())
         told = tuple(replace(i, explanation=e) for i, e in zip(items, found, strict=False))
         return told + items[len(told) :]

@@ -17,7 +17,7 @@ def probabilities(
 ) -> NDArray[np.float32]:
     """(n,) of the items, for a user, or a stranger, at a time in microseconds since 1970."""
     keys = np.array([int(item_id) for item_id in item_ids], dtype=np.int64)
-    plan = shop.bundle.plan.models["ranker"]
+    plan = shop.bundle.plan.models[shop.bundle.policy.members[0]]
     inputs = {wanted.name: tensor(wanted, shop, user, keys, at_us) for wanted in plan.inputs}
     return score_raw(models, inputs)[0]
 

@@ -53,7 +53,7 @@ def test_one_with_the_bundles_models_serves_and_one_with_others_is_refused(
         assert eventually(whole, "a whole answer") == before
 
     shutil.copytree(shop.bundle.folder / "models", tmp_path / "models")
-    shift_weights(tmp_path / "models/ranker/1/model.onnx")
+    shift_weights(tmp_path / "models" / shop.bundle.policy.members[0] / "1/model.onnx")
     with running(tmp_path / "models", tmp_path / "other") as other:
         refused = system.make("start", f"TRITON_URL={other}", check=False)
     assert refused.returncode != 0

@@ -90,8 +90,8 @@ def test_an_items_score_does_not_depend_on_the_items_asked_with_it(
         assert alone[item] == pytest.approx(together[item], abs=1e-5)
 
 
-def executions(client: triton.InferenceServerClient) -> tuple[int, int]:
-    found = client.get_inference_statistics("ranker").model_stats[0]
+def executions(client: triton.InferenceServerClient, model: str) -> tuple[int, int]:
+    found = client.get_inference_statistics(model).model_stats[0]
     return int(found.inference_count), int(found.execution_count)
 
 
@@ -99,15 +99,15 @@ def test_two_concurrent_requests_run_as_one_execution(
     stub: RecommendationServiceStub, shop: Shop, system: System
 ):
     first, second = shop.users(2)
-    items = [str(key) for key in shop.catalogue[:50]]
+    items, member = [str(key) for key in shop.catalogue[:50]], shop.bundle.policy.members[0]
     with triton.InferenceServerClient(system.triton) as client:
         for _ in range(200):
-            inferences, runs = executions(client)
+            inferences, runs = executions(client, member)
             calls = [
                 stub.Rank.future(rank(user, items), timeout=SECONDS) for user in (first, second)
             ]
             assert [len(call.result().items) for call in calls] == [50, 50]
-            more_inferences, more_runs = executions(client)
+            more_inferences, more_runs = executions(client, member)
             assert more_inferences - inferences == 2
             if more_runs - runs == 1:
                 return

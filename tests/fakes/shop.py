@@ -11,6 +11,7 @@ from serving.features.layout import LENGTH, layout_of
 from serving.features.read_plan import ReadPlan, parse_read_plan
 from serving.features.redis_keys import row_key
 from serving.features.snapshot import Snapshot
+from serving.stages.fuse import Fusion, alone
 from serving.types import OfferTable, Tensors
 from tests.fakes.doors import Arrays
 from tests.fakes.time import NOW_S
@@ -90,7 +91,11 @@ ITEM_INPUTS: list[dict[str, Any]] = [
 ]
 
 
-def shop_plan(stale_action: str = "serve_marked", id_kind: str = "integer") -> ReadPlan:
+def shop_plan(
+    stale_action: str = "serve_marked",
+    id_kind: str = "integer",
+    members: Sequence[str] = ("ranker",),
+) -> ReadPlan:
     """Views are valid for a day; every view has the same stale action."""
 
     def view(entity: str, columns: list[dict[str, Any]]) -> dict[str, Any]:
@@ -113,8 +118,8 @@ def shop_plan(stale_action: str = "serve_marked", id_kind: str = "integer") -> R
         }
 
     found = ("candidate_id", "candidate_score")
-    models = {
-        "ranker": model([*USER_INPUTS, *ITEM_INPUTS], ["probability"], 64, 128, 256, 512, 1024),
+    ranking = model([*USER_INPUTS, *ITEM_INPUTS], ["probability"], 64, 128, 256, 512, 1024)
+    models = dict.fromkeys(members, ranking) | {
         "two_tower": model(USER_INPUTS, found),
         "similar": model([ITEM_ID], found),
     }
@@ -129,10 +134,11 @@ def shop_plan(stale_action: str = "serve_marked", id_kind: str = "integer") -> R
     return parse_read_plan(document, "the shop's plan")
 
 
-def shop_bundle(plan: ReadPlan | None = None) -> Bundle:
+def shop_bundle(plan: ReadPlan | None = None, fusion: Fusion | None = None) -> Bundle:
+    fusion = fusion or alone("ranker")
     policy = BundlePolicy(
         surfaces=("SURFACE_PRODUCT",),
-        ranker="ranker",
+        fusion=fusion,
         max_candidates=512,
         sources=(
             SourcePolicy("repeat", 160, None, "user_history.owned_item"),
@@ -143,7 +149,8 @@ def shop_bundle(plan: ReadPlan | None = None) -> Bundle:
         classification_threshold=0.2,
     )
     manifest = {"horizon_days": 14}
-    return Bundle(Path("nowhere"), "0123456789abcdef", manifest, plan or shop_plan(), policy)
+    plan = plan or shop_plan(members=fusion.members)
+    return Bundle(Path("nowhere"), "0123456789abcdef", manifest, plan, policy)
 
 
 def shop_snapshot(

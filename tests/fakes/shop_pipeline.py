@@ -5,6 +5,7 @@ from dataclasses import dataclass, field
 from serving.assembly import build_pipeline
 from serving.pipeline import Pipeline
 from serving.policy import Budget
+from serving.stages.fuse import Fusion, alone
 from serving.types import Consent, OfferTable, Person, Query
 from tests.fakes.doors import FakeRows, FakeTriton
 from tests.fakes.shop import MODELS, person_rows, shop_bundle, shop_plan, shop_snapshot
@@ -25,13 +26,14 @@ class Shop:
     )
     triton: FakeTriton = field(default_factory=lambda: FakeTriton(MODELS))
     offers: OfferTable | None = None
+    fusion: Fusion = field(default_factory=lambda: alone("ranker"))
     ticks: FakeTicks = field(default_factory=FakeTicks)
     recorder: ListRecorder = field(default_factory=ListRecorder)
 
     @property
     def pipeline(self) -> Pipeline:
         return build_pipeline(
-            shop_bundle(),
+            shop_bundle(fusion=self.fusion),
             shop_snapshot(offers=self.offers),
             self.rows,
             self.triton,

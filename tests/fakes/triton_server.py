@@ -13,10 +13,12 @@ from tritonclient.grpc import service_pb2_grpc as stubs
 
 @dataclass
 class TritonServer(stubs.GRPCInferenceServiceServicer):
-    """Gives its first input back as output `y`; `codes` are the statuses of the next calls."""
+    """Gives its first input back as its output; `codes` are the statuses of the next calls."""
 
     codes: list[grpc.StatusCode] = field(default_factory=list)
     hangs: bool = False
+    hanging: frozenset[str] = frozenset()  # models that never answer, while others do
+    output: str = "y"
     requests: list[pb.ModelInferRequest] = field(default_factory=list)
     asked: asyncio.Event = field(default_factory=asyncio.Event)
     cancelled: asyncio.Event = field(default_factory=asyncio.Event)
@@ -29,11 +31,11 @@ class TritonServer(stubs.GRPCInferenceServiceServicer):
         self.asked.set()
         if self.codes:
             await context.abort(self.codes.pop(0), "as told")
-        if self.hangs:
+        if self.hangs or request.model_name in self.hanging:
             await self._hang()
         given = request.inputs[0]
         output = pb.ModelInferResponse.InferOutputTensor(
-            name="y", datatype=given.datatype, shape=given.shape
+            name=self.output, datatype=given.datatype, shape=given.shape
         )
         return pb.ModelInferResponse(
             outputs=[output], raw_output_contents=[request.raw_input_contents[0]]

@@ -3,14 +3,16 @@
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
+from serving.bundle import POLICY_VERSION
 from serving.features.fields import view_layout
 from serving.features.layout import Column, Layout
+from serving.stages.fuse import Fusion
 from training.bundle.graph import tensor_shape
 from training.bundle.shipped import ShippedModel
 from training.policy import MAX_CANDIDATES, QUOTAS
 from training.schema import Input, service_fields
 
-VERSION = 1
+VERSION = 1  # of read plan and manifest
 STALE_ACTION = "serve_marked"  # of a view that declares none
 RANKER, TWO_TOWER, SIMILAR = "ranker", "two_tower", "similar"
 OWNED = "user_history.owned_item"
@@ -79,15 +81,19 @@ def service_fingerprints(features: Mapping[str, Any]) -> dict[str, str]:
     return found
 
 
-def policy(features: Mapping[str, Any], threshold: float) -> dict[str, Any]:
+def policy(features: Mapping[str, Any], threshold: float, fusion: Fusion) -> dict[str, Any]:
     """How the gateway answers: on which surface, from which sources, by which models."""
     sources: dict[str, dict[str, Any]] = {name: {"quota": quota} for name, quota in QUOTAS.items()}
     sources["repeat"]["items"] = OWNED
     sources["two_tower"]["model"] = TWO_TOWER
     return {
-        "version": VERSION,
+        "version": POLICY_VERSION,
         "surfaces": [f"SURFACE_{features['surface'].upper()}"],
-        "ranker": RANKER,
+        "members": list(fusion.members),
+        "fusion": [
+            {"members": list(b.members), "weights": list(b.weights), "offset": b.offset}
+            for b in fusion.blends
+        ],
         "max_candidates": MAX_CANDIDATES,
         "sources": sources,
         "similar": {"model": SIMILAR},

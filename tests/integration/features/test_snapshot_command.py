@@ -16,6 +16,8 @@ from serving.features.frames import Source, latest, pack_frame
 from serving.features.read_plan import parse_read_plan
 from serving.features.snapshot import open_snapshot
 from serving.features.store import RowStore
+from serving.stages.fuse import alone
+from tests.fakes.policies import described_policy
 from tests.fakes.read_plans import described_input, described_plan
 from tests.integration.features.conftest import BEFORE, NOW, VIEWS, rows_at
 
@@ -39,14 +41,7 @@ def shop_plan() -> dict:
 def bundle(tmp_path: Path) -> Path:
     folder = tmp_path / "bundle"
     folder.mkdir()
-    policy = {
-        "version": 1,
-        "surfaces": ["SURFACE_PRODUCT"],
-        "ranker": "ranker",
-        "max_candidates": 512,
-        "sources": {"popular": {"quota": 64}},
-        "classification_threshold": 0.2,
-    }
+    policy = described_policy({"popular": {"quota": 64}}, alone("ranker"))
     (folder / "read_plan.json").write_text(json.dumps(shop_plan()))
     (folder / "policy.json").write_text(json.dumps(policy))
     manifest = {"version": 1, "horizon_days": 14}

@@ -10,7 +10,9 @@ import numpy as np
 
 from serving.bundle import content_id
 from serving.features.snapshot_files import digest
+from serving.stages.fuse import alone
 from tests.fakes.event_views import HISTORY, described
+from tests.fakes.policies import described_policy
 
 PROJECT = "tiny"
 ITEMS = 40
@@ -130,16 +132,9 @@ ITEM = [
     tensor("item_float", "item", "float32", "item_activity.popularity"),
     tensor("mask", "mask", "bool"),
 ]
-POLICY = {
-    "version": 1,
-    "surfaces": ["SURFACE_PRODUCT"],
-    "ranker": "ranker",
-    "max_candidates": 512,
-    "sources": {
-        "repeat": {"quota": 160, "items": "user_history.owned_item"},
-        "two_tower": {"quota": 128, "model": "two_tower"},
-        "popular": {"quota": 64},
-    },
-    "similar": {"model": "similar"},
-    "classification_threshold": 0.2,
+SOURCES: dict[str, dict[str, Any]] = {
+    "repeat": {"quota": 160, "items": "user_history.owned_item"},
+    "two_tower": {"quota": 128, "model": "two_tower"},
+    "popular": {"quota": 64},
 }
+POLICY = described_policy(SOURCES, alone("ranker")) | {"similar": {"model": "similar"}}

@@ -9,21 +9,16 @@ import onnx
 from onnx import TensorProto, helper, numpy_helper
 
 from serving.bundle import content_id
+from serving.stages.fuse import alone
+from tests.fakes.policies import described_policy
 from tests.load.features import shop
 from tests.load.features.plan import document
 
 ONNX = {"int64": TensorProto.INT64, "float32": TensorProto.FLOAT, "bool": TensorProto.BOOL}
 TRITON = {"int64": "TYPE_INT64", "float32": "TYPE_FP32", "bool": "TYPE_BOOL"}
-POLICY: dict[str, Any] = {
-    "version": 1,
-    "surfaces": ["SURFACE_PRODUCT"],
-    "ranker": "ranker",
-    "max_candidates": 512,
-    "sources": {
-        "repeat": {"quota": 160, "items": "user_history.owned_item"},
-        "popular": {"quota": 352},
-    },
-    "classification_threshold": 0.2,
+SOURCES: dict[str, dict[str, Any]] = {
+    "repeat": {"quota": 160, "items": "user_history.owned_item"},
+    "popular": {"quota": 352},
 }
 
 
@@ -36,7 +31,7 @@ def write_bundle(folder: Path) -> Path:
     (model / "config.pbtxt").write_text(_config(inputs))
     onnx.save(_ranker(inputs), model / "1/model.onnx")
     _write(folder / "read_plan.json", plan)
-    _write(folder / "policy.json", POLICY)
+    _write(folder / "policy.json", described_policy(SOURCES, alone("ranker")))
     manifest: dict[str, Any] = {
         "version": 1,
         "project": shop.PROJECT,

@@ -22,6 +22,7 @@ from serving.types import (
     RowVersion,
 )
 from tests.fakes.doors import FakeRows, FakeTriton
+from tests.fakes.policies import blended
 from tests.fakes.shop import (
     EARLIER_US,
     KEYS,
@@ -137,6 +138,31 @@ async def test_without_the_ranker_the_sources_order_is_served_unscored(error: Ou
     assert answered.degradations == (
         Degraded("rank", REASONS[type(error)], Action.UNRANKED, str(error)),
     )
+
+
+@pytest.mark.parametrize("error", OUTSIDE)
+async def test_without_one_member_the_others_rank_and_that_is_said(error: OutsideError):
+    models = MODELS | {"second": MODELS["ranker"]}
+    shop = Shop(triton=FakeTriton(models, {"second": error}), fusion=blended("ranker", "second"))
+    answered = await shop.pipeline.recommend(QUERY, shop.budget())
+    assert answered.items[0].item_id == "200"
+    assert {type(i.score) for i in answered.items} == {float}
+    assert answered.degradations == (
+        Degraded("second", REASONS[type(error)], Action.DROPPED_MEMBER, str(error)),
+    )
+    assert shop.recorder.degradations == [("second", REASONS[type(error)])]
+    shop.triton.errors["ranker"] = error
+    unranked = await shop.pipeline.recommend(QUERY, shop.budget())
+    assert {i.score for i in unranked.items} == {None}
+    assert [(d.stage, d.action) for d in unranked.degradations] == [("rank", Action.UNRANKED)]
+
+
+async def test_with_very_little_time_the_first_member_ranks_alone():
+    models = MODELS | {"second": MODELS["ranker"]}
+    shop = Shop(triton=FakeTriton(models), fusion=blended("ranker", "second"))
+    answered = await shop.pipeline.recommend(QUERY, shop.budget(0.007))
+    assert [(d.stage, d.reason) for d in answered.degradations] == [("second", Reason.NO_TIME)]
+    assert "second" not in {model for model, _ in shop.triton.calls}
 
 
 async def test_with_everything_away_popular_items_are_served():

@@ -5,10 +5,13 @@ from serving.policy import (
     INSTEAD,
     LONGEST_BUDGET_S,
     LONGEST_DETAIL,
+    MEMBERS,
     REASONS,
     SHARES,
+    WIDTHS,
     Budget,
     forgiven,
+    members_asked,
     width,
 )
 from serving.types import Action, Reason
@@ -53,6 +56,19 @@ def test_fewer_candidates_are_ranked_in_less_time(seconds: float, ranked: int):
     assert width(seconds, 500) == ranked
 
 
+@pytest.mark.parametrize(
+    ("seconds", "asked"), [(1.0, 5), (0.010, 5), (0.009, 2), (0.005, 2), (0.004, 1), (0, 1)]
+)
+def test_fewer_members_are_asked_in_less_time(seconds: float, asked: int):
+    assert members_asked(seconds, 5) == asked
+    assert members_asked(seconds, 1) == 1
+
+
+def test_candidates_become_fewer_before_members_do():
+    fewest = min(allowed for _, allowed in WIDTHS)
+    assert width(max(limit for limit, _ in MEMBERS) - 1e-9, 500) == fewest
+
+
 def test_few_candidates_are_never_made_more():
     assert width(0.009, 10) == 10
 
@@ -62,6 +78,7 @@ def test_few_candidates_are_never_made_more():
     [
         ("hydrate", Action.DEFAULT_FEATURES),
         ("two_tower", Action.DROPPED_SOURCE),
+        ("member", Action.DROPPED_MEMBER),
         ("rank", Action.UNRANKED),
     ],
 )
@@ -79,6 +96,12 @@ def test_outside_failures_degrade_what_the_table_names(
     degraded = forgiven(stage, error)
     assert (degraded.stage, degraded.reason, degraded.action) == (stage, reason, action)
     assert degraded.detail == str(error)
+
+
+def test_one_of_a_kind_is_said_by_its_name():
+    degraded = forgiven("member", TimedOut("late"), "transformer")
+    assert degraded.stage == "transformer"
+    assert degraded.action is Action.DROPPED_MEMBER
 
 
 def test_an_answer_repeats_no_more_than_the_start_of_an_error():

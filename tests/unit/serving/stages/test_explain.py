@@ -5,16 +5,19 @@ from serving.errors import Failed
 from serving.features.inputs import UserFiller
 from serving.features.item_inputs import ItemFiller
 from serving.features.rows import UserRows, collected, judge
-from serving.stages.explain import Explain, log_odds
+from serving.stages.explain import Explain
+from serving.stages.fuse import Fusion, alone
 from serving.stages.gather import Gather
 from serving.stages.rank import Rank
 from serving.types import Tensors
 from tests.fakes.doors import Arrays, FakeTriton
+from tests.fakes.policies import blended
 from tests.fakes.shop import KEYS, MODELS, NOW_US, person_rows, shop_plan, shop_snapshot
 from tests.fakes.sinks import ListRecorder
 
-PLAN = shop_plan()
-RANKER = PLAN.models["ranker"]
+TWO = blended("ranker", "other")
+PLAN = shop_plan(members=TWO.members)
+RANKER, RANKER_ALONE = PLAN.models["ranker"], alone("ranker")
 VIEWS = {"user_profile", "user_activity", "user_history", "item_profile", "item_activity"}
 
 
@@ -24,15 +27,17 @@ def person() -> UserRows:
     return collected([judge(view, packed, NOW_US) for view, packed in views])
 
 
-async def explained(door: FakeTriton, keys: list[int], positions: list[int]):
+async def explained(
+    door: FakeTriton, keys: list[int], positions: list[int], fusion: Fusion = RANKER_ALONE
+):
     """Explanations and, for comparison, what was given to the ranker before."""
     snapshot = shop_snapshot()
     fillers = UserFiller(RANKER, PLAN), ItemFiller(RANKER, PLAN, snapshot)
     gathered = Gather(snapshot, *fillers, ListRecorder())(person(), np.array(keys), NOW_US)
-    rank = Rank(door, RANKER)
-    probability = await rank(gathered, 1.0)
-    at = np.array(positions)
-    return await Explain(rank, RANKER)(gathered, at, probability[at], 0.5), probability
+    rank = Rank(door, PLAN, fusion)
+    ranked = await rank(gathered, 1.0)
+    found = await Explain(rank, RANKER)(gathered, np.array(positions), ranked, 0.5)
+    return found, ranked.probability
 
 
 async def test_every_view_is_told_with_the_largest_effect_first():
@@ -83,5 +88,36 @@ async def test_a_ranker_that_fails_is_not_hidden_here():
         await explained(FakeTriton(MODELS | {"ranker": ranker}), [int(KEYS[9])], [0])
 
 
-def test_certain_probabilities_have_finite_odds():
-    assert np.isfinite(log_odds(np.array([0, 1], dtype=np.float32))).all()
+def other(inputs: Tensors) -> Arrays:
+    """Looks at the purchase list alone."""
+    owned = (inputs["item_id"][:, :, None] == inputs["owned_item"][:, None]).any(axis=2)
+    return {"probability": np.where(owned, 0.8, 0.2).astype(np.float32)}
+
+
+async def test_an_effect_is_on_the_fusion_of_the_members_that_answered():
+    both, item = FakeTriton(MODELS | {"other": other}), KEYS[[2]].tolist()  # it is owned
+    ((told,), (score,)) = await explained(both, item, [0], TWO)
+    history = {c.view: c.log_odds for c in told}["user_history"]
+    # The ranker's part of the sum stays; the other's falls from 0.8 to 0.2.
+    blend = TWO.blends[-1]
+    assert history == pytest.approx(blend.weights[1] * 2 * np.log(0.8 / 0.2), rel=1e-5)
+    one = FakeTriton(MODELS | {"other": other}, {"other": Failed("broken")})
+    ((alone_told,), (alone_score,)) = await explained(one, item, [0], TWO)
+    assert {c.view: c.log_odds for c in alone_told}["user_history"] == 0
+    assert alone_score != score
+    asked = [model for model, _ in one.calls]
+    assert asked == ["ranker", "other"] + ["ranker"] * len(VIEWS)
+
+
+async def test_a_member_that_ranked_and_fails_now_leaves_nothing_to_compare():
+    calls = 0
+
+    def once(inputs: Tensors) -> Arrays:
+        nonlocal calls
+        calls += 1
+        if calls > 1:
+            raise Failed("broken")
+        return other(inputs)
+
+    with pytest.raises(Failed):
+        await explained(FakeTriton(MODELS | {"other": once}), KEYS[[9]].tolist(), [0], TWO)

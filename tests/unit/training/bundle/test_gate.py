@@ -186,7 +186,7 @@ def test_a_retriever_that_returns_what_is_owned_is_refused(
 @pytest.mark.parametrize(
     ("figures", "reason"),
     [
-        ({}, "the ranker's validation lacks log_loss_calibrated, bought_share"),
+        ({}, "ranker: the validation lacks log_loss_calibrated, bought_share"),
         (FIGURES | {"log_loss_calibrated": 0.3}, "validation log loss is 0.3000"),
         (FIGURES | {"log_loss_calibrated": float("nan")}, "validation log loss is nan"),
         (FIGURES | {"bought_share": 0.0}, "which judges nothing"),

@@ -60,6 +60,7 @@ class DegradationReason(StrEnum):
     LAYOUT = "layout"
     OUT_OF_VOCABULARY = "out_of_vocabulary"
     BEHIND = "behind"
+    NO_TIME = "no_time"
     UNKNOWN = "unknown"
 
 
@@ -71,6 +72,7 @@ class DegradationAction(StrEnum):
     SERVED_MARKED = "served_marked"
     UNRANKED = "unranked"
     UNEXPLAINED = "unexplained"
+    DROPPED_MEMBER = "dropped_member"
     UNKNOWN = "unknown"
 
 
