@@ -1,7 +1,7 @@
 """Puts a bundle, a snapshot and the doors together into a pipeline; all stages and sources are here."""
 
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Sequence
 
 from serving.bundle import Bundle, SourcePolicy
 from serving.errors import ArtefactError
@@ -9,7 +9,7 @@ from serving.features.filter_fields import Conditions
 from serving.features.inputs import UserFiller
 from serving.features.item_inputs import ItemFiller
 from serving.features.item_values import ItemColumns
-from serving.features.read_plan import ReadPlan
+from serving.features.read_plan import ModelPlan
 from serving.features.rows import UserRowsReader
 from serving.items import ItemSnapshot
 from serving.pipeline import Pipeline, Stages
@@ -25,10 +25,12 @@ from serving.stages.read_items import ReadThrough
 from serving.stages.retrieve import Retrieve, Source
 from serving.stages.score import Score
 from serving.stages.similar import Similar
-from serving.stages.sources import NearSeeds, Popular, Propose, Repeat, TwoTower
+from serving.stages.sources import KEYS, ModelSearch, NearSeeds, OwnList, Popular
 from serving.types import ModelDoor, Recorder, RowsDoor, Ticks, WallClock
 
 SEED_QUOTA = 128  # candidates that the request's seeds may propose, before all others
+POPULAR = "popular"  # the source that needs neither a model nor a list
+OF_PERSON = ("user", "user_list", "request_time")  # kinds of input
 
 
 def build_pipeline(
@@ -56,7 +58,9 @@ def build_pipeline(
             f"candidates, but {widest} can be asked for; export it with a wider pad_to"
         )
     similar = _similar(bundle, snapshot, triton_door)
-    seeds = [Source("similar", SEED_QUOTA, NearSeeds(similar, snapshot), True)] if similar else []
+    seeds = (
+        [Source("similar", SEED_QUOTA, NearSeeds(similar, snapshot), "seeds")] if similar else []
+    )
     rank = Rank(triton_door, plan, policy.fusion)
     read = ReadThrough(ItemColumns(plan), rows_door, snapshot)
     items = ItemFiller(ranker, plan, snapshot)
@@ -78,34 +82,41 @@ def build_pipeline(
 def _source(
     source: SourcePolicy, bundle: Bundle, snapshot: ItemSnapshot, door: ModelDoor
 ) -> Source:
-    makers = _makers(source, bundle, snapshot, door)
-    if source.name not in makers:
-        raise ArtefactError(
-            f"bundle {bundle.bundle_id}: source {source.name!r} is unknown; this program has "
-            f"{', '.join(makers)}"
-        )
-    views = _read_by(source, bundle.plan)
-    return Source(source.name, source.quota, makers[source.name](), views=views)
-
-
-def _read_by(source: SourcePolicy, plan: ReadPlan) -> frozenset[str]:
-    """The views of the person that the source goes by."""
-    inputs = plan.models[source.model].inputs if source.model else ()
-    columns = [column for wanted in inputs for column in wanted.columns]
-    return frozenset(
-        c.partition(".")[0] for c in [*columns, *([source.items] if source.items else [])]
+    """Of the kind that the policy says: a model's, a list of the person, or what is popular."""
+    name, quota = source.name, source.quota
+    match source.model, source.items:
+        case str(model), None:
+            plan = _searching(name, bundle, model)
+            search = ModelSearch(door, plan, UserFiller(plan, bundle.plan))
+            columns = [column for wanted in plan.inputs for column in wanted.columns]
+            return Source(name, quota, search, "model", _views(columns))
+        case None, str(column):
+            return Source(name, quota, OwnList(_list_of(source, bundle)), views=_views([column]))
+        case None, None if name == POPULAR:
+            return Source(name, quota, Popular(snapshot))
+    raise ArtefactError(
+        f"bundle {bundle.bundle_id}: source {name} must name either a model or items; only "
+        f"{POPULAR} has neither"
     )
 
 
-def _makers(
-    source: SourcePolicy, bundle: Bundle, snapshot: ItemSnapshot, door: ModelDoor
-) -> Mapping[str, Callable[[], Propose]]:
-    """All candidate sources that there are."""
-    return {
-        "repeat": lambda: Repeat(_list_of(source, bundle)),
-        "two_tower": lambda: _two_tower(source, bundle, door),
-        "popular": lambda: Popular(snapshot),
-    }
+def _views(columns: Sequence[str]) -> frozenset[str]:
+    return frozenset(column.partition(".")[0] for column in columns)
+
+
+def _searching(source: str, bundle: Bundle, name: str) -> ModelPlan:
+    model = bundle.plan.models[name]
+    strange = [i.name for i in model.inputs if i.kind not in OF_PERSON]
+    if strange:
+        raise ArtefactError(
+            f"bundle {bundle.bundle_id}: source {source} asks {name}, which takes "
+            f"{', '.join(strange)}; a source's model takes inputs of the person alone"
+        )
+    if KEYS not in dict(model.outputs):
+        raise ArtefactError(
+            f"bundle {bundle.bundle_id}: source {source} asks {name}, which gives no {KEYS}"
+        )
+    return model
 
 
 def _list_of(source: SourcePolicy, bundle: Bundle) -> str:
@@ -121,13 +132,6 @@ def _list_of(source: SourcePolicy, bundle: Bundle) -> str:
             "list of keys in a view of the user"
         )
     return source.items
-
-
-def _two_tower(source: SourcePolicy, bundle: Bundle, door: ModelDoor) -> TwoTower:
-    if source.model is None:
-        raise ArtefactError(f"bundle {bundle.bundle_id}: source {source.name} names no model")
-    model = bundle.plan.models[source.model]
-    return TwoTower(door, model, UserFiller(model, bundle.plan))
 
 
 def _similar(bundle: Bundle, snapshot: ItemSnapshot, door: ModelDoor) -> Similar | None:

@@ -17,11 +17,11 @@ UNHASHED = ("bundle_id", "created_at")  # of the manifest
 
 @dataclass(frozen=True, slots=True)
 class SourcePolicy:
-    """One candidate source: its quota, and the model or the user's list that it reads."""
+    """One candidate source: its quota, and the model that it asks or the user's list that it reads."""
 
-    name: str  # "repeat", "two_tower" or "popular"
+    name: str  # that of the one source without either is "popular"
     quota: int
-    model: str | None
+    model: str | None  # of the read plan
     items: str | None  # `<view>.<column>` of item keys, best first
 
 

@@ -29,10 +29,10 @@ WIDTHS: tuple[tuple[float, int], ...] = ((0.010, 64), (0.020, 128), (0.040, 256)
 # and, once there are no fewer to rank, no more than so many members are asked, the first ones.
 MEMBERS: tuple[tuple[float, int], ...] = ((0.005, 1), (0.010, 2))
 
-# Failing open: what is done instead where a stage or source fails. What isn't here fails the call.
+# Failing open: what is done instead where a stage, or one of a kind, fails. What isn't here fails the call.
 INSTEAD: Mapping[str, Action] = {
     "hydrate": Action.DEFAULT_FEATURES,
-    "two_tower": Action.DROPPED_SOURCE,
+    "source": Action.DROPPED_SOURCE,  # of candidates, whose model is asked
     "seeds": Action.DROPPED_SOURCE,
     "items": Action.DROPPED_SOURCE,
     "member": Action.DROPPED_MEMBER,

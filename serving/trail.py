@@ -44,8 +44,10 @@ class Trail:
             self._degradations.append(degraded)
             self._recorder.degraded(degraded.stage, degraded.reason)
 
-    async def attempt(self, stage: str, work: Awaitable[T], instead: T) -> T:
+    async def attempt(self, stage: str, work: Awaitable[T], instead: T, name: str = "") -> T:
         """The outcome of `work`; where policy forgives its failure, notes it and gives `instead`.
+
+        The note is of `name` where `stage` is a kind that has several.
 
         Raises:
             OutsideError: policy has nothing instead.
@@ -53,5 +55,5 @@ class Trail:
         try:
             return await work
         except OutsideError as error:
-            self.note([forgiven(stage, error)])
+            self.note([forgiven(stage, error, name)])
             return instead

@@ -153,7 +153,7 @@ class ServedItem:
 
     item_id: str
     score: float | None  # None: no model scored it
-    sources: tuple[str, ...]  # names of recserve.v1.CandidateSource, lower case, without prefix
+    sources: tuple[str, ...]  # of the bundle's policy, or "similar", "request", "offer"
     target_item_ids: tuple[str, ...] = ()  # of an offer
     explanation: tuple[Contribution, ...] | None = None  # None: not explained
 

@@ -20,6 +20,9 @@ from serving.types import (
     ServedItem,
 )
 
+KNOWN_SOURCES = frozenset(pb.CandidateSource.keys())
+OTHER_SOURCE = "CANDIDATE_SOURCE_OTHER"
+
 
 def items(served: Iterable[ServedItem]) -> list[pb.ScoredItem]:
     return [
@@ -41,7 +44,9 @@ def _explanation(contributions: Iterable[Contribution]) -> pb.Explanation:
 
 
 def sources(names: Iterable[str]) -> list[str]:
-    return [f"CANDIDATE_SOURCE_{name.upper()}" for name in names]
+    """A bundle may have sources that the API has no word for; all of them are OTHER, told once."""
+    words = (f"CANDIDATE_SOURCE_{name.upper()}" for name in names)
+    return list(dict.fromkeys(w if w in KNOWN_SOURCES else OTHER_SOURCE for w in words))
 
 
 def answer(answered: Answered, request_id: str, request_token: str) -> pb.Answer:

@@ -3,6 +3,7 @@
 import asyncio
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Literal
 
 import numpy as np
 
@@ -12,7 +13,8 @@ from serving.trail import Trail
 from serving.types import Action, Degraded, Keys, Reason
 
 NONE = np.empty(0, dtype=np.int64)
-SEEDS = "seeds"  # what a failing source of seeds is called: SimilarItems fails, this one doesn't
+# `model`: a model is asked; `seeds`: likewise, but only where the request has seeds; `memory`: nobody is.
+Kind = Literal["model", "seeds", "memory"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -22,7 +24,7 @@ class Source:
     name: str
     quota: int
     propose: Propose
-    seeded: bool = False  # asked only where the request has seeds
+    kind: Kind = "memory"
     views: frozenset[str] = frozenset()  # of the person, that it reads
 
 
@@ -34,7 +36,7 @@ class Retrieve:
 
     def __init__(self, sources: Sequence[Source]) -> None:
         self._sources = tuple(sources)
-        self._unseeded = tuple(source for source in sources if not source.seeded)
+        self._unseeded = tuple(s for s in sources if s.kind != "seeds")
 
     async def __call__(self, asked: Asked, timeout_s: float, trail: Trail) -> tuple[Proposal, ...]:
         """In the order in which the sources fill the candidate list; seeds are asked for if given."""
@@ -44,8 +46,14 @@ class Retrieve:
             if gone := asked.user.dropped & source.views:
                 trail.note([_dropped(source, gone)])
                 return NONE
-            stage = SEEDS if source.seeded else source.name
-            return await trail.attempt(stage, source.propose(asked, timeout_s), NONE)
+            work = source.propose(asked, timeout_s)
+            match source.kind:
+                case "model":
+                    return await trail.attempt("source", work, NONE, source.name)
+                case "seeds":
+                    return await trail.attempt("seeds", work, NONE)
+                case "memory":
+                    return await work
 
         found = await asyncio.gather(*map(ask, sources))
         return tuple(

@@ -15,6 +15,7 @@ from serving.items import ItemSnapshot
 from serving.stages.similar import Similar
 from serving.types import Keys, Mask, ModelDoor
 
+KEYS = "candidate_id"  # output of every model that searches the catalogue
 MOST_POPULAR = 512  # proposed before filters and quotas
 
 
@@ -39,8 +40,8 @@ class Propose(Protocol):
         ...
 
 
-class Repeat:
-    """What the person bought before, in the order in which the feature store keeps it."""
+class OwnList:
+    """What a list of the person holds, in the order in which the feature store keeps it."""
 
     def __init__(self, column: str) -> None:
         self._column = column
@@ -50,18 +51,16 @@ class Repeat:
         return asked.user.items(self._column)
 
 
-class TwoTower:
-    """The items nearest to the person, by exact search inside the model's graph."""
+class ModelSearch:
+    """What a model finds in the catalogue for the person, by a search inside its graph."""
 
     def __init__(self, door: ModelDoor, model: ModelPlan, fill: UserFiller) -> None:
         self._door, self._model, self._fill = door, model, fill
 
     async def __call__(self, asked: Asked, timeout_s: float) -> Keys:
         inputs = self._fill(asked.user, asked.now_us)
-        outputs = await self._door.infer(
-            self._model.triton_model, inputs, ["candidate_id"], timeout_s
-        )
-        keys: Keys = outputs["candidate_id"].ravel().astype(np.int64, copy=False)
+        outputs = await self._door.infer(self._model.triton_model, inputs, [KEYS], timeout_s)
+        keys: Keys = outputs[KEYS].ravel().astype(np.int64, copy=False)
         return keys[keys >= 0]
 
 

@@ -27,18 +27,25 @@ def assembled(bundle: Bundle, snapshot: Snapshot | None = None) -> Pipeline:
 
 
 def with_source(source: SourcePolicy) -> Bundle:
-    bundle = shop_bundle()
+    """Its models are the shop's, and one that finds nothing."""
+    plan = shop_plan()
+    blind = replace(plan.models["two_tower"], name="blind", outputs=())
+    bundle = shop_bundle(replace(plan, models={**plan.models, "blind": blind}))
     return replace(bundle, policy=replace(bundle.policy, sources=(source,)))
 
 
 @pytest.mark.parametrize(
     ("source", "complaint"),
     [
-        (SourcePolicy("astrology", 10, None, None), "'astrology' is unknown.*two_tower, popular"),
-        (SourcePolicy("repeat", 10, None, None), "repeat reads None"),
+        (SourcePolicy("astrology", 10, None, None), "astrology must name either a model or items"),
+        (SourcePolicy("popular", 10, "two_tower", "user_history.owned_item"), "must name either"),
         (SourcePolicy("repeat", 10, None, "user_activity.visits"), "no list of keys"),
         (SourcePolicy("repeat", 10, None, "user_history.owned_score"), "no list of keys"),
-        (SourcePolicy("two_tower", 10, None, None), "names no model"),
+        (
+            SourcePolicy("near", 10, "similar", None),
+            "asks similar, which takes item_id; a source's",
+        ),
+        (SourcePolicy("near", 10, "blind", None), "asks blind, which gives no candidate_id"),
     ],
 )
 def test_a_source_that_cannot_be_made_is_named(source: SourcePolicy, complaint: str):

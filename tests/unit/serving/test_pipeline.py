@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 
 from serving.assembly import build_pipeline
+from serving.bundle import SourcePolicy
 from serving.errors import (
     Failed,
     OutsideError,
@@ -126,6 +127,31 @@ async def test_without_the_two_tower_the_other_sources_serve(error: OutsideError
     assert answered.items[0].item_id == "200"
     assert answered.degradations == (
         Degraded("two_tower", REASONS[type(error)], Action.DROPPED_SOURCE, str(error)),
+    )
+
+
+async def test_sources_have_the_names_and_kinds_that_the_policy_gives_them():
+    shop, bundle = Shop(), shop_bundle()
+    sources = (
+        SourcePolicy("sasrec", 20, "sequence", None),
+        SourcePolicy("two_tower", 20, "two_tower", None),
+        SourcePolicy("wished", 20, None, "user_history.owned_item"),
+    )
+    plan = replace(bundle.plan, models=bundle.plan.models | {
+        "sequence": replace(bundle.plan.models["two_tower"], triton_model="sequence")
+    })  # fmt: skip
+    shop.triton.models = MODELS | {"sequence": lambda _: {"candidate_id": KEYS[None, 30:33]}}
+    named = replace(bundle, plan=plan, policy=replace(bundle.policy, sources=sources))
+    pipeline = build_pipeline(
+        named, shop_snapshot(), shop.rows, shop.triton, FakeClock(), shop.recorder, shop.ticks
+    )
+    answered = await pipeline.recommend(QUERY, shop.budget())
+    assert answered.proposed == (("sasrec", 3), ("two_tower", 10), ("wished", 2))
+    shop.triton.errors["sequence"] = TimedOut("late")
+    answered = await pipeline.recommend(QUERY, shop.budget())
+    assert answered.proposed == (("sasrec", 0), ("two_tower", 10), ("wished", 2))
+    assert answered.degradations == (
+        Degraded("sasrec", Reason.TIMEOUT, Action.DROPPED_SOURCE, "late"),
     )
 
 

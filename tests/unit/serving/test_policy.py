@@ -77,7 +77,8 @@ def test_few_candidates_are_never_made_more():
     ("stage", "action"),
     [
         ("hydrate", Action.DEFAULT_FEATURES),
-        ("two_tower", Action.DROPPED_SOURCE),
+        ("source", Action.DROPPED_SOURCE),
+        ("seeds", Action.DROPPED_SOURCE),
         ("member", Action.DROPPED_MEMBER),
         ("rank", Action.UNRANKED),
     ],
@@ -108,7 +109,7 @@ def test_an_answer_repeats_no_more_than_the_start_of_an_error():
     assert forgiven("rank", Failed("x" * 5000)).detail == "x" * LONGEST_DETAIL
 
 
-@pytest.mark.parametrize("stage", ["similar", "repeat", "popular", "gather"])
+@pytest.mark.parametrize("stage", ["similar", "gather", "record"])
 def test_what_the_table_does_not_name_fails_the_call(stage: str):
     assert stage not in INSTEAD
     error = Unavailable("away")

@@ -43,6 +43,16 @@ def test_items_carry_their_score_only_if_they_have_one():
     assert not unscored.HasField("score")
 
 
+def test_a_source_of_the_bundle_without_a_word_in_the_api_is_other():
+    item = ServedItem("7", 0.5, ("sasrec", "tifu", "item_to_item", "ease"))
+    (told,) = items([item])
+    assert list(told.sources) == [
+        pb.CANDIDATE_SOURCE_SASREC,
+        pb.CANDIDATE_SOURCE_OTHER,
+        pb.CANDIDATE_SOURCE_ITEM_TO_ITEM,
+    ]
+
+
 def test_an_answer_tells_everything_of_itself():
     told = answer(ANSWERED, "request-1", "token")
     assert {name.name for name, _ in told.ListFields()} == set(pb.Answer.DESCRIPTOR.fields_by_name)

@@ -42,7 +42,9 @@ async def test_sources_answer_in_the_order_of_the_policy():
 
 async def test_a_source_that_fails_is_left_out_and_said():
     failing = Proposes(error=TimedOut("two_tower is late"))
-    retrieve = Retrieve([Source("two_tower", 2, failing), Source("popular", 1, Proposes(3))])
+    retrieve = Retrieve(
+        [Source("two_tower", 2, failing, "model"), Source("popular", 1, Proposes(3))]
+    )
     marks = trail()
     found = await retrieve(ASKED, 0.1, marks)
     assert [p.keys.tolist() for p in found] == [[], [3]]
@@ -64,6 +66,27 @@ async def test_a_source_is_left_out_whose_view_is_to_be_dropped():
     assert marks.degradations == (
         Degraded("repeat", Reason.STALE, Action.DROPPED_SOURCE, "user_history"),
     )
+
+
+async def test_each_source_with_a_model_may_fail_by_itself_under_its_own_name():
+    sources = [
+        Source("sasrec", 2, Proposes(error=Unavailable("away")), "model"),
+        Source("item_to_item", 2, Proposes(7), "model"),
+        Source("two_tower", 2, Proposes(error=TimedOut("late")), "model"),
+    ]
+    marks = trail()
+    found = await Retrieve(sources)(ASKED, 0.1, marks)
+    assert [p.keys.tolist() for p in found] == [[], [7], []]
+    assert [(d.stage, d.reason, d.action) for d in marks.degradations] == [
+        ("sasrec", Reason.UNAVAILABLE, Action.DROPPED_SOURCE),
+        ("two_tower", Reason.TIMEOUT, Action.DROPPED_SOURCE),
+    ]
+
+
+async def test_a_bug_behind_a_source_is_not_taken_for_an_outside_failure():
+    broken = Source("sasrec", 2, Proposes(error=ZeroDivisionError("a bug")), "model")
+    with pytest.raises(ZeroDivisionError):
+        await Retrieve([broken])(ASKED, 0.1, trail())
 
 
 @pytest.mark.parametrize("error", [Unavailable("away"), ZeroDivisionError("a bug")])
@@ -103,7 +126,7 @@ async def test_who_gives_up_before_the_sources_began_leaves_none_of_them_behind(
 
 
 async def test_the_source_of_seeds_is_asked_only_where_there_are_seeds():
-    sources = [Source("similar", 9, Proposes(8), seeded=True), Source("popular", 1, Proposes(3))]
+    sources = [Source("similar", 9, Proposes(8), kind="seeds"), Source("popular", 1, Proposes(3))]
     retrieve = Retrieve(sources)
     assert [p.source for p in await retrieve(ASKED, 0.1, trail())] == ["popular"]
     seeded = Asked(NOTHING, 0, np.array([7]))
@@ -111,7 +134,7 @@ async def test_the_source_of_seeds_is_asked_only_where_there_are_seeds():
 
 
 async def test_seeds_that_find_nothing_in_time_are_said():
-    late = Source("similar", 9, Proposes(error=TimedOut("late")), seeded=True)
+    late = Source("similar", 9, Proposes(error=TimedOut("late")), kind="seeds")
     marks = trail()
     found = await Retrieve([late])(Asked(NOTHING, 0, np.array([7])), 0.1, marks)
     assert [p.keys.tolist() for p in found] == [[]]

@@ -7,7 +7,14 @@ from serving.features.item_inputs import ItemFiller
 from serving.features.rows import NOTHING, UserRows, collected, judge
 from serving.stages.retrieve import NONE
 from serving.stages.similar import Similar
-from serving.stages.sources import MOST_POPULAR, Asked, NearSeeds, Popular, Repeat, TwoTower
+from serving.stages.sources import (
+    MOST_POPULAR,
+    Asked,
+    ModelSearch,
+    NearSeeds,
+    OwnList,
+    Popular,
+)
 from tests.fakes.doors import FakeTriton
 from tests.fakes.shop import KEYS, MODELS, NOW_US, person_rows, shop_plan, shop_snapshot
 
@@ -24,13 +31,13 @@ def asked(user: UserRows = NOTHING) -> Asked:
     return Asked(user, NOW_US, NONE)
 
 
-def two_tower(door: FakeTriton) -> TwoTower:
+def two_tower(door: FakeTriton) -> ModelSearch:
     model = PLAN.models["two_tower"]
-    return TwoTower(door, model, UserFiller(model, PLAN))
+    return ModelSearch(door, model, UserFiller(model, PLAN))
 
 
-async def test_repeat_proposes_what_is_owned_in_stored_order():
-    repeat = Repeat("user_history.owned_item")
+async def test_a_list_of_the_person_is_proposed_in_stored_order():
+    repeat = OwnList("user_history.owned_item")
     assert (await repeat(asked(user_who_owns(120, 100)), 0.1)).tolist() == [120, 100]
     assert (await repeat(asked(), 0.1)).tolist() == []
 
@@ -42,7 +49,7 @@ async def test_popular_proposes_the_best_selling():
     assert len(await Popular(shop_snapshot(many))(asked(), 0.1)) == MOST_POPULAR
 
 
-async def test_two_tower_proposes_what_the_model_finds_for_the_person():
+async def test_a_model_is_asked_with_what_is_known_of_the_person():
     door = FakeTriton(MODELS)
     found = await two_tower(door)(asked(user_who_owns(100)), 0.25)
     assert found.tolist() == KEYS[1:11].tolist()
@@ -51,7 +58,7 @@ async def test_two_tower_proposes_what_the_model_finds_for_the_person():
     assert set(inputs) == {i.name for i in PLAN.models["two_tower"].inputs}
 
 
-async def test_two_tower_leaves_out_padding():
+async def test_the_padding_of_a_models_list_is_left_out():
     short = {"candidate_id": np.array([[120, -1, -1]])}
     found = await two_tower(FakeTriton({"two_tower": lambda _: short}))(asked(), 0.1)
     assert found.tolist() == [120]

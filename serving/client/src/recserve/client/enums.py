@@ -35,6 +35,9 @@ class CandidateSource(StrEnum):
     REQUEST = "request"
     SIMILAR = "similar"
     OFFER = "offer"
+    SASREC = "sasrec"
+    ITEM_TO_ITEM = "item_to_item"
+    OTHER = "other"
     UNKNOWN = "unknown"
 
 
