@@ -14,6 +14,7 @@ from serving.features.rows import UserRowsReader
 from serving.items import ItemSnapshot
 from serving.pipeline import Pipeline, Stages
 from serving.rpc.validation import MOST_RANKED
+from serving.stages.eligible import Eligible
 from serving.stages.explain import Explain
 from serving.stages.filter import Filter
 from serving.stages.gather import Gather
@@ -30,7 +31,7 @@ from serving.types import ModelDoor, Recorder, RowsDoor, Ticks, WallClock
 
 SEED_QUOTA = 128  # candidates that the request's seeds may propose, before all others
 POPULAR = "popular"  # the source that needs neither a model nor a list
-OF_PERSON = ("user", "user_list", "request_time")  # kinds of input
+OF_PERSON = ("user", "user_list", "request_time", "eligible")  # kinds of input
 
 
 def build_pipeline(
@@ -70,6 +71,7 @@ def build_pipeline(
         read,
         Retrieve([*seeds, *(_source(s, bundle, snapshot, triton_door) for s in policy.sources)]),
         Conditions(plan, snapshot),
+        Eligible(bundle.catalogue, snapshot),
         Filter(snapshot),
         Score(gather, rank, Explain(rank, ranker)),
         similar,
@@ -110,7 +112,7 @@ def _searching(source: str, bundle: Bundle, name: str) -> ModelPlan:
     if strange:
         raise ArtefactError(
             f"bundle {bundle.bundle_id}: source {source} asks {name}, which takes "
-            f"{', '.join(strange)}; a source's model takes inputs of the person alone"
+            f"{', '.join(strange)}; a source's model takes inputs of the person, and what is eligible"
         )
     if KEYS not in dict(model.outputs):
         raise ArtefactError(

@@ -7,11 +7,15 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+
 from serving.errors import ArtefactError
 from serving.features.read_plan import ModelPlan, ReadPlan, parse_read_plan
 from serving.stages.fuse import Blend, Fusion
+from serving.types import Keys
 
 VERSION, POLICY_VERSION = 1, 2
+CATALOGUE = "catalogue.npy"
 UNHASHED = ("bundle_id", "created_at")  # of the manifest
 
 
@@ -51,6 +55,7 @@ class Bundle:
     manifest: Mapping[str, Any]
     plan: ReadPlan
     policy: BundlePolicy
+    catalogue: Keys  # (I,) ascending: what models search; empty if none asks what is eligible
 
     @property
     def horizon_days(self) -> int:
@@ -84,7 +89,8 @@ def open_bundle(folder: Path) -> Bundle:
         )
     if unlike := _unlike([plan.models[name] for name in policy.members]):
         raise ArtefactError(f"{folder}/read_plan.json: {'; '.join(unlike)}")
-    return Bundle(folder, bundle_id, manifest, plan, policy)
+    catalogue = read_catalogue(folder / CATALOGUE, plan)
+    return Bundle(folder, bundle_id, manifest, plan, policy, catalogue)
 
 
 def content_id(folder: Path) -> str:
@@ -98,6 +104,35 @@ def content_id(folder: Path) -> str:
             content = json.dumps(kept, sort_keys=True).encode()
         digest.update(f"{name}\0{len(content)}\0".encode() + content)
     return digest.hexdigest()[:16]
+
+
+def read_catalogue(path: Path, plan: ReadPlan) -> Keys:
+    """(I,) keys; none where no model of the plan asks what is eligible.
+
+    Raises:
+        ArtefactError: the file is missing, isn't ascending int64, or of another length than the plan says.
+    """
+    lengths = {
+        model.name: wanted.length
+        for model in plan.models.values()
+        for wanted in model.inputs
+        if wanted.kind == "eligible"
+    }
+    if not lengths:
+        return np.empty(0, dtype=np.int64)
+    if not path.is_file():
+        raise ArtefactError(
+            f"{path} is missing, which {', '.join(lengths)} searches; export it again"
+        )
+    try:
+        keys: Keys = np.load(path, allow_pickle=False)
+    except (ValueError, EOFError) as error:
+        raise ArtefactError(f"{path} is no array: {error}; export it again") from error
+    if keys.dtype != np.int64 or keys.ndim != 1 or not (keys[1:] > keys[:-1]).all():
+        raise ArtefactError(f"{path} must hold int64 keys, ascending; export it again")
+    if other := [f"{name} {length}" for name, length in lengths.items() if length != len(keys)]:
+        raise ArtefactError(f"{path} has {len(keys)} items, the plan of {', '.join(other)}")
+    return keys
 
 
 def _document(path: Path, version: int = VERSION) -> dict[str, Any]:

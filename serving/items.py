@@ -7,7 +7,7 @@ from typing import Any, Literal, Protocol
 import numpy as np
 from numpy.typing import NDArray
 
-from serving.types import Degraded, Keys, OfferTable
+from serving.types import Degraded, Keys, Mask, OfferTable
 
 ABSENT = -1  # in event_time_us: the item has no row of that view
 Rows = NDArray[np.int64]
@@ -63,6 +63,8 @@ class ItemSnapshot(Protocol):
     def version(self) -> str: ...
     @property
     def count(self) -> int: ...  # of items that there are
+    @property
+    def present(self) -> Mask | None: ...  # (rows,) of an item that there is; None: all of the base
     @property
     def degradations(
         self,

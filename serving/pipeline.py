@@ -11,6 +11,7 @@ from serving.features.filter_fields import Conditions
 from serving.features.rows import NOTHING, UserRows
 from serving.items import ItemSnapshot
 from serving.policy import Budget
+from serving.stages.eligible import Eligible
 from serving.stages.filter import Filter, counted
 from serving.stages.known import Known, split
 from serving.stages.merge import Merged, Proposal, merge
@@ -48,6 +49,7 @@ class Stages:
     read: ReadThrough
     retrieve: Retrieve
     conditions: Conditions
+    eligible: Eligible
     filter: Filter
     score: Score
     similar: Similar | None
@@ -86,7 +88,9 @@ class Pipeline:
         user, read = await stages.known(query.person, query.seeds, now_us, budget, trail)
         with trail.stage("retrieve"):
             allowed = stages.conditions(query.conditions, now_us)
-            asked = Asked(user, now_us, np.array(query.seeds, dtype=np.int64), allowed, read)
+            eligible = stages.eligible(allowed, query.excluded)
+            seeds = np.array(query.seeds, dtype=np.int64)
+            asked = Asked(user, now_us, seeds, eligible, allowed, read)
             found = await stages.retrieve(asked, budget.share("retrieve"), trail)
         with trail.stage("filter"):
             purchased = self._purchased(user, query)
@@ -106,7 +110,7 @@ class Pipeline:
             self._answered(items, trail, user),
             oldest_age_s=_age_s(now_us, scores.oldest_us, tested_us),
             proposed=tuple((proposal.source, len(proposal.keys)) for proposal in found),
-            removed=counted(filtered.removed, cut),
+            removed=counted(filtered.removed, stages.filter.unproposed(found, allowed), cut),
         )
 
     async def _recommend_offers(self, offers: Offers, query: Query, budget: Budget) -> Answered:

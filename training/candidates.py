@@ -17,7 +17,7 @@ from serving.stages.sources import MOST_POPULAR
 from training.data import Prepared, read_items
 from training.known import Known, Raw, with_rows
 from training.learning.retriever_batches import item_category_rows, item_floats
-from training.models.top_k import UserTopK
+from training.models.top_k import UserTopK, everything
 from training.models.two_tower import TwoTower
 from training.policy import MAX_CANDIDATES, QUOTAS
 from training.schema import ITEM, Input, Schema
@@ -36,9 +36,17 @@ class Sources:
 
     def propose(self, known: Known, users: Raw) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
         """Keys of (repeat, two_tower) for a batch of users: (B, L) and (B, K), -1 where none."""
-        with torch.no_grad():
-            retrieved, _ = self.retriever(with_rows(known.prepared, known.schema, users))
+        retrieved, _ = self.retrieve(with_rows(known.prepared, known.schema, users))
         return users["owned_item"].astype(np.int64, copy=False), retrieved.numpy()
+
+    def retrieve(self, inputs: dict[str, torch.Tensor]) -> tuple[torch.Tensor, torch.Tensor]:
+        """The tower's finds in the whole catalogue, ids and scores (B, K)."""
+        owned = inputs["owned_item"]
+        with torch.no_grad():
+            found: tuple[torch.Tensor, torch.Tensor] = self.retriever(
+                inputs | {"eligible": everything(len(owned), len(self.item_keys))}
+            )
+        return found
 
 
 @dataclass(frozen=True, slots=True)

@@ -9,10 +9,11 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 
+import numpy as np
 from rich.console import Console
 from rich.markup import escape
 
-from serving.bundle import content_id
+from serving.bundle import CATALOGUE, content_id
 from serving.errors import RecserveError
 from serving.stages.fuse import alone
 from serving.triton.launcher import running
@@ -83,6 +84,7 @@ def write_models(
 ) -> None:
     """All of a bundle but its manifest."""
     write_document(folder / "read_plan.json", read_plan(prepared.features, models))
+    np.save(folder / CATALOGUE, prepared.item_keys)
     write_document(folder / "policy.json", policy(prepared.features, threshold, alone(RANKER)))
     for model in models:
         path = graph_of(folder / "models", model.name)

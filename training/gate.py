@@ -51,7 +51,7 @@ def _problems(bundle: Bundle, features: Mapping[str, Any]) -> Iterator[str]:
         wrong = list(graph_problems(bundle.folder, plan))
         yield from wrong
         if not wrong:  # a graph of another form can't be run on the plan's tensors
-            yield from answer_problems(bundle.folder, plan, graph)
+            yield from answer_problems(bundle, plan, graph)
 
 
 def _fingerprints(bundle: Bundle, features: Mapping[str, Any]) -> Iterator[str]:
@@ -81,7 +81,7 @@ def _columns(bundle: Bundle, features: Mapping[str, Any]) -> Iterator[str]:
             yield f"{model.name}: feature service {model.feature_service} is not in the repository"
             continue
         taught = {i.name: i.columns for i in schema(features, model.feature_service).inputs}
-        for wanted in model.inputs:
+        for wanted in (i for i in model.inputs if i.kind != "eligible"):
             if taught.get(wanted.name) != wanted.columns:
                 yield (
                     f"{model.name}: input {wanted.name} has other columns, or another order, than "

@@ -177,8 +177,7 @@ def retrieve_raw(
     models: Models, sources: Sources, inputs: Raw
 ) -> tuple[NDArray[np.int64], NDArray[np.float32]]:
     """`candidate_id` and `candidate_score`, each (B, K), from the contract's raw user tensors."""
-    with torch.no_grad():
-        found, scores = sources.retriever(with_rows(models.prepared, models.schema, inputs))
+    found, scores = sources.retrieve(with_rows(models.prepared, models.schema, inputs))
     return found.numpy(), scores.numpy()
 
 

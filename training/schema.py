@@ -6,7 +6,7 @@ from typing import Any, Literal
 
 from training.errors import PreparedError
 
-Kind = Literal["user", "user_list", "request_time", "item_id", "item", "mask"]
+Kind = Literal["user", "user_list", "request_time", "item_id", "item", "mask", "eligible"]
 OWNED = ("owned_item", "owned_score", "owned_count", "owned_last_s", "owned_interval_days")
 RECENT = "recent_item"
 ITEM = "item"  # the vocabulary of item ids
@@ -63,6 +63,11 @@ class Schema:
         """The user tower takes no purchase times: its lists are already ordered and decayed."""
         unused = set(OWNED[2:])
         return tuple(i for i in self.of_kind("user", "user_list") if i.name not in unused)
+
+
+def eligible(items: int) -> Input:
+    """(B, items): which items of the catalogue may be proposed, for a model that searches it."""
+    return Input("eligible", "eligible", "bool", length=items)
 
 
 def service_fields(features: Mapping[str, Any], service: str) -> list[Field]:

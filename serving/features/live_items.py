@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 from serving.features.item_values import ItemColumns, StoredItems, null_values
 from serving.features.snapshot import Snapshot
 from serving.items import ItemValues, Patch, Rows
-from serving.types import Degraded, Keys, OfferTable
+from serving.types import Degraded, Keys, Mask, OfferTable
 
 NOWHERE, NO_ITEM = -1, 0  # slots: of a row that is as in the base, and of row -1
 FIRST_ROOM = 256  # then twice as much each time
@@ -37,6 +37,7 @@ class LiveItems:
         self._there = np.zeros(FIRST_ROOM, dtype=np.bool_)  # the item of the slot has a row
         self._used = NO_ITEM + 1
         self._gone = 0  # slots of items that are no more
+        self._present: Mask | None = None  # once it was asked for
         self._newer: dict[int, int] = {}  # rows by key
         self._newer_keys = np.empty(0, dtype=np.int64)
         self._texts: dict[int, str] = {}
@@ -53,6 +54,15 @@ class LiveItems:
     @property
     def count(self) -> int:
         return self.base.count + len(self._newer) - self._gone
+
+    @property
+    def present(self) -> Mask | None:
+        """The same object until an item comes or goes."""
+        if self._present is None and (self._gone or self._newer):
+            self._present = np.ones(self.base.count + len(self._newer), dtype=np.bool_)
+            slots = slice(NO_ITEM + 1, self._used)
+            self._present[self._row_of[slots]] = self._there[slots]
+        return self._present
 
     @property
     def changed_count(self) -> int:
@@ -142,7 +152,7 @@ class LiveItems:
         A row of another layout changes nothing.
         """
         self._texts.update(texts)
-        rows = self._rows(stored.keys)
+        rows, before = self._rows(stored.keys), len(self._newer)
         self._admit(stored.keys, rows, stored.values.known)
         ours = np.flatnonzero(rows >= 0)
         slots, values = self._slots(rows[ours]), stored.values.take(ours)
@@ -150,6 +160,8 @@ class LiveItems:
         self._values.put(slots, values)
         there = values.known
         self._gone += int(self._there[slots].sum()) - int(there.sum())
+        if (self._there[slots] != there).any() or len(self._newer) > before:
+            self._present = None
         self._there[slots] = there
 
     def _rows(self, keys: Keys) -> Rows:

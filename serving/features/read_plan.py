@@ -8,7 +8,7 @@ from serving.errors import ArtefactError
 from serving.features.fold import ADD, Updates
 from serving.features.layout import Layout, layout_of
 
-InputKind = Literal["user", "user_list", "request_time", "item_id", "item", "mask"]
+InputKind = Literal["user", "user_list", "request_time", "item_id", "item", "mask", "eligible"]
 StaleAction = Literal["serve_marked", "default", "drop"]
 STALE_ACTIONS = get_args(StaleAction)
 VERSION = 1
@@ -35,7 +35,7 @@ class InputPlan:
     kind: InputKind
     dtype: Literal["int64", "float32", "bool"]
     columns: tuple[str, ...]
-    length: int  # of a user_list, else 0
+    length: int  # of a user_list; of an eligible the items of the catalogue; else 0
 
 
 @dataclass(frozen=True, slots=True)

@@ -71,6 +71,10 @@ class Snapshot:
     def count(self) -> int:
         return len(self.item_key)
 
+    @property
+    def present(self) -> None:
+        """All are."""
+
     def positions(self, keys: NDArray[np.int64]) -> NDArray[np.int64]:
         """(n,) row of each key, -1 if the snapshot lacks it."""
         if not self.count:

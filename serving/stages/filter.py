@@ -51,6 +51,12 @@ class Filter:
             gone |= hit
         return Filtered(tuple(_without(p, keys[gone]) for p in proposals), tuple(removed))
 
+    def unproposed(self, found: Sequence[Proposal], allowed: Mask | None) -> Removed:
+        """Sources keep to the conditions themselves: where nothing is left to propose, this is why."""
+        if allowed is None or any(len(proposal.keys) for proposal in found):
+            return ()
+        return ((Removal.FILTERED, self._snapshot.count - int(allowed.sum())),)
+
 
 def counted(*removed: Removed) -> Removed:
     """One entry a reason, in the order in which they first appear."""

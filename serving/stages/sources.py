@@ -26,6 +26,7 @@ class Asked:
     user: UserRows
     now_us: int
     seeds: Keys  # (n,) of the request, each once
+    eligible: Mask  # (1, I) of the bundle's catalogue
     allowed: Mask | None = None  # by row of the snapshot; None: all
     read: ReadItems | None = None  # seeds that the snapshot lacks and the store has
 
@@ -56,9 +57,11 @@ class ModelSearch:
 
     def __init__(self, door: ModelDoor, model: ModelPlan, fill: UserFiller) -> None:
         self._door, self._model, self._fill = door, model, fill
+        self._eligible = [i.name for i in model.inputs if i.kind == "eligible"]
 
     async def __call__(self, asked: Asked, timeout_s: float) -> Keys:
         inputs = self._fill(asked.user, asked.now_us)
+        inputs |= dict.fromkeys(self._eligible, asked.eligible)
         outputs = await self._door.infer(self._model.triton_model, inputs, [KEYS], timeout_s)
         keys: Keys = outputs[KEYS].ravel().astype(np.int64, copy=False)
         return keys[keys >= 0]

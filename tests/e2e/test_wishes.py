@@ -48,6 +48,25 @@ def test_a_category_is_filtered_by_its_own_words(stub: RecommendationServiceStub
     assert key not in set(column(shop, "item_profile.department", ids(outside)))
 
 
+@pytest.mark.parametrize("exclude", [False, True], ids=["few", "many"])
+def test_the_tower_fills_its_list_from_within_the_filter(
+    stub: RecommendationServiceStub, shop: Shop, *, exclude: bool
+):
+    word = shop.vocabulary("department")[0]
+    wish = pb.Filter(field="department", any_of=[word], exclude=exclude)
+    every = [str(key) for key in shop.bundle.catalogue]
+    inside = (column(shop, "item_profile.department", every) == string_key(word)) != exclude
+    owned = set(shop.history["owned_item"][0])
+    fresh = [key for key in shop.bundle.catalogue[inside].tolist() if key not in owned]
+    request = recommend(
+        shop.regular, page_size=100, filters=[wish], exclude_item_ids=map(str, fresh[:2])
+    )
+    answer = stub.Recommend(request, timeout=SECONDS)
+    proposed = {c.source: c.count for c in answer.answer.candidate_counts}
+    most = shop.bundle.manifest["training"]["parameters"]["retrieved"]
+    assert proposed[pb.CANDIDATE_SOURCE_TWO_TOWER] == min(most, len(fresh) - 2)
+
+
 def test_the_score_of_a_filtered_item_is_the_same_as_without(
     stub: RecommendationServiceStub, shop: Shop
 ):

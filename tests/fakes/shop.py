@@ -72,6 +72,13 @@ USER_INPUTS: list[dict[str, Any]] = [
     },
     {"name": "request_time", "kind": "request_time", "dtype": "int64", "columns": []},
 ]
+ELIGIBLE: dict[str, Any] = {
+    "name": "eligible",
+    "kind": "eligible",
+    "dtype": "bool",
+    "columns": [],
+    "length": ITEMS,
+}
 ITEM_ID: dict[str, Any] = {"name": "item_id", "kind": "item_id", "dtype": "int64", "columns": []}
 ITEM_INPUTS: list[dict[str, Any]] = [
     ITEM_ID,
@@ -120,7 +127,7 @@ def shop_plan(
     found = ("candidate_id", "candidate_score")
     ranking = model([*USER_INPUTS, *ITEM_INPUTS], ["probability"], 64, 128, 256, 512, 1024)
     models = dict.fromkeys(members, ranking) | {
-        "two_tower": model(USER_INPUTS, found),
+        "two_tower": model([*USER_INPUTS, ELIGIBLE], found),
         "similar": model([ITEM_ID], found),
     }
     document = {
@@ -150,7 +157,7 @@ def shop_bundle(plan: ReadPlan | None = None, fusion: Fusion | None = None) -> B
     )
     manifest = {"horizon_days": 14}
     plan = plan or shop_plan(members=fusion.members)
-    return Bundle(Path("nowhere"), "0123456789abcdef", manifest, plan, policy)
+    return Bundle(Path("nowhere"), "0123456789abcdef", manifest, plan, policy, KEYS)
 
 
 def shop_snapshot(
@@ -220,10 +227,11 @@ def ranker(inputs: Tensors) -> Arrays:
 
 
 def two_tower(inputs: Tensors) -> Arrays:
-    """Ten items that aren't owned, from the cheapest."""
-    fresh = KEYS[~np.isin(KEYS, inputs["owned_item"])][:10]
+    """Ten eligible items that aren't owned, from the cheapest."""
+    fresh = KEYS[~np.isin(KEYS, inputs["owned_item"]) & inputs["eligible"][0]][:10]
+    found = np.append(fresh, np.full(10 - len(fresh), -1))
     return {
-        "candidate_id": fresh[None],
+        "candidate_id": found[None],
         "candidate_score": np.linspace(1, 0, 10, dtype=np.float32)[None],
     }
 

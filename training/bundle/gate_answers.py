@@ -4,7 +4,9 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
+from numpy.typing import NDArray
 
+from serving.bundle import Bundle
 from serving.features.read_plan import ModelPlan
 from training.bundle.agreement import KEYS, NO_ITEM, SCORES, Tensors, distance, lines
 from training.bundle.golden_files import read_golden
@@ -15,9 +17,9 @@ LEAST_SPREAD = 1e-6  # between the least and the greatest score of a request
 OF_CANDIDATES = ("item_id", "item", "mask")
 
 
-def answer_problems(bundle: Path, plan: ModelPlan, graph_path: Path) -> Iterator[str]:
+def answer_problems(bundle: Bundle, plan: ModelPlan, graph_path: Path) -> Iterator[str]:
     """Asks the golden batch in several forms; each problem names the model."""
-    golden = read_golden(bundle, plan.name)
+    golden = read_golden(bundle.folder, plan.name)
     wrong = _swapped_shapes(plan, golden.inputs)
     if wrong:
         yield f"{plan.name}: the golden batch has other tensors than the plan: {', '.join(wrong)}"
@@ -30,8 +32,8 @@ def answer_problems(bundle: Path, plan: ModelPlan, graph_path: Path) -> Iterator
             f"{plan.name}: the graph's answer to the golden batch differs by {apart:.0e} from the "
             f"framework's, where {TOLERANCE:.0e} is allowed"
         )
-    sane = _probabilities if PROBABILITY in answer else _lists
-    yield from (f"{plan.name}: {problem}" for problem in sane(golden.inputs, answer))
+    insane = _insane(golden.inputs, answer, bundle.catalogue)
+    yield from (f"{plan.name}: {problem}" for problem in insane)
     alone = [run(graph, line) for line in lines(golden.inputs)]
     if not max(map(distance, lines(answer), alone)) <= TOLERANCE:
         yield f"{plan.name}: scores change with the requests that share a batch"
@@ -43,6 +45,14 @@ def _swapped_shapes(plan: ModelPlan, inputs: Tensors) -> list[str]:
     planned = {i.name: i.dtype for i in plan.inputs}
     found = {name: str(values.dtype) for name, values in inputs.items()}
     return sorted(n for n in planned.keys() | found.keys() if planned.get(n) != found.get(n))
+
+
+def _insane(inputs: Tensors, answer: Tensors, catalogue: NDArray[np.int64]) -> Iterator[str]:
+    if PROBABILITY in answer:
+        yield from _probabilities(inputs, answer)
+        return
+    yield from _lists(inputs, answer)
+    yield from _eligible(inputs, answer, catalogue)
 
 
 def _probabilities(inputs: Tensors, answer: Tensors) -> Iterator[str]:
@@ -79,6 +89,14 @@ def _lists(inputs: Tensors, answer: Tensors) -> Iterator[str]:
         spread = max(spread, float(np.ptp(scores[real])) if real.any() else 0.0)
     if spread < LEAST_SPREAD:
         yield "every item has the same score, or none is found"
+
+
+def _eligible(inputs: Tensors, answer: Tensors, catalogue: NDArray[np.int64]) -> Iterator[str]:
+    """The golden batch has a request for which not every item is."""
+    for line, eligible in enumerate(inputs.get("eligible", ())):
+        keys = answer[KEYS][line]
+        if np.isin(keys, catalogue[~eligible]).any():
+            yield f"request {line}: an item comes back that is not eligible"
 
 
 def _candidates(

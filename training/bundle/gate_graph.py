@@ -63,6 +63,7 @@ def _planned(wanted: InputPlan, plan: ModelPlan) -> Form:
         "item_id": (candidates,),
         "item": (candidates, width),
         "mask": (candidates,),
+        "eligible": (wanted.length,),
     }
     return wanted.dtype, shapes[wanted.kind]
 

@@ -43,9 +43,16 @@ def _line(
             found[wanted.name] = items[wanted.name][chosen][None]
         elif wanted.kind == "mask":
             found[wanted.name] = np.ones((1, len(chosen)), dtype=np.bool_)
+        elif wanted.kind == "eligible":
+            found[wanted.name] = _eligible(wanted.length, some=user is None)
         else:
             found[wanted.name] = _of_user(wanted, users, user)
     return padded(model, found, model.pad_to[0]) if model.pad_to else found
+
+
+def _eligible(items: int, *, some: bool) -> NDArray[np.bool_]:
+    """Whom nothing is known of wishes for every second item; others for all."""
+    return (np.arange(items) % 2 == 0)[None] if some else np.ones((1, items), dtype=np.bool_)
 
 
 def _of_user(wanted: Input, users: Users, user: int | None) -> NDArray[np.generic]:

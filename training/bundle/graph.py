@@ -85,6 +85,7 @@ def tensor_shape(wanted: Input, candidates: str | int) -> list[str | int]:
         "item_id": ["B", candidates],
         "item": ["B", candidates, width],
         "mask": ["B", candidates],
+        "eligible": ["B", wanted.length],
     }
     return shapes[wanted.kind]
 

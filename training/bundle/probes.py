@@ -16,6 +16,7 @@ ITEMS = ("plain", "plain", "plain", "null", "unknown", "huge", "plain", "negativ
 NOW_S = 1_511_758_800
 YEAR_S = 365 * 86_400
 UNKNOWN_KEY = 2**62  # beyond any integer id in use, and no string's key but by a chance of 2^-63
+ELIGIBLE = {"plain": 1.0, "null": 0.0, "single": 0.02}  # share of the catalogue; of others half
 HUGE = {"huge": float("inf"), "negative": -1e30}
 
 
@@ -57,8 +58,8 @@ class _Maker:
     def _tensor(self, wanted: Input, kind: str) -> NDArray[np.generic]:
         if wanted.kind == "request_time":
             return np.array([NOW_S], dtype=np.int64)
-        if wanted.kind == "mask":
-            return np.ones(self.candidates, dtype=np.bool_)
+        if wanted.dtype == "bool":
+            return self._truths(wanted, kind)
         if wanted.kind == "user":
             return self._columns(wanted, kind)
         if wanted.kind == "user_list":
@@ -67,6 +68,11 @@ class _Maker:
         if wanted.kind == "item_id":
             return self._item_ids(wanted, kinds)
         return np.stack([self._columns(wanted, of) for of in kinds])
+
+    def _truths(self, wanted: Input, kind: str) -> NDArray[np.bool_]:
+        if wanted.kind == "mask":
+            return np.ones(self.candidates, dtype=np.bool_)
+        return self.random.random(wanted.length) < ELIGIBLE.get(kind, 0.5)
 
     def _columns(self, wanted: Input, kind: str) -> NDArray[np.generic]:
         if wanted.dtype == "float32":

@@ -17,7 +17,7 @@ from training.learning.feature_config import feature_config
 from training.models.ranker import Ranker
 from training.models.top_k import FIRST_ROW, SimilarTopK, UserTopK
 from training.models.two_tower import TwoTower
-from training.schema import ITEM, Input, Schema, row_vocabularies, schema
+from training.schema import ITEM, Input, Schema, eligible, row_vocabularies, schema
 from training.settings import TrainingSettings
 
 PAD_TO = (64, 128, 256, 512, 1024)
@@ -122,7 +122,7 @@ def shipped(
             name="two_tower",
             service="retriever",
             module=UserTopK(tower, vectors, keys, retrieved).eval(),
-            inputs=of_retriever.for_users(),
+            inputs=(*of_retriever.for_users(), eligible(len(keys))),
             outputs=best,
             pad_to=(),
             vocabularies=_vocabularies(prepared, of_retriever, of_retriever.for_users()),

@@ -18,7 +18,7 @@ NO_ITEM = -1
 
 
 class UserTopK(nn.Module):
-    """The user tower with the catalogue's vectors: what to propose, less what the user's list holds."""
+    """The user tower with the catalogue's vectors: eligible items, less what the user's list holds."""
 
     def __init__(
         self, two_tower: TwoTower, item_vectors: Tensor, item_keys: Tensor, k: int
@@ -31,9 +31,9 @@ class UserTopK(nn.Module):
         self.item_vectors: Tensor  # (D + 1, I)
 
     def forward(self, inputs: Mapping[str, Tensor]) -> tuple[Tensor, Tensor]:
-        """The tower's inputs to `candidate_id` and `candidate_score`, each (B, K)."""
+        """The tower's inputs and `eligible` (B, I) to `candidate_id` and `candidate_score`, each (B, K)."""
         scores = torch.matmul(self.two_tower.user(inputs), self.item_vectors)  # (B, I)
-        barred = barred_rows(inputs["owned_item__row"], scores)
+        barred = barred_rows(inputs["owned_item__row"], scores) | ~inputs["eligible"]
         return self.best(scores.masked_fill(barred, float("-inf")))  # type: ignore[no-any-return]
 
 
@@ -74,6 +74,11 @@ class Best(nn.Module):
         none = torch.isinf(values)
         keys = self.item_keys[places.clamp(max=self.items - 1)]
         return torch.where(none, NO_ITEM, keys), torch.where(none, float("nan"), values)
+
+
+def everything(users: int, items: int) -> Tensor:
+    """`eligible` (B, I) of users who wish for nothing."""
+    return torch.ones(1, items, dtype=torch.bool).expand(users, -1)
 
 
 def barred_rows(rows: Tensor, scores: Tensor) -> Tensor:

@@ -20,6 +20,7 @@ from serving.features.redis_keys import item_changes_stream
 from serving.features.snapshot import open_snapshot
 from serving.features.snapshot_build import build
 from serving.features.store import RowStore
+from serving.stages.eligible import Eligible
 from tests.fakes.read_plans import described_plan
 from tests.integration.features.live import every, gateway, values
 
@@ -85,6 +86,7 @@ async def _played(url: str, store: RowStore, ops: list[Op], folder: Path) -> Non
     build(PLAN, store, folder / "own")
     async with gateway(url, PLAN) as running:
         items = running.opened(folder / "own/current")
+        eligible = Eligible(UNIVERSE, items)
         for op in ops:
             keys = [key for key in op.keys if op.kind == "write" or key != 10]
             if op.kind == "write":
@@ -95,13 +97,17 @@ async def _played(url: str, store: RowStore, ops: list[Op], folder: Path) -> Non
                 build(PLAN, store, folder / "own")
             elif op.kind == "reopen":
                 items = running.opened(folder / "own/current")
+                eligible = Eligible(UNIVERSE, items)
             else:
                 await running.follower.step(items, 0)
+                eligible(None, frozenset())
         await running.follower.catch_up(items)
     build(PLAN, store, folder / "fresh")
     fresh = open_snapshot(folder / "fresh/current", PLAN)
     assert values(items, UNIVERSE) == every(fresh)
     assert items.count == fresh.count
+    there = fresh.positions(UNIVERSE) >= 0
+    assert eligible(None, frozenset())[0].tolist() == there.tolist()
 
 
 class Busy(RowStore):

@@ -124,7 +124,7 @@ def test_models_take_whatever_features_there_are(
     inputs = {
         i.name: np.full(
             (1, i.length or len(i.columns)), -1 if i.dtype == "int64" else np.nan
-        ).astype(i.dtype)
+        ).astype(i.dtype)  # what is NaN as a truth is true: all items are eligible
         for i in two_tower.inputs
     }
     found = two_tower.run(inputs)["candidate_id"][0]

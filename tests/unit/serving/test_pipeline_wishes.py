@@ -5,7 +5,17 @@ from dataclasses import replace
 import pytest
 
 from serving.errors import SurfaceNotServed, TimedOut
-from serving.types import Action, Condition, Degraded, RankQuery, Reason, Removal, Tensors
+from serving.types import (
+    Action,
+    Condition,
+    Consent,
+    Degraded,
+    Person,
+    RankQuery,
+    Reason,
+    Removal,
+    Tensors,
+)
 from tests.fakes.doors import Arrays, FakeTriton
 from tests.fakes.shop import KEYS, MODELS, shop_offers
 from tests.fakes.shop_pipeline import PERSON, PRODUCT, QUERY, Shop
@@ -22,9 +32,9 @@ async def test_only_items_that_pass_the_filters_are_returned_and_the_others_coun
     shop = Shop()
     answered = await shop.pipeline.recommend(replace(QUERY, conditions=(CHEAP,)), shop.budget())
     assert [i.item_id for i in answered.items] == ["120", "110", "100"]
-    # Of the 2 owned and the 10 that the tower found, 9 cost more; what is popular is looked for anew.
-    assert answered.removed == ((Removal.FILTERED, 9),)
-    assert answered.proposed == (("repeat", 2), ("two_tower", 10), ("popular", 3))
+    # Both that are owned cost more; the tower and what is popular are asked for items that don't.
+    assert answered.removed == ((Removal.FILTERED, 2),)
+    assert answered.proposed == (("repeat", 2), ("two_tower", 3), ("popular", 3))
 
 
 async def test_a_filter_that_nothing_passes_gives_an_empty_answer_with_its_reason():
@@ -32,7 +42,33 @@ async def test_a_filter_that_nothing_passes_gives_an_empty_answer_with_its_reaso
     nothing = Condition("item_profile.brand", any_of=(999,))
     answered = await shop.pipeline.recommend(replace(QUERY, conditions=(nothing,)), shop.budget())
     assert answered.items == ()
-    assert answered.removed == ((Removal.FILTERED, 12),)
+    assert answered.removed == ((Removal.FILTERED, 2),)
+    stranger = replace(QUERY, conditions=(nothing,), person=Person("", None, Consent()))
+    answered = await shop.pipeline.recommend(stranger, shop.budget())
+    assert answered.items == ()
+    assert answered.removed == ((Removal.FILTERED, len(KEYS)),)  # nothing was proposed at all
+
+
+async def test_under_a_narrow_filter_the_model_still_proposes_all_that_it_can():
+    shop = Shop()
+    dear = Condition("item_activity.price", minimum=2.0)  # the 20 items that it would find last
+    query = replace(QUERY, conditions=(dear,), excluded=frozenset(KEYS[20:25].tolist()))
+    answered = await shop.pipeline.recommend(query, shop.budget())
+    assert dict(answered.proposed)["two_tower"] == 10
+    found = {i.item_id for i in answered.items if "two_tower" in i.sources}
+    assert found == {str(key) for key in KEYS[25:35]}
+
+
+async def test_without_wishes_each_request_asks_with_the_same_memory():
+    shop = Shop()
+    pipeline = shop.pipeline
+    for _ in range(2):
+        await pipeline.recommend(QUERY, shop.budget())
+    first, second = (
+        given["eligible"] for model, given in shop.triton.calls if model == "two_tower"
+    )
+    assert first is second
+    assert first.all()
 
 
 async def test_neighbours_of_the_seeds_become_candidates():

@@ -13,7 +13,8 @@ from tests.fakes.shop import LISTED, NOW_US, USER_VIEWS, packed, shop_plan
 from tests.unit.serving.features.slow_inputs import slow_tensors
 
 PLAN = shop_plan()
-MODEL = PLAN.models["two_tower"]
+SEARCHING = PLAN.models["two_tower"]
+MODEL = replace(SEARCHING, inputs=tuple(i for i in SEARCHING.inputs if i.kind != "eligible"))
 KEY = st.none() | st.integers(-1, 2**63 - 1)
 FLOAT = st.none() | st.floats(width=32, allow_nan=True)
 VALUES = {

@@ -62,3 +62,10 @@ def test_filters_agree_with_sets(
         [k for k in keys if k in allowed] for keys in (one, two)
     ]
     assert sum(count for _, count in filtered.removed) == len({*one, *two} - allowed)
+
+
+def test_where_conditions_left_nothing_to_propose_all_that_did_not_pass_are_counted():
+    nothing, allowed = [proposal("repeat", []), proposal("popular", [])], np.zeros(len(KEYS), bool)
+    assert FILTER.unproposed(nothing, allowed) == ((Removal.FILTERED, len(KEYS)),)
+    assert FILTER.unproposed(nothing, None) == ()
+    assert FILTER.unproposed([*nothing, proposal("two_tower", [100])], allowed) == ()

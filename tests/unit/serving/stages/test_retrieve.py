@@ -14,7 +14,8 @@ from serving.types import Action, Degraded, Keys, Reason
 from tests.fakes.sinks import ListRecorder
 from tests.fakes.time import FakeTicks
 
-ASKED = Asked(NOTHING, 0, NONE)
+EVERYTHING = np.ones((1, 0), dtype=np.bool_)
+ASKED = Asked(NOTHING, 0, NONE, EVERYTHING)
 
 
 class Proposes:
@@ -129,13 +130,13 @@ async def test_the_source_of_seeds_is_asked_only_where_there_are_seeds():
     sources = [Source("similar", 9, Proposes(8), kind="seeds"), Source("popular", 1, Proposes(3))]
     retrieve = Retrieve(sources)
     assert [p.source for p in await retrieve(ASKED, 0.1, trail())] == ["popular"]
-    seeded = Asked(NOTHING, 0, np.array([7]))
+    seeded = Asked(NOTHING, 0, np.array([7]), EVERYTHING)
     assert [p.source for p in await retrieve(seeded, 0.1, trail())] == ["similar", "popular"]
 
 
 async def test_seeds_that_find_nothing_in_time_are_said():
     late = Source("similar", 9, Proposes(error=TimedOut("late")), kind="seeds")
     marks = trail()
-    found = await Retrieve([late])(Asked(NOTHING, 0, np.array([7])), 0.1, marks)
+    found = await Retrieve([late])(Asked(NOTHING, 0, np.array([7]), EVERYTHING), 0.1, marks)
     assert [p.keys.tolist() for p in found] == [[]]
     assert marks.degradations == (Degraded("seeds", Reason.TIMEOUT, Action.DROPPED_SOURCE, "late"),)

@@ -19,6 +19,7 @@ from tests.fakes.doors import FakeTriton
 from tests.fakes.shop import KEYS, MODELS, NOW_US, person_rows, shop_plan, shop_snapshot
 
 PLAN = shop_plan()
+EVERYTHING = np.ones((1, len(KEYS)), dtype=np.bool_)
 
 
 def user_who_owns(*keys: int) -> UserRows:
@@ -28,7 +29,7 @@ def user_who_owns(*keys: int) -> UserRows:
 
 
 def asked(user: UserRows = NOTHING) -> Asked:
-    return Asked(user, NOW_US, NONE)
+    return Asked(user, NOW_US, NONE, EVERYTHING)
 
 
 def two_tower(door: FakeTriton) -> ModelSearch:
@@ -58,6 +59,15 @@ async def test_a_model_is_asked_with_what_is_known_of_the_person():
     assert set(inputs) == {i.name for i in PLAN.models["two_tower"].inputs}
 
 
+async def test_a_model_finds_its_full_number_among_what_is_eligible():
+    door, eligible = FakeTriton(MODELS), EVERYTHING.copy()
+    eligible[0, :25] = False
+    found = await two_tower(door)(Asked(user_who_owns(360), NOW_US, NONE, eligible), 0.1)
+    assert found.tolist() == np.delete(KEYS[25:36], 1).tolist()  # 360 is owned
+    _, inputs = door.calls[0]
+    assert inputs["eligible"] is eligible
+
+
 async def test_the_padding_of_a_models_list_is_left_out():
     short = {"candidate_id": np.array([[120, -1, -1]])}
     found = await two_tower(FakeTriton({"two_tower": lambda _: short}))(asked(), 0.1)
@@ -72,7 +82,7 @@ async def test_a_model_that_fails_is_not_hidden_here():
 async def test_popular_proposes_the_best_selling_of_what_is_allowed():
     allowed = np.zeros(len(KEYS), dtype=np.bool_)
     allowed[[4, 30, 8]] = True
-    found = await Popular(shop_snapshot())(Asked(NOTHING, NOW_US, NONE, allowed), 0.1)
+    found = await Popular(shop_snapshot())(Asked(NOTHING, NOW_US, NONE, EVERYTHING, allowed), 0.1)
     assert found.tolist() == KEYS[[30, 8, 4]].tolist()
 
 
@@ -83,7 +93,7 @@ def near_seeds(door: FakeTriton) -> NearSeeds:
 
 
 async def test_seeds_propose_the_nearest_of_each_in_turn_and_each_once():
-    asked_for = Asked(NOTHING, NOW_US, np.array([100, 110, 999]))
+    asked_for = Asked(NOTHING, NOW_US, np.array([100, 110, 999]), EVERYTHING)
     door = FakeTriton(MODELS)
     found = await near_seeds(door)(asked_for, 0.1)
     # Neighbours are the next five: of 100 110 to 150, of 110 120 to 160; 999 is no item.
@@ -93,5 +103,7 @@ async def test_seeds_propose_the_nearest_of_each_in_turn_and_each_once():
 
 async def test_seeds_outside_the_catalogue_ask_no_model():
     door = FakeTriton(MODELS)
-    assert (await near_seeds(door)(Asked(NOTHING, NOW_US, np.array([999])), 0.1)).tolist() == []
+    assert (
+        await near_seeds(door)(Asked(NOTHING, NOW_US, np.array([999]), EVERYTHING), 0.1)
+    ).tolist() == []
     assert door.calls == []

@@ -45,6 +45,9 @@ def test_the_golden_batch_is_the_frameworks_answer_to_real_requests(
     assert (golden.inputs["owned_item"][:3] >= 0).any(axis=1).all()
     assert (golden.inputs["owned_item"][3] == -1).all()
     assert np.isnan(golden.inputs["user_float"][3]).all()
+    eligible = read_golden(sound, "two_tower").inputs["eligible"]
+    assert eligible.all(axis=1).tolist() == [True, True, True, False]
+    assert eligible[3].any()
 
 
 def test_the_plan_says_what_the_models_take(prepared: Prepared, models: tuple[ShippedModel, ...]):
@@ -80,7 +83,7 @@ def test_items_out_of_the_catalogues_order_are_refused(prepared: Prepared):
         random_models(shuffled)
 
 
-def test_an_opened_bundle_has_the_sources_in_their_order(sound: Path):
+def test_an_opened_bundle_has_the_sources_in_their_order(sound: Path, prepared: Prepared):
     bundle = open_bundle(sound)
     assert [(s.name, s.quota, s.model, s.items) for s in bundle.policy.sources] == [
         ("repeat", 160, None, "user_history.owned_item"),
@@ -89,6 +92,7 @@ def test_an_opened_bundle_has_the_sources_in_their_order(sound: Path):
     ]
     assert bundle.policy.surfaces == ("SURFACE_PRODUCT",)
     assert bundle.policy.classification_threshold == 0.2
+    np.testing.assert_array_equal(bundle.catalogue, prepared.item_keys)
     assert bundle.manifest["purchase_list_length"] == 512
     assert bundle.manifest["training"]["seed"] == 7
 
@@ -106,6 +110,17 @@ def test_probes_hold_every_odd_user_and_item(models: tuple[ShippedModel, ...]):
     assert np.isposinf(floats).any()
     assert sum(len(raw["mask"]) for raw in asked) >= 4 * len(USERS)
     assert any((raw["item_id"] >= UNKNOWN_KEY).any() for raw in asked)
+
+
+def test_probes_ask_a_search_for_all_for_some_and_for_none_of_the_catalogue(
+    models: tuple[ShippedModel, ...], prepared: Prepared
+):
+    asked = np.concatenate([raw["eligible"] for raw in requests(models[1])])
+    shares = asked.mean(axis=1)
+    assert asked.shape[1] == len(prepared.item_keys)
+    assert shares.min() == 0
+    assert shares.max() == 1
+    assert len(np.unique(shares)) > 4
 
 
 def test_publishing_replaces_the_current_bundle_and_keeps_the_newest(tmp_path: Path):

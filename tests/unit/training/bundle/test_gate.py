@@ -183,6 +183,13 @@ def test_a_retriever_that_returns_what_is_owned_is_refused(
     assert "two_tower: request 0: an item that was passed in comes back" in refusal()
 
 
+def test_a_retriever_that_returns_what_is_not_eligible_is_refused(
+    bundle: Path, refusal: Callable[[], str]
+):
+    edit_graph(bundle, "two_tower", forget_eligible)
+    assert "two_tower: request 3: an item comes back that is not eligible" in refusal()
+
+
 @pytest.mark.parametrize(
     ("figures", "reason"),
     [
@@ -274,3 +281,9 @@ def forget_owned(graph: ModelProto) -> None:
     """Every item counts as not owned: the scatter writes what was there before."""
     node = next(n for n in graph.graph.node if n.op_type == "Greater")
     node.op_type = "Less"
+
+
+def forget_eligible(graph: ModelProto) -> None:
+    """Barred is only what is both in the list and not eligible."""
+    node = next(n for n in graph.graph.node if n.op_type == "Or")
+    node.op_type = "And"

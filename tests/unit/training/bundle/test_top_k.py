@@ -8,8 +8,8 @@ from torch import Tensor, nn
 
 from training.bundle.graph import export_graph
 from training.data import Vocabulary
-from training.models.top_k import SimilarTopK, UserTopK
-from training.schema import Input
+from training.models.top_k import SimilarTopK, UserTopK, everything
+from training.schema import Input, eligible
 
 ITEMS, DIMENSION = 40, 8
 KEYS = np.arange(ITEMS, dtype=np.int64) * 10 + 7
@@ -44,7 +44,11 @@ def test_a_user_gets_the_best_items_that_the_list_does_not_hold(vectors: Tensor)
     users = draw.normal(size=(5, DIMENSION)).astype(np.float32)
     rows = draw.integers(0, ITEMS + 2, (5, 12))
     keys, scores = retriever(vectors, 6)(
-        {"vector": torch.from_numpy(users), "owned_item__row": torch.from_numpy(rows)}
+        {
+            "vector": torch.from_numpy(users),
+            "owned_item__row": torch.from_numpy(rows),
+            "eligible": everything(5, ITEMS),
+        }
     )
     expected = users @ vectors.numpy().T
     for user in range(5):
@@ -54,12 +58,42 @@ def test_a_user_gets_the_best_items_that_the_list_does_not_hold(vectors: Tensor)
         np.testing.assert_allclose(scores[user], expected[user, places], atol=1e-5)
 
 
+@pytest.mark.parametrize("share", [0.0, 0.1, 0.5, 1.0])
+def test_a_user_gets_the_best_of_what_is_eligible_as_many_as_there_are(
+    vectors: Tensor, share: float
+):
+    draw = np.random.default_rng(3)
+    users = draw.normal(size=(6, DIMENSION)).astype(np.float32)
+    rows = draw.integers(0, ITEMS + 2, (6, 5))
+    eligible = draw.random((6, ITEMS)) < share
+    keys, scores = retriever(vectors, 6)(
+        {
+            "vector": torch.from_numpy(users),
+            "owned_item__row": torch.from_numpy(rows),
+            "eligible": torch.from_numpy(eligible),
+        }
+    )
+    expected = users @ vectors.numpy().T
+    for user in range(6):
+        barred = {int(row) - 2 for row in rows[user] if row >= 2}
+        barred |= set(np.flatnonzero(~eligible[user]).tolist())
+        best = best_first(expected[user], barred, 6)
+        assert keys[user].tolist() == best + [-1] * (6 - len(best))
+        assert torch.isnan(scores[user, len(best) :]).all()
+
+
 def test_equal_scores_come_by_key_in_the_framework_and_in_the_graph():
     same = torch.ones(ITEMS, DIMENSION)
     same[11] *= 2
     module = retriever(same, 5)
     rows = torch.tensor([[2, 4]])
-    keys, _ = module({"vector": torch.ones(1, DIMENSION), "owned_item__row": rows})
+    keys, _ = module(
+        {
+            "vector": torch.ones(1, DIMENSION),
+            "owned_item__row": rows,
+            "eligible": everything(1, ITEMS),
+        }
+    )
     assert keys.tolist() == [[KEYS[11], KEYS[1], KEYS[3], KEYS[4], KEYS[5]]]
     vocabulary = Vocabulary(KEYS, np.arange(2, ITEMS + 2), ITEMS + 2)
     graph = export_graph(
@@ -67,19 +101,29 @@ def test_equal_scores_come_by_key_in_the_framework_and_in_the_graph():
         [
             Input("vector", "user", "float32", tuple("abcdefgh")),
             Input("owned_item", "user_list", "int64", ("v.owned_item",), 2),
+            eligible(ITEMS),
         ],
         ["candidate_id", "candidate_score"],
         {"owned_item": (vocabulary,)},
     )
     served = onnxruntime.InferenceSession(graph.SerializeToString()).run(
-        None, {"vector": np.ones((1, DIMENSION), np.float32), "owned_item": KEYS[[[0, 2]]]}
+        None,
+        {
+            "vector": np.ones((1, DIMENSION), np.float32),
+            "owned_item": KEYS[[[0, 2]]],
+            "eligible": np.ones((1, ITEMS), np.bool_),
+        },
     )
     assert served[0].tolist() == keys.tolist()
 
 
 def test_places_without_an_item_left_hold_no_item_and_no_score(vectors: Tensor):
     rows = torch.arange(2, ITEMS).unsqueeze(0)  # all but two items
-    given = {"vector": torch.ones(1, DIMENSION), "owned_item__row": rows}
+    given = {
+        "vector": torch.ones(1, DIMENSION),
+        "owned_item__row": rows,
+        "eligible": everything(1, ITEMS),
+    }
     keys, scores = retriever(vectors, 4)(given)
     assert set(keys[0, :2].tolist()) == {int(KEYS[-1]), int(KEYS[-2])}
     assert keys[0, 2:].tolist() == [-1, -1]
@@ -95,6 +139,7 @@ def test_a_catalogue_smaller_than_the_list_is_exported_with_the_lists_length(vec
         [
             Input("vector", "user", "float32", tuple("abcdefgh")),
             Input("owned_item", "user_list", "int64", ("v.owned_item",), 2),
+            eligible(ITEMS),
         ],
         ["candidate_id", "candidate_score"],
         {"owned_item": (Vocabulary(KEYS, np.arange(2, ITEMS + 2), ITEMS + 2),)},
@@ -103,7 +148,12 @@ def test_a_catalogue_smaller_than_the_list_is_exported_with_the_lists_length(vec
         batch, length = output.type.tensor_type.shape.dim
         assert (batch.dim_param, length.dim_value) == ("B", ITEMS + 3)
     served = onnxruntime.InferenceSession(graph.SerializeToString()).run(
-        None, {"vector": np.ones((4, DIMENSION), np.float32), "owned_item": np.full((4, 2), -1)}
+        None,
+        {
+            "vector": np.ones((4, DIMENSION), np.float32),
+            "owned_item": np.full((4, 2), -1),
+            "eligible": np.ones((4, ITEMS), np.bool_),
+        },
     )
     assert served[0].shape == (4, ITEMS + 3)
 
@@ -112,6 +162,7 @@ def test_a_user_vector_of_nan_proposes_nothing(vectors: Tensor):
     given = {
         "vector": torch.full((1, DIMENSION), float("nan")),
         "owned_item__row": torch.ones(1, 3, dtype=torch.int64),
+        "eligible": everything(1, ITEMS),
     }
     keys, scores = retriever(vectors, 4)(given)
     assert keys.tolist() == [[-1] * 4]
@@ -146,6 +197,7 @@ def test_the_answer_is_the_same_alone_and_in_any_batch(vectors: Tensor):
     given = {
         "vector": torch.from_numpy(draw.normal(size=(7, DIMENSION)).astype(np.float32)),
         "owned_item__row": torch.from_numpy(draw.integers(0, ITEMS + 2, (7, 12))),
+        "eligible": torch.from_numpy(draw.random((7, ITEMS)) < 0.5),
     }
     module = retriever(vectors, 10)
     keys, scores = module(given)
