@@ -13,6 +13,7 @@ import torch
 from torch import Tensor, nn
 
 from training.models.inputs import (
+    AFFINITY_CROSSES,
     OWNED_CROSSES,
     AffinityCrosses,
     Categories,
@@ -21,8 +22,8 @@ from training.models.inputs import (
     OwnedCrosses,
 )
 from training.models.two_tower import TwoTower, TwoTowerConfig, two_tower_config
+from training.schema import AFFINITY, OWNED
 
-OWNED = ("owned_item", "owned_score", "owned_count", "owned_last_s", "owned_interval_days")
 USER_CATEGORY_DIMENSION = 4
 
 
@@ -74,7 +75,7 @@ class Ranker(nn.Module):
         self.item_categories = Categories(features.item_categories, config.category_dimension)
         user = self.user_floats.width + self.user_categories.width
         item = self.item_floats.width + self.item_categories.width
-        width = user + item + OWNED_CROSSES + 2 * len(features.affinities) + 1
+        width = user + item + OWNED_CROSSES + AFFINITY_CROSSES * len(features.affinities) + 1
         self.network = CrossNetwork(config, width)
         # Set from the training examples, and on validation by calibration.
         self.register_buffer("tower_mean", torch.zeros(()))
@@ -122,9 +123,12 @@ class Ranker(nn.Module):
         if features.affinities:
             parts.append(
                 self.affinity_crosses(
+                    inputs["request_time"],
                     [inputs["item_key"][..., column] for column in features.affinities],
-                    [inputs[f"{name}_key"] for name in features.affinity_names],
-                    [inputs[f"{name}_share"] for name in features.affinity_names],
+                    [
+                        {part: inputs[f"{name}_{part}"] for part in AFFINITY}
+                        for name in features.affinity_names
+                    ],
                 )
             )
         parts.append(self.tower_score(inputs).unsqueeze(-1))

@@ -5,7 +5,7 @@ import pytest
 from training.data import Prepared
 from training.errors import PreparedError
 from training.learning.feature_config import check_same_inputs, feature_config
-from training.schema import Schema, row_vocabularies, schema
+from training.schema import OWNED, Schema, row_vocabularies, schema
 
 
 def test_inputs_have_the_contracts_kinds_and_names(of: Schema) -> None:
@@ -14,7 +14,9 @@ def test_inputs_have_the_contracts_kinds_and_names(of: Schema) -> None:
     assert kinds["user_key"] == ("user", "int64")
     assert kinds["item_key"] == ("item", "int64")
     assert kinds["owned_last_s"] == ("user_list", "int64")
-    assert kinds["category_share"] == ("user_list", "float32")
+    assert kinds["owned_score_364"] == kinds["category_share"] == ("user_list", "float32")
+    assert kinds["category_last_s"] == ("user_list", "int64")
+    assert kinds["category_interval_days"] == ("user_list", "float32")
     assert kinds["request_time"] == ("request_time", "int64")
     assert kinds["mask"] == ("mask", "bool")
 
@@ -25,13 +27,15 @@ def test_every_embedded_key_names_its_vocabularies(of: Schema) -> None:
     assert found["category_key"] == ("category",)
     assert found["user_key"] == ("age",)
     assert found["item_key"] == tuple(c.split(".")[1] for c in of.columns("item_key"))
-    assert not {"owned_last_s", "user_float", "request_time", "mask"} & set(found)
+    assert not {"owned_last_s", "category_last_s", "user_float", "request_time", "mask"} & set(
+        found
+    )
 
 
 def test_the_user_tower_takes_no_purchase_times(of: Schema) -> None:
     names = {i.name for i in of.for_users()}
     assert {"owned_item", "owned_score", "recent_item", "user_float"} <= names
-    assert not {"owned_last_s", "owned_interval_days", "item_id", "mask"} & names
+    assert not {*OWNED[2:], "category_last_s", "category_interval_days", "mask"} & names
 
 
 def test_a_field_that_no_view_has_is_named(prepared: Prepared) -> None:
