@@ -93,7 +93,7 @@ def load(path: Path) -> Answers:
         AnswersError: it is missing or no file of answers.
     """
     try:
-        with np.load(path) as kept:
+        with path.open("rb") as file, np.load(file) as kept:
             items = kept["items"]
             return Answers(
                 pl.Series(kept["user_ids"]),

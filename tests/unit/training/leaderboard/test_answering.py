@@ -1,0 +1,97 @@
+"""A run that was stopped goes on, and what is up to date is left alone."""
+
+import os
+from collections.abc import Mapping
+from io import StringIO
+from pathlib import Path
+
+import numpy as np
+import pytest
+from rich.console import Console
+
+from training.leaderboard.answering import answer_all
+from training.leaderboard.answers import Answers, found, load, path_of
+from training.leaderboard.contests import Contest
+from training.leaderboard.entrants import ENTRANTS, Entrant, Question, question, source_of
+
+
+class Recorder:
+    """Answers the same page to all, and remembers what it was asked."""
+
+    def __init__(self) -> None:
+        self.asked: list[tuple[object, int]] = []
+
+    def __call__(self, question: Question, seed: int) -> Answers:
+        assert question.purchases["time"].max() < question.cutoff
+        self.asked.append((question.cutoff, seed))
+        page = np.tile(np.array([[1, 2, 3]]), (len(question.user_ids), 1))
+        return Answers(question.user_ids, page, page, 0.5)
+
+
+def silent() -> Console:
+    return Console(file=StringIO())
+
+
+@pytest.fixture
+def source(tmp_path: Path) -> Path:
+    path = tmp_path / "model.py"
+    path.write_text("")
+    os.utime(path, (1, 1))
+    return path
+
+
+def entrants(recorder: Recorder, source: Path) -> Mapping[str, Entrant]:
+    return {"fixed": Entrant(recorder, source, seeds=(7, 8))}
+
+
+def test_every_period_is_asked_with_every_seed_once(
+    contest: Contest, source: Path, tmp_path: Path
+) -> None:
+    recorder = Recorder()
+    table = entrants(recorder, source)
+    assert answer_all(contest, table, tmp_path / "out", silent()) == 6
+    assert sorted(recorder.asked) == sorted((p.cutoff, s) for p in contest.periods for s in (7, 8))
+    assert answer_all(contest, table, tmp_path / "out", silent()) == 0
+    assert len(recorder.asked) == 6
+
+
+def test_what_is_missing_broken_or_of_older_code_is_asked_again(
+    contest: Contest, source: Path, tmp_path: Path
+) -> None:
+    recorder = Recorder()
+    table = entrants(recorder, source)
+    answer_all(contest, table, tmp_path, silent())
+    path = path_of(tmp_path, contest.dataset, contest.periods[0].name, "fixed", 7)
+    path.unlink()
+    assert answer_all(contest, table, tmp_path, silent()) == 1
+    path.write_bytes(path.read_bytes()[:100])
+    assert answer_all(contest, table, tmp_path, silent()) == 1
+    assert load(path).seconds == 0.5
+    source.touch()
+    os.utime(source, (2**32, 2**32))
+    assert answer_all(contest, table, tmp_path, silent()) == 6
+
+
+def test_an_entrant_of_another_protocol_is_not_asked(
+    contest: Contest, source: Path, tmp_path: Path
+) -> None:
+    recorder = Recorder()
+    table = {"other": Entrant(recorder, source, kinds=("leave_one_out",))}
+    assert answer_all(contest, table, tmp_path, silent()) == 0
+
+
+def test_the_table_answers_with_pages_that_can_be_judged(contest: Contest, tmp_path: Path) -> None:
+    assert answer_all(contest, ENTRANTS, tmp_path, silent()) == 3 * len(ENTRANTS)
+    assert set(found(tmp_path / contest.dataset / contest.periods[0].name)) == set(ENTRANTS)
+
+
+def test_what_is_new_leaves_out_what_they_had(contest: Contest) -> None:
+    period = contest.periods[-1]
+    answers = ENTRANTS["personal_decay"].answer(question(contest, period), 0)
+    owned = {(r["user_id"], r["item_key"]) for r in period.history.to_dicts()}
+    for user, page in zip(answers.user_ids.to_list(), answers.new.tolist(), strict=True):
+        assert not {(user, item) for item in page if item >= 0} & owned
+
+
+def test_the_source_of_an_entrant_is_its_own_file() -> None:
+    assert source_of(Recorder()) == source_of(silent) == Path(__file__)

@@ -1,0 +1,56 @@
+"""Asks every entrant, and keeps the answers: what is there and up to date is not asked again."""
+
+from collections.abc import Iterable, Iterator, Mapping
+from pathlib import Path
+
+from rich.console import Console
+
+from training.errors import AnswersError
+from training.leaderboard.answers import load, path_of, save
+from training.leaderboard.contests import Contest, Period
+from training.leaderboard.entrants import Entrant, question
+from training.progress_bar import progress_bar
+
+
+def answer_all(
+    contest: Contest, entrants: Mapping[str, Entrant], folder: Path, console: Console
+) -> int:
+    """How many files were made; after a stop, the next run goes on where this one was.
+
+    Raises:
+        AnswersError: an entrant answered what can't be judged.
+    """
+    wanted = list(_missing(contest, entrants, folder))
+    with progress_bar(console, f"{contest.dataset}, {contest.kind}", len(wanted)) as advance:
+        for period, name, seed, path in wanted:
+            console.print(f"{name}, seed {seed}, {period.name}", highlight=False)
+            save(path, entrants[name].answer(question(contest, period), seed))
+            advance(1)
+    return len(wanted)
+
+
+def up_to_date(path: Path, inputs: Iterable[Path]) -> bool:
+    """True if the answers are whole and later than everything that they come from."""
+    if not path.is_file():
+        return False
+    made = path.stat().st_mtime_ns
+    if any(of.stat().st_mtime_ns > made for of in inputs):
+        return False
+    try:
+        load(path)
+    except AnswersError:
+        return False
+    return True
+
+
+def _missing(
+    contest: Contest, entrants: Mapping[str, Entrant], folder: Path
+) -> Iterator[tuple[Period, str, int, Path]]:
+    for name, entrant in entrants.items():
+        if contest.kind not in entrant.kinds:
+            continue
+        for period in contest.periods:
+            for seed in entrant.seeds:
+                path = path_of(folder, contest.dataset, period.name, name, seed)
+                if not up_to_date(path, (*contest.inputs, entrant.source)):
+                    yield period, name, seed, path
