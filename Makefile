@@ -232,6 +232,15 @@ bench: bench-features ## Run every benchmark
 bench-features: env ## Measure features and events beside their floors: build/bench/features.json
 	@$(PLAIN) $(PY) -m tests.load.features --out build/bench/features.json
 
+# The models compared: of Complete Journey beside MovieLens, of another data set by itself.
+BOARD = $(if $(filter build/full,$(STATE)),--leave-one-out build/movielens-full --out build/leaderboard --report \
+	build/report --document docs/leaderboard.md,--out $(STATE)/leaderboard --report $(STATE)/leaderboard)
+
+leaderboard: $(STATE)/prepared/features.yaml ## Compare all models and peers: build/leaderboard/index.html
+	@$(if $(filter build/full,$(STATE)),$(MAKE) --no-print-directory build/movielens-full/dataset/dataset.yaml \
+		PROFILE=full STATE=build/movielens-full DATASET=movielens DATA= USERS=0 NOW=)
+	@$(PY) -m training.leaderboard --state $(STATE) $(BOARD)
+
 ## checks
 
 data-check: env ## Check one's own tables, repair what is safe: make data-check DATA=<folder>
@@ -264,4 +273,4 @@ fix: env ## Format and mend what can be mended
 
 FORCE:
 
-.PHONY: help env protos client reference baseline data-check lock start up demo score final status logs down clean bench bench-features test accept chaos check fix FORCE
+.PHONY: help env protos client reference baseline data-check lock start up demo score final status logs down clean bench bench-features leaderboard test accept chaos check fix FORCE

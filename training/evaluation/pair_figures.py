@@ -10,6 +10,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from training.evaluation.ascending import ascending
 from training.evaluation.classification import SMALLEST, Pairs
 from training.evaluation.sampled import Sampled, means
 
@@ -35,7 +36,7 @@ class Ordered:
 
 
 def ordered(pairs: Pairs) -> Ordered:
-    order = np.argsort(pairs.probability, kind="stable")
+    order = ascending(pairs.probability)
     probability = pairs.probability[order]
     starts = _starts(np.diff(probability) != 0)
     first = np.repeat(starts, np.diff(starts, append=len(order)))

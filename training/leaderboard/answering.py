@@ -47,8 +47,6 @@ def _missing(
     contest: Contest, entrants: Mapping[str, Entrant], folder: Path
 ) -> Iterator[tuple[Period, str, int, Path]]:
     for name, entrant in entrants.items():
-        if contest.kind not in entrant.kinds:
-            continue
         for period in contest.periods:
             for seed in entrant.seeds:
                 path = path_of(folder, contest.dataset, period.name, name, seed)

@@ -1,4 +1,4 @@
-"""Who takes part in the leaderboard: one closed table, and what an entrant is.
+"""Who takes part in the leaderboard: one closed table a protocol, and what an entrant is.
 
 A model that ranks purchases, `rank(purchases, cutoff, user_ids, count, parameters, seed)`, becomes one by
 `ranked`; one that reads features, or scores candidates, answers a `Question` itself.
@@ -6,6 +6,7 @@ A model that ranks purchases, `rank(purchases, cutoff, user_ids, count, paramete
 
 import inspect
 import time
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
@@ -21,7 +22,6 @@ from training.leaderboard.contests import Contest, Kind, Period
 
 SEEDS = (7, 8, 9)  # of what draws
 NO_SEED = (0,)
-BOTH: tuple[Kind, ...] = ("by_cutoff", "leave_one_out")
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,14 +69,12 @@ class Entrant:
     answer: Answering
     source: Path
     seeds: tuple[int, ...] = SEEDS
-    kinds: tuple[Kind, ...] = ("by_cutoff",)
 
 
 def ranked(
     rank: Rank[P_contra],
     parameters: P_contra,
     seeds: tuple[int, ...] = NO_SEED,
-    kinds: tuple[Kind, ...] = BOTH,
 ) -> Entrant:
     """An entrant that ranks purchases alone."""
 
@@ -88,7 +86,7 @@ def ranked(
         seconds = time.perf_counter() - began
         return Answers(question.user_ids, pages.any, pages.new, seconds)
 
-    return Entrant(answer, source_of(rank), seeds, kinds)
+    return Entrant(answer, source_of(rank), seeds)
 
 
 def question(contest: Contest, period: Period) -> Question:
@@ -129,7 +127,11 @@ def _baseline(
     )
 
 
-ENTRANTS: dict[str, Entrant] = {
+BASELINES = {
     "popularity": ranked(_baseline, baselines.popularity),
     "personal_decay": ranked(_baseline, baselines.personal_decay),
+}
+ENTRANTS: Mapping[Kind, Mapping[str, Entrant]] = {
+    "by_cutoff": BASELINES,
+    "leave_one_out": {"popularity": BASELINES["popularity"]},
 }

@@ -22,6 +22,7 @@ DEPTHS = (50, 100, 150, 200, 250, 300, 400, 500)  # of candidate recall
 SHORT = max(k for cuts in CUTS.values() for k in cuts)
 SHOWN = 10  # places whose novelty, diversity, popularity and coverage are told
 SLICED = (("ndcg", 10), ("recall", 10), ("candidate_recall", 500))
+MIXER = np.uint64(0x9E3779B97F4A7C15)  # an odd number without a pattern
 CELLS = 2**24  # (person, item) flags in memory at once
 
 
@@ -90,6 +91,14 @@ def pairs(answers: Answers, period: Period, contest: Contest) -> Pairs:
         near = np.searchsorted(codes, paired).clip(max=len(codes) - 1)
         bought = (codes[near] == paired) & (keys[places] == item)
     return Pairs(contest.rows(period)[user], answers.probability[asked], bought)
+
+
+def candidates(answers: Answers) -> int:
+    """A number that is the same for the same set of pairs, in whatever order; another one for another."""
+    people = answers.user_ids.hash(seed=1).to_numpy()[answers.pair_user]
+    mixed = people ^ (answers.pair_item.astype(np.uint64) * MIXER)
+    mixed = (mixed ^ (mixed >> np.uint64(29))) * MIXER
+    return int((mixed ^ (mixed >> np.uint64(32))).sum(dtype=np.uint64))
 
 
 def hits(places: NDArray[np.int64], wanted: Ragged, items: int) -> NDArray[np.bool_]:

@@ -8,6 +8,7 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
+from training.errors import AnswersError
 from training.evaluation.classification import Pairs, best_threshold
 from training.evaluation.curves import Curve, calibration
 from training.evaluation.intervals import user_weights
@@ -16,7 +17,7 @@ from training.evaluation.sampled import Sampled, average, constant, means
 from training.leaderboard import answers as files
 from training.leaderboard.answers import Answers
 from training.leaderboard.contests import Contest, Period
-from training.leaderboard.judging import Measure, Values, pairs, shown, values
+from training.leaderboard.judging import Measure, Values, candidates, pairs, shown, values
 
 MEAN = "mean"  # over the periods
 CANDIDATES = "candidates"  # the task of pairs
@@ -32,9 +33,12 @@ class Cell(NamedTuple):
 
 @dataclass(slots=True)
 class Standings:
+    """`candidates` says by model which sets of pairs were scored: figures of pairs compare within one set."""
+
     contest: Contest
     cells: dict[Cell, Sampled] = field(default_factory=dict)
     seeds: dict[str, tuple[int, ...]] = field(default_factory=dict)
+    candidates: dict[str, frozenset[tuple[str, int]]] = field(default_factory=dict)
     calibration: dict[str, Curve] = field(default_factory=dict)  # of the last period, first seed
 
     @property
@@ -49,7 +53,7 @@ def standings(contest: Contest, folder: Path, draws: int = DRAWS) -> Standings:
     """Judges every file of answers under `folder`.
 
     Raises:
-        AnswersError: a file can't be judged; it is named.
+        AnswersError: a model's answers can't be judged; it is named.
     """
     found = Standings(contest)
     listed = {
@@ -67,10 +71,13 @@ def standings(contest: Contest, folder: Path, draws: int = DRAWS) -> Standings:
             }
             for period in contest.periods
         }
-        for period in contest.periods:
-            if given[period.name]:
-                _add_pages(found, model, period, list(given[period.name].values()), weights)
-        _add_pairs(found, model, given, weights)
+        try:
+            for period in contest.periods:
+                if given[period.name]:
+                    _add_pages(found, model, period, list(given[period.name].values()), weights)
+            _add_pairs(found, model, given, weights)
+        except AnswersError as error:
+            raise AnswersError(f"{model}: {error}; remove its answers") from error
     _add_means(found)
     return found
 
@@ -118,6 +125,12 @@ def _add_pairs(
         }
         for name, by_seed in given.items()
     }
+    found.candidates[model] = frozenset(
+        (name, candidates(one))
+        for name, by_seed in given.items()
+        for one in by_seed.values()
+        if one.has_pairs
+    )
     for name, by_seed in scored.items():
         figures = [
             pair_figures(one, _threshold(scored, name, seed), weights)

@@ -72,22 +72,17 @@ def test_what_is_missing_broken_or_of_older_code_is_asked_again(
     assert answer_all(contest, table, tmp_path, silent()) == 6
 
 
-def test_an_entrant_of_another_protocol_is_not_asked(
-    contest: Contest, source: Path, tmp_path: Path
-) -> None:
-    recorder = Recorder()
-    table = {"other": Entrant(recorder, source, kinds=("leave_one_out",))}
-    assert answer_all(contest, table, tmp_path, silent()) == 0
-
-
 def test_the_table_answers_with_pages_that_can_be_judged(contest: Contest, tmp_path: Path) -> None:
-    assert answer_all(contest, ENTRANTS, tmp_path, silent()) == 3 * len(ENTRANTS)
-    assert set(found(tmp_path / contest.dataset / contest.periods[0].name)) == set(ENTRANTS)
+    table = ENTRANTS[contest.kind]
+    assert answer_all(contest, table, tmp_path, silent()) == sum(
+        3 * len(e.seeds) for e in table.values()
+    )
+    assert set(found(tmp_path / contest.dataset / contest.periods[0].name)) == set(table)
 
 
 def test_what_is_new_leaves_out_what_they_had(contest: Contest) -> None:
     period = contest.periods[-1]
-    answers = ENTRANTS["personal_decay"].answer(question(contest, period), 0)
+    answers = ENTRANTS["by_cutoff"]["personal_decay"].answer(question(contest, period), 0)
     owned = {(r["user_id"], r["item_key"]) for r in period.history.to_dicts()}
     for user, page in zip(answers.user_ids.to_list(), answers.new.tolist(), strict=True):
         assert not {(user, item) for item in page if item >= 0} & owned

@@ -33,7 +33,7 @@ def test_the_target_is_the_latest_item_that_was_first_taken(state: Path) -> None
 def test_an_entrant_is_judged_by_its_page_of_what_is_new(state: Path) -> None:
     contest = leave_one_out(state)
     period = contest.periods[0]
-    answers = ENTRANTS["popularity"].answer(question(contest, period), 0)
+    answers = ENTRANTS["leave_one_out"]["popularity"].answer(question(contest, period), 0)
     found = values(answers, period, contest)[Measure(TASK, "hit_rate@10")]
     wanted = targets_of(contest, 0, TASK)
     expected = [

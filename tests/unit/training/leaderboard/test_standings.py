@@ -1,13 +1,16 @@
 """Seeds are averaged per person, people are drawn once for all, and periods count alike."""
 
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 import pytest
 
 from tests.unit.training.leaderboard.conftest import drawn
+from training.errors import AnswersError
 from training.evaluation.classification import Pairs, best_threshold
 from training.evaluation.sampled import ratio
+from training.leaderboard.answers import path_of, save
 from training.leaderboard.contests import Contest
 from training.leaderboard.judging import Measure, pairs, values
 from training.leaderboard.standings import CANDIDATES, MEAN, Standings, standings
@@ -90,3 +93,15 @@ def test_two_runs_agree_to_the_last_digit(found: Standings, contest: Contest, fo
     again = standings(contest, folder, draws=200)
     for cell, figure in found.cells.items():
         np.testing.assert_array_equal(figure.draws, again.cells[cell].draws)
+
+
+def test_answers_of_other_people_are_named_by_their_model(contest: Contest, tmp_path: Path) -> None:
+    """As those of an earlier preparation would be."""
+    first = contest.periods[0]
+    answers = drawn(contest, 0, 1, pairs=False)
+    short = replace(
+        answers, user_ids=answers.user_ids[1:], any=answers.any[1:], new=answers.new[1:]
+    )
+    save(path_of(tmp_path, contest.dataset, first.name, "stale", 0), short)
+    with pytest.raises(AnswersError, match=r"stale: .* have no page; remove its answers"):
+        standings(contest, tmp_path, draws=10)
