@@ -10,11 +10,13 @@ from numpy.typing import NDArray
 from rich.console import Console
 
 from training import offline
-from training.evaluation import baselines
 from training.evaluation.classification import Pairs
 from training.evaluation.held_out import SAME_PAGE, Targets, histories, rows_of
 from training.evaluation.metrics import candidate_recall
 from training.offline import CandidateLists, Models
+from training.peers import personal_decay, popularity
+from training.peers.personal_decay import PersonalDecay
+from training.peers.popularity import Popularity
 from training.progress_bar import progress_bar
 
 COUNT = 20
@@ -34,17 +36,18 @@ def baseline_slates(
     purchases: pl.DataFrame, cutoff: datetime, targets: Mapping[str, Targets]
 ) -> dict[str, Slates]:
     """Task to the slates of popularity and of personal decay."""
-    known = baselines.known(histories(purchases, cutoff), cutoff)
+    history, users = histories(purchases, cutoff), targets["any"].user_ids
+    pages = {
+        "popularity": popularity.rank(history, cutoff, users, COUNT, Popularity(), seed=0),
+        "personal_decay": personal_decay.rank(
+            history, cutoff, users, COUNT, PersonalDecay(), seed=0
+        ),
+    }
     found: dict[str, Slates] = {}
     for task, one in targets.items():
-        new = task == "new"
+        rows = rows_of(one.user_ids, users)
         found[task] = {
-            "popularity": baselines.popularity(
-                known, one.user_ids, exclude_purchased=new, count=COUNT
-            ),
-            "personal_decay": baselines.personal_decay(
-                known, one.user_ids, exclude_purchased=new, count=COUNT
-            ),
+            name: (page.new if task == "new" else page.any)[rows] for name, page in pages.items()
         }
     return found
 
