@@ -7,7 +7,17 @@ from typing import Any, Generic, Protocol, TypeVar
 
 import polars as pl
 
-from training.peers import als, bpr, ease, item_knn, personal_decay, popularity, tifu_knn
+from training.peers import (
+    als,
+    bpr,
+    ease,
+    gru4rec,
+    item_knn,
+    personal_decay,
+    popularity,
+    sasrec,
+    tifu_knn,
+)
 from training.peers.pages import Pages
 
 P_contra = TypeVar("P_contra", contravariant=True)
@@ -34,12 +44,19 @@ class Rank(Protocol[P_contra]):
 
 @dataclass(frozen=True, slots=True)
 class Peer(Generic[P]):
-    """`space` names, by parameter, every value that tuning may choose; the rest stays as in `defaults`."""
+    """`space` names, by parameter, every value that tuning may choose; the rest stays as in `defaults`.
+
+    What learns of items from other people is judged on `any` and on `new`, the rest on `any`.
+    """
 
     rank: Rank[P]
     defaults: P
     space: Mapping[str, tuple[float, ...]]
+    judged_on: tuple[str, ...] = ("any",)
     draws: bool = False  # whether another seed gives another answer
+
+
+BOTH = ("any", "new")
 
 
 PEERS: Mapping[str, Peer[Any]] = {
@@ -72,6 +89,7 @@ PEERS: Mapping[str, Peer[Any]] = {
             "power": (0.0, 0.5, 0.7, 1.0),
             "regularization": (10.0, 30.0, 50.0, 100.0, 200.0, 500.0),
         },
+        judged_on=BOTH,
     ),
     "item_knn": Peer(
         item_knn.rank,
@@ -91,6 +109,7 @@ PEERS: Mapping[str, Peer[Any]] = {
             "half_life_days": (63.0, 91.0, 182.0, 365.0),
             "confidence": (0.25, 0.5, 1.0, 2.0),
         },
+        judged_on=BOTH,
         draws=True,
     ),
     "bpr": Peer(
@@ -102,6 +121,33 @@ PEERS: Mapping[str, Peer[Any]] = {
             "regularization": (0.001, 0.003, 0.01, 0.03),
             "iterations": (10, 20, 30, 50),
         },
+        judged_on=BOTH,
+        draws=True,
+    ),
+    "sasrec": Peer(
+        sasrec.rank,
+        sasrec.SasRec(),
+        {
+            "dropout": (0.0, 0.1, 0.2, 0.3),
+            "length": (50, 100, 150),
+            "windows": (2, 3, 4),
+            "learning_rate": (2e-3, 3e-3, 5e-3),
+            "negatives": (256, 512),
+        },
+        judged_on=BOTH,
+        draws=True,
+    ),
+    "gru4rec": Peer(
+        gru4rec.rank,
+        gru4rec.Gru4Rec(),
+        {
+            "dropout": (0.0, 0.1, 0.2, 0.3),
+            "length": (50, 100, 150),
+            "windows": (2, 3, 4),
+            "learning_rate": (2e-3, 3e-3, 5e-3),
+            "negatives": (256, 512),
+        },
+        judged_on=BOTH,
         draws=True,
     ),
 }
