@@ -15,9 +15,9 @@ from training.peers.pages import Pages, best_scored
 @dataclass(frozen=True, slots=True)
 class Als:
     factors: int = 64
-    regularization: float = 1.0
-    half_life_days: float = 91.0
-    confidence: float = 0.5  # alpha: times the decayed count, beside 1 of what was never bought
+    regularization: float = 10.0
+    half_life_days: float = 63.0
+    confidence: float = 1.0  # alpha: times the decayed count, beside 1 of what was never bought
     iterations: int = 15
 
 

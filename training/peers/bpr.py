@@ -15,9 +15,9 @@ from training.peers.pages import Pages, best_scored
 @dataclass(frozen=True, slots=True)
 class Bpr:
     factors: int = 64
-    learning_rate: float = 0.01
+    learning_rate: float = 0.005
     regularization: float = 0.01
-    iterations: int = 20
+    iterations: int = 30
 
 
 def rank(

@@ -63,7 +63,7 @@ PEERS: Mapping[str, Peer[Any]] = {
     "popularity": Peer(
         popularity.rank,
         popularity.Popularity(),
-        {"half_life_days": (7.0, 14.0, 21.0, 28.0, 42.0, 56.0, 91.0)},
+        {"half_life_days": (14.0, 21.0, 28.0, 42.0, 56.0, 91.0)},
     ),
     "personal_decay": Peer(
         personal_decay.rank,
@@ -104,10 +104,10 @@ PEERS: Mapping[str, Peer[Any]] = {
         als.rank,
         als.Als(),
         {
-            "factors": (16, 32, 48, 64, 96, 128),
-            "regularization": (0.1, 1.0, 5.0, 10.0),
-            "half_life_days": (63.0, 91.0, 182.0, 365.0),
-            "confidence": (0.25, 0.5, 1.0, 2.0),
+            "factors": (32, 64, 96, 128),
+            "regularization": (3.0, 10.0, 20.0, 30.0, 60.0),
+            "half_life_days": (45.0, 63.0, 91.0, 182.0),
+            "confidence": (0.5, 1.0, 2.0, 4.0),
         },
         judged_on=BOTH,
         draws=True,
@@ -117,9 +117,9 @@ PEERS: Mapping[str, Peer[Any]] = {
         bpr.Bpr(),
         {
             "factors": (32, 64, 128),
-            "learning_rate": (0.003, 0.005, 0.01, 0.02),
+            "learning_rate": (0.002, 0.005, 0.01),
             "regularization": (0.001, 0.003, 0.01, 0.03),
-            "iterations": (10, 20, 30, 50),
+            "iterations": (15, 30, 50),
         },
         judged_on=BOTH,
         draws=True,
@@ -129,8 +129,8 @@ PEERS: Mapping[str, Peer[Any]] = {
         sasrec.SasRec(),
         {
             "dropout": (0.0, 0.1, 0.2, 0.3),
-            "length": (50, 100, 150),
-            "windows": (2, 3, 4),
+            "length": (50, 100),
+            "windows": (2, 3),
             "learning_rate": (2e-3, 3e-3, 5e-3),
             "negatives": (256, 512),
         },
@@ -142,8 +142,8 @@ PEERS: Mapping[str, Peer[Any]] = {
         gru4rec.Gru4Rec(),
         {
             "dropout": (0.0, 0.1, 0.2, 0.3),
-            "length": (50, 100, 150),
-            "windows": (2, 3, 4),
+            "length": (50, 100),
+            "windows": (2, 3),
             "learning_rate": (2e-3, 3e-3, 5e-3),
             "negatives": (256, 512),
         },
