@@ -16,8 +16,8 @@ from training.peers.pages import Pages, best_scored
 class Bpr:
     factors: int = 64
     learning_rate: float = 0.005
-    regularization: float = 0.01
-    iterations: int = 30
+    regularization: float = 0.003
+    iterations: int = 50
 
 
 def rank(

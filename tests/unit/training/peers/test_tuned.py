@@ -5,6 +5,7 @@ import pytest
 
 from training.peers.ease import Ease
 from training.peers.popularity import Popularity
+from training.peers.table import PEERS
 from training.peers.tuned import Tuned, read_tuned, write_tuned
 
 
@@ -25,3 +26,11 @@ def test_a_parameter_that_is_not_there_is_an_error(tmp_path: Path) -> None:
     path.write_text(json.dumps({"ease": {"parameters": {"depth": 3}}}))
     with pytest.raises(TypeError, match="depth"):
         read_tuned(path)
+
+
+def test_every_peer_was_tuned_within_its_space() -> None:
+    committed = read_tuned()
+    assert set(committed) == set(PEERS)
+    for name, one in committed.items():
+        for parameter, values in PEERS[name].space.items():
+            assert getattr(one.parameters, parameter) in values
