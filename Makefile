@@ -159,11 +159,11 @@ $(STATE)/redis/materialized.done: $(STATE)/prepared/features.yaml feature_repo/f
 	@touch $@
 
 $(STATE)/models/retriever.ckpt: $(STATE)/prepared/features.yaml $(STATE)/training-settings
-	$(call STEP,Training: two-tower retriever)
+	$(call STEP,Training: retrievers)
 	@$(RUN) training.train_retriever --state $(STATE)
 
 $(STATE)/models/ranker.ckpt: $(STATE)/models/retriever.ckpt
-	$(call STEP,Training: ranker)
+	$(call STEP,Training: rankers and their fusion)
 	@$(RUN) training.train_ranker --state $(STATE)
 
 $(STATE)/bundles/exported.done: $(STATE)/models/ranker.ckpt
@@ -232,6 +232,19 @@ bench: bench-features ## Run every benchmark
 bench-features: env ## Measure features and events beside their floors: build/bench/features.json
 	@$(PLAIN) $(PY) -m tests.load.features --out build/bench/features.json
 
+# The models compared: of Complete Journey beside MovieLens, of another data set by itself.
+BOARD = $(if $(filter build/full,$(STATE)),--leave-one-out build/movielens-full --out build/leaderboard --report \
+	build/report --document docs/leaderboard.md,--out $(STATE)/leaderboard --report $(STATE)/leaderboard)
+
+leaderboard: $(STATE)/prepared/features.yaml ## Compare all models and peers: build/leaderboard/index.html
+	@$(if $(filter build/full,$(STATE)),$(MAKE) --no-print-directory build/movielens-full/dataset/dataset.yaml \
+		PROFILE=full STATE=build/movielens-full DATASET=movielens DATA= USERS=0 NOW=)
+	@$(PY) -m training.leaderboard --state $(STATE) $(BOARD)
+
+leaderboard-steps: $(STATE)/prepared/features.yaml ## Take the steps to our models one by one: what each gave
+	@$(PY) -m training.leaderboard.steps --state $(STATE) $(if $(filter build/full,$(STATE)),--document \
+		docs/leaderboard.md,--out $(STATE)/leaderboard/steps)
+
 ## checks
 
 data-check: env ## Check one's own tables, repair what is safe: make data-check DATA=<folder>
@@ -264,4 +277,4 @@ fix: env ## Format and mend what can be mended
 
 FORCE:
 
-.PHONY: help env protos client reference baseline data-check lock start up demo score final status logs down clean bench bench-features test accept chaos check fix FORCE
+.PHONY: help env protos client reference baseline data-check lock start up demo score final status logs down clean bench bench-features leaderboard leaderboard-steps test accept chaos check fix FORCE

@@ -4,46 +4,60 @@ A purchase that no source proposed is not added to the list: the ranker is taugh
 will be given. What the sources miss shows in candidate recall.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
 import numpy as np
+import polars as pl
 import torch
 from numpy.typing import NDArray
 
 from serving.stages.merge import Proposal, merge
 from serving.stages.sources import MOST_POPULAR
-from training.data import Prepared, read_items
-from training.known import Known, Raw, with_rows
+from training.data import Prepared, known_users, read_items, read_targets
+from training.known import Known, Raw, known_at, with_rows
+from training.learning.quotas import Wanted, exchanged, learned, places_of
 from training.learning.retriever_batches import item_category_rows, item_floats
+from training.models.retrievers import Retriever, Retrievers
 from training.models.top_k import UserTopK, everything
-from training.models.two_tower import TwoTower
-from training.policy import MAX_CANDIDATES, QUOTAS
+from training.policy import MAX_CANDIDATES, POPULAR, REPEAT
 from training.schema import ITEM, Input, Schema
 
-SOURCES = tuple(QUOTAS)  # bit i of a candidate's sources is SOURCES[i]
 POPULARITY = "item_activity.popularity"
+BATCH = 256  # users who are asked for together
+# Whatever they add: the list of what was bought, and something for strangers.
+FLOORS = {REPEAT: 16, POPULAR: 32}
 
 
 @dataclass(frozen=True, slots=True)
 class Sources:
-    """Where candidates come from at a cut-off, besides the user's own list."""
+    """Where candidates come from at a cut-off; bit i of a candidate's sources is the i-th of the quotas."""
 
     item_keys: NDArray[np.int64]  # (I,) ascending: the catalogue
-    retriever: UserTopK
+    searches: Mapping[str, UserTopK]
     popular: NDArray[np.int64]  # (P,) keys, best selling first
+    quotas: Mapping[str, int]  # in the order in which the sources fill the list
 
-    def propose(self, known: Known, users: Raw) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
-        """Keys of (repeat, two_tower) for a batch of users: (B, L) and (B, K), -1 where none."""
-        retrieved, _ = self.retrieve(with_rows(known.prepared, known.schema, users))
-        return users["owned_item"].astype(np.int64, copy=False), retrieved.numpy()
+    @property
+    def names(self) -> tuple[str, ...]:
+        return tuple(self.quotas)
 
-    def retrieve(self, inputs: dict[str, torch.Tensor]) -> tuple[torch.Tensor, torch.Tensor]:
-        """The tower's finds in the whole catalogue, ids and scores (B, K)."""
+    def propose(self, known: Known, users: Raw) -> dict[str, NDArray[np.int64]]:
+        """Keys of each source for a batch of users, best first: (B, n), -1 where none."""
+        inputs = with_rows(known.prepared, known.schema, users)
+        owned = users["owned_item"].astype(np.int64, copy=False)
+        found = {name: self.retrieve(name, inputs)[0].numpy() for name in self.searches}
+        best = np.broadcast_to(self.popular, (len(owned), len(self.popular)))
+        return found | {REPEAT: owned, POPULAR: best}
+
+    def retrieve(
+        self, name: str, inputs: dict[str, torch.Tensor]
+    ) -> tuple[torch.Tensor, torch.Tensor]:
+        """A retriever's finds in the whole catalogue, ids and scores (B, K)."""
         owned = inputs["owned_item"]
         with torch.no_grad():
-            found: tuple[torch.Tensor, torch.Tensor] = self.retriever(
+            found: tuple[torch.Tensor, torch.Tensor] = self.searches[name](
                 inputs | {"eligible": everything(len(owned), len(self.item_keys))}
             )
         return found
@@ -58,25 +72,33 @@ class Gathered:
 
 
 def sources_at(
-    prepared: Prepared, schema: Schema, tower: TwoTower, cutoff: datetime, retrieved: int
+    prepared: Prepared,
+    schema: Schema,
+    retrievers: Retrievers,
+    quotas: Mapping[str, int],
+    cutoff: datetime,
+    retrieved: int,
 ) -> Sources:
-    """The sources with the catalogue as known at the cut-off."""
-    vectors = item_vectors(prepared, schema, tower, cutoff)
+    """The sources with the catalogue as known at the cut-off; a retriever without a quota is left out."""
     keys = torch.from_numpy(prepared.item_keys.copy())
-    retriever = UserTopK(tower, vectors, keys, retrieved).eval()
-    return Sources(prepared.item_keys, retriever, popular(prepared, cutoff))
+    searches = {
+        name: UserTopK(of, item_vectors(prepared, schema, of, cutoff), keys, retrieved).eval()
+        for name, of in retrievers.items()
+        if name in quotas
+    }
+    return Sources(prepared.item_keys, searches, popular(prepared, cutoff), quotas)
 
 
 def item_vectors(
-    prepared: Prepared, schema: Schema, tower: TwoTower, cutoff: datetime
+    prepared: Prepared, schema: Schema, retriever: Retriever, cutoff: datetime
 ) -> torch.Tensor:
-    """(I, D + 1), in the order of the catalogue's keys."""
+    """(I, D), in the order of the catalogue's keys."""
     items = read_items(prepared, schema.inputs, cutoff)
     rows = prepared.vocabularies[ITEM].look_up(prepared.item_keys)
     parts = (rows, item_category_rows(prepared, schema, items), item_floats(prepared, items))
     tensors = (torch.from_numpy(part) for part in parts)
     with torch.no_grad():
-        return tower.item(*tensors)
+        return retriever.item(*tensors)
 
 
 def popular(prepared: Prepared, cutoff: datetime) -> NDArray[np.int64]:
@@ -87,39 +109,53 @@ def popular(prepared: Prepared, cutoff: datetime) -> NDArray[np.int64]:
     return prepared.item_keys[order[:MOST_POPULAR]]
 
 
+def proposals(known: Known, sources: Sources) -> dict[str, NDArray[np.int64]]:
+    """Of everybody, what each source proposes: (U, n) keys best first, -1 where there are fewer."""
+    parts = []
+    for start in range(0, len(known.users.ids), BATCH):
+        which = np.arange(start, min(start + BATCH, len(known.users.ids)))
+        parts.append(sources.propose(known, known.user_inputs(which)))
+    return {name: _stacked([part[name] for part in parts]) for name in sources.names}
+
+
+def _stacked(parts: Sequence[NDArray[np.int64]]) -> NDArray[np.int64]:
+    width = max(part.shape[1] for part in parts)
+    padded = [np.pad(p, ((0, 0), (0, width - p.shape[1])), constant_values=-1) for p in parts]
+    return np.concatenate(padded)
+
+
 def gather(known: Known, users: Raw, sources: Sources, *, exclude_purchased: bool) -> Gathered:
     """The candidates of a batch of users, given their raw inputs."""
-    owned, retrieved = sources.propose(known, users)
+    proposed = sources.propose(known, users)
     keys: list[NDArray[np.int64]] = []
     bits: list[NDArray[np.uint8]] = []
-    for listed, theirs in zip(owned, retrieved, strict=True):
-        mine = listed[listed >= 0]
-        proposed = (mine, theirs[theirs >= 0], sources.popular)
-        barred = mine if exclude_purchased else mine[:0]
-        merged = merge(_filtered(proposed, barred, sources.item_keys), MAX_CANDIDATES)
+    for user in range(len(users["owned_item"])):
+        theirs = {name: proposed[name][user] for name in sources.quotas}
+        mine = proposed[REPEAT][user]
+        barred = mine[mine >= 0] if exclude_purchased else mine[:0]
+        merged = merge(_filtered(theirs, barred, sources), MAX_CANDIDATES)
         keys.append(merged.keys)
-        bits.append(_bits(merged.sources))
+        bits.append(_bits(merged.sources, sources.names))
     return _padded(known.prepared, keys, bits)
 
 
 def _filtered(
-    proposed: Sequence[NDArray[np.int64]],
-    barred: NDArray[np.int64],
-    catalogue: NDArray[np.int64],
+    proposed: Mapping[str, NDArray[np.int64]], barred: NDArray[np.int64], sources: Sources
 ) -> list[Proposal]:
+    catalogue = sources.item_keys
     found: list[Proposal] = []
-    for (name, quota), keys in zip(QUOTAS.items(), proposed, strict=True):
+    for name, keys in proposed.items():
         places = np.searchsorted(catalogue, keys).clip(max=len(catalogue) - 1)
         kept = catalogue[places] == keys
         if len(barred):
             kept &= ~np.isin(keys, barred)
-        found.append(Proposal(name, quota, keys[kept]))
+        found.append(Proposal(name, sources.quotas[name], keys[kept]))
     return found
 
 
-def _bits(sources: Sequence[tuple[str, ...]]) -> NDArray[np.uint8]:
-    bit = {name: 1 << i for i, name in enumerate(SOURCES)}
-    return np.array([sum(bit[name] for name in names) for names in sources], dtype=np.uint8)
+def _bits(sources: Sequence[tuple[str, ...]], names: Sequence[str]) -> NDArray[np.uint8]:
+    bit = {name: 1 << i for i, name in enumerate(names)}
+    return np.array([sum(bit[name] for name in mine) for mine in sources], dtype=np.uint8)
 
 
 def _padded(
@@ -132,3 +168,25 @@ def _padded(
         positions[i, : len(mine)] = prepared.item_index(mine)
         sources[i, : len(mine)] = of
     return Gathered(positions, sources)
+
+
+def quotas_at(
+    prepared: Prepared, schema: Schema, retrievers: Retrievers, cutoff: datetime, retrieved: int
+) -> dict[str, int]:
+    """How the sources best share the list, by what people then took.
+
+    Where purchases are left out, their places go to the sources behind.
+    """
+    limits = {REPEAT: MAX_CANDIDATES} | dict.fromkeys((*retrievers, POPULAR), retrieved)
+    known = known_at(prepared, schema, cutoff, known_users(prepared, cutoff))
+    proposed = proposals(known, sources_at(prepared, schema, retrievers, limits, cutoff, retrieved))
+    ids = known.users.ids
+    rows = pl.DataFrame({"user_id": ids, "row": np.arange(len(ids))})
+    taken = read_targets(prepared, cutoff).join(rows, on="user_id").sort("row", "item")
+    user, keys = taken["row"].to_numpy(), prepared.item_keys[taken["item"].to_numpy()]
+    wanted = Wanted(
+        user,
+        {name: places_of(of, user, keys) for name, of in proposed.items()},
+        {name: (of >= 0).sum(axis=1)[user] for name, of in proposed.items()},
+    )
+    return exchanged(wanted, learned([wanted], limits, FLOORS, MAX_CANDIDATES), limits, FLOORS)

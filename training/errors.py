@@ -7,6 +7,9 @@ TrainingError
 ├── CheckpointError  a trained model is missing, of another version or of other prepared data
 ├── ExportError      the exported graph is not what the model says
 ├── GateRefused      the bundle must not be served
+├── AnswersError     answers for the leaderboard are missing, or can't be judged
+├── Absent           an entrant can't take part in a period of the leaderboard
+├── LeakFound        prepared features hold what was not known at their cut-off
 ├── GatewayError     the running gateway can't be asked, or answers with an error
 └── ScoreRefused     the answers must not be scored, or scored again
 """
@@ -38,6 +41,18 @@ class ExportError(TrainingError):
 
 class GateRefused(TrainingError):
     """The bundle stays where it is; what was served before is served on."""
+
+
+class AnswersError(TrainingError):
+    """The message names the file and all that is wrong with it."""
+
+
+class Absent(TrainingError):
+    """The message says what it lacks; the others take part without it."""
+
+
+class LeakFound(TrainingError):
+    """The message names each view and column."""
 
 
 class GatewayError(TrainingError):

@@ -6,9 +6,9 @@ not looked at here: `make score` does that.
 
 import argparse
 import json
-import shutil
 import sys
 from collections.abc import Mapping
+from dataclasses import asdict
 from pathlib import Path
 
 import polars as pl
@@ -26,7 +26,7 @@ from training.evaluation.candidate_figures import candidate_figures
 from training.evaluation.classification import Pairs
 from training.evaluation.evaluation_table import print_evaluation
 from training.evaluation.held_out import TASKS, Targets, counts, held_out, read_purchases
-from training.evaluation.measurements import Subject, ranking, write
+from training.evaluation.measurements import Subject, merge, ranking, write
 from training.settings import TrainingSettings, read_settings
 from training.step import step
 
@@ -74,8 +74,7 @@ def evaluate(settings: TrainingSettings, console: Console) -> None:
         material = _material(settings, prepared, targets, scored, threshold)
         replace_text(report / "evaluation.json", json.dumps(material, indent=1) + "\n")
     if settings.state.resolve() == ROOT / "build" / "full":
-        (ROOT / "build" / "report").mkdir(exist_ok=True)
-        shutil.copy(report / "metrics.json", ROOT / "build" / "report" / "metrics.json")
+        merge(ROOT / "build" / "report" / "metrics.json", map(asdict, measured))
     print_evaluation(measured, cutoff, horizon, counts(targets), console)
 
 

@@ -15,17 +15,16 @@ from rich.markup import escape
 
 from serving.bundle import CATALOGUE, content_id
 from serving.errors import RecserveError
-from serving.stages.fuse import alone
 from serving.triton.launcher import running
 from training import gate
-from training.bundle.documents import RANKER, policy, read_plan, triton_config
+from training.bundle.documents import policy, read_plan, triton_config
 from training.bundle.folder import prune, publish, staging, write_document
 from training.bundle.golden import golden_inputs
 from training.bundle.golden_files import Golden, write_golden
 from training.bundle.graph import export_graph
 from training.bundle.manifest import manifest, step_figures
 from training.bundle.parity import Parity, check_parity, graph_of
-from training.bundle.shipped import ShippedModel, load_shipped
+from training.bundle.shipped import Shipped, ShippedModel, load_shipped
 from training.data import Prepared, open_prepared
 from training.errors import TrainingError
 from training.learning.fit import set_threads
@@ -51,7 +50,7 @@ def main() -> int:
 def export(
     settings: TrainingSettings,
     prepared: Prepared,
-    models: Sequence[ShippedModel],
+    shipped: Shipped,
     console: Console,
 ) -> Path:
     """The folder of the new bundle, which is the current one.
@@ -64,8 +63,8 @@ def export(
     figures = step_figures(settings.models)
     with staging(settings.bundles) as folder:
         threshold = float(figures["ranker"].get("threshold", "nan"))
-        write_models(folder, prepared, models, threshold)
-        parity = _parity(settings, folder, models, console)
+        write_models(folder, prepared, shipped, threshold)
+        parity = _parity(settings, folder, shipped.models, console)
         document = manifest(settings, prepared, figures, parity)
         write_document(folder / "manifest.json", document)
         bundle_id = content_id(folder)
@@ -79,14 +78,14 @@ def export(
     return published
 
 
-def write_models(
-    folder: Path, prepared: Prepared, models: Sequence[ShippedModel], threshold: float
-) -> None:
+def write_models(folder: Path, prepared: Prepared, shipped: Shipped, threshold: float) -> None:
     """All of a bundle but its manifest."""
-    write_document(folder / "read_plan.json", read_plan(prepared.features, models))
+    write_document(folder / "read_plan.json", read_plan(prepared.features, shipped.models))
     np.save(folder / CATALOGUE, prepared.item_keys)
-    write_document(folder / "policy.json", policy(prepared.features, threshold, alone(RANKER)))
-    for model in models:
+    write_document(
+        folder / "policy.json", policy(prepared.features, threshold, shipped.fusion, shipped.quotas)
+    )
+    for model in shipped.models:
         path = graph_of(folder / "models", model.name)
         path.parent.mkdir(parents=True)
         names = [o.name for o in model.outputs]

@@ -14,19 +14,20 @@ import polars as pl
 import torch
 from numpy.typing import NDArray
 
-from training.candidates import SOURCES, Sources, gather, sources_at
+from training.candidates import Sources, gather, sources_at
 from training.data import Prepared, open_prepared
 from training.errors import PreparedError
 from training.known import Known, Raw, known_at, with_rows
-from training.learning.checkpoints import Towers, load_ranker, load_towers
+from training.learning.checkpoints import Rankers, Searches, load_rankers, load_searches
 from training.learning.feature_config import check_same_inputs, feature_config
 from training.learning.ranker_examples import Labels
-from training.models.ranker import Ranker
 from training.ragged import Ragged
 from training.schema import Schema, schema
 from training.settings import TrainingSettings
 
 BATCH = 32  # users
+
+Score = Callable[["Models", Raw], NDArray[np.float32]]  # (B, C) from the contract's raw tensors
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,9 +36,9 @@ class Models:
 
     prepared: Prepared
     schema: Schema  # of the ranker; the retriever's inputs are among them
-    towers: Towers
-    ranker: Ranker
-    retrieved: int  # K of the two-tower graph
+    searches: Searches
+    rankers: Rankers
+    retrieved: int  # K of a retriever's graph
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,7 +63,7 @@ class CandidateLists:
     probability: NDArray[np.float32]  # (total,) as item_key.values
     sources: NDArray[np.uint8]  # (total,)
     bought: NDArray[np.bool_] | None  # (total,)
-    source_names: tuple[str, ...] = SOURCES
+    source_names: tuple[str, ...]
 
 
 class _Part(NamedTuple):
@@ -95,9 +96,9 @@ def open_models(settings: TrainingSettings) -> Models:
     of = schema(prepared.features, "ranker")
     check_same_inputs(schema(prepared.features, "retriever"), of)
     features = feature_config(prepared, of)
-    towers = load_towers(settings.models / "retriever.ckpt", features)
-    ranker = load_ranker(settings.models / "ranker.ckpt", features)
-    return Models(prepared, of, towers, ranker, settings.retrieved)
+    searches = load_searches(settings.models / "retriever.ckpt", features)
+    rankers = load_rankers(settings.models / "ranker.ckpt", features)
+    return Models(prepared, of, searches, rankers, settings.retrieved)
 
 
 def recommend(
@@ -122,12 +123,16 @@ def candidates(
     *,
     exclude_purchased: bool,
     advance: Callable[[int], object] = lambda _: None,
+    score: Score | None = None,
 ) -> CandidateLists:
     """Everything that is ranked for each user; `advance` is told how many users each batch answered.
+
+    Without a `score` of one's own, the probability is the members' fused one.
 
     Raises:
         PreparedError: the cut-off isn't one of the prepared.
     """
+    score = score or score_raw
     people, sources = known(models, cutoff, user_ids), sources_of(models, cutoff)
     labels = Labels(people) if cutoff < models.prepared.now else None
     parts = [NOBODY]
@@ -136,7 +141,7 @@ def candidates(
         users = people.user_inputs(which)
         gathered = gather(people, users, sources, exclude_purchased=exclude_purchased)
         positions, real = gathered.positions, gathered.positions >= 0
-        probability = score_raw(models, users | people.item_inputs(positions))
+        probability = score(models, users | people.item_inputs(positions))
         parts.append(
             _Part(
                 real.sum(axis=1),
@@ -147,7 +152,7 @@ def candidates(
             )
         )
         advance(len(which))
-    return _joined(user_ids, parts, labelled=labels is not None)
+    return _joined(user_ids, parts, sources.names, labelled=labels is not None)
 
 
 def best(lists: CandidateLists, count: int) -> Slates:
@@ -167,24 +172,26 @@ def best(lists: CandidateLists, count: int) -> Slates:
 
 
 def score_raw(models: Models, inputs: Raw) -> NDArray[np.float32]:
-    """The ranker's probability (B, C) from the contract's raw tensors."""
+    """The members' fused probability (B, C) from the contract's raw tensors."""
+    tensors = with_rows(models.prepared, models.schema, inputs)
     with torch.no_grad():
-        probability = models.ranker(with_rows(models.prepared, models.schema, inputs))
-    return probability.numpy()  # type: ignore[no-any-return]
+        said = {name: member(tensors).numpy() for name, member in models.rankers.members.items()}
+    return models.rankers.fusion(said)
 
 
 def retrieve_raw(
-    models: Models, sources: Sources, inputs: Raw
+    models: Models, sources: Sources, name: str, inputs: Raw
 ) -> tuple[NDArray[np.int64], NDArray[np.float32]]:
-    """`candidate_id` and `candidate_score`, each (B, K), from the contract's raw user tensors."""
-    found, scores = sources.retrieve(with_rows(models.prepared, models.schema, inputs))
+    """A retriever's `candidate_id` and `candidate_score`, each (B, K), from raw user tensors."""
+    found, scores = sources.retrieve(name, with_rows(models.prepared, models.schema, inputs))
     return found.numpy(), scores.numpy()
 
 
 def sources_of(models: Models, cutoff: datetime) -> Sources:
     """The served candidate sources over the catalogue as known at the cut-off."""
+    searches = models.searches
     return sources_at(
-        models.prepared, models.schema, models.towers.served, cutoff, models.retrieved
+        models.prepared, models.schema, searches.served, searches.quotas, cutoff, models.retrieved
     )
 
 
@@ -201,11 +208,18 @@ def known(models: Models, cutoff: datetime, user_ids: pl.Series) -> Known:
     return known_at(models.prepared, models.schema, cutoff, user_ids)
 
 
-def _joined(user_ids: pl.Series, parts: list[_Part], *, labelled: bool) -> CandidateLists:
+def _joined(
+    user_ids: pl.Series, parts: list[_Part], names: tuple[str, ...], *, labelled: bool
+) -> CandidateLists:
     counts, keys, probability, sources, bought = (
         np.concatenate(c) for c in zip(*parts, strict=True)
     )
     offsets = np.concatenate([np.zeros(1, dtype=np.int64), np.cumsum(counts)])
     return CandidateLists(
-        user_ids, Ragged(keys, offsets, -1), probability, sources, bought if labelled else None
+        user_ids,
+        Ragged(keys, offsets, -1),
+        probability,
+        sources,
+        bought if labelled else None,
+        names,
     )

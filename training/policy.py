@@ -1,8 +1,4 @@
-"""How candidates are gathered: what policy.json of every bundle says, and offline recommendation obeys."""
+"""How candidates are gathered, before anything is learned of it."""
 
-QUOTAS = {
-    "repeat": 160,
-    "two_tower": 128,
-    "popular": 64,
-}  # in the order in which they fill the list
 MAX_CANDIDATES = 512
+REPEAT, POPULAR = "repeat", "popular"  # the sources that no model is behind

@@ -6,7 +6,7 @@ One file, `<state>/report/index.html`, that loads nothing: what was measured, on
 import argparse
 import json
 import sys
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -21,10 +21,6 @@ from training.evaluation.held_out import TASKS
 from training.settings import read_settings
 
 TEMPLATES = Path(__file__).parent / "templates"
-CURVES = {
-    "Two-tower retriever": "retriever_curves.json",
-    "Ranker": "ranker_curves.json",
-}
 METRICS = ("ndcg@10", "recall@10", "hit_rate@10", "coverage@10")
 METRICS_20 = ("ndcg@20", "recall@20", "hit_rate@20", "coverage@20")
 Row = dict[str, Any]
@@ -62,7 +58,7 @@ def write_page(state: Path) -> Path:
         trim_blocks=True,
         lstrip_blocks=True,
     )
-    environment.filters["words"] = lambda name: str(name).replace("_", " ")
+    environment.filters["words"] = _words
     manifest = _read(state / "bundles" / "current" / "manifest.json")
     score = _current_score(_read(report / "score.json"), material, manifest)
     page = environment.get_template("report.html.j2").render(
@@ -149,8 +145,24 @@ def _current_score(
 
 
 def _learning(models: Path) -> dict[str, str]:
-    found = {title: _read(models / name) for title, name in CURVES.items()}
+    """A drawing of everything that the latest training taught by gradients."""
+    found = {title: _read(models / f"{stem}_curves.json") for title, stem in _taught(models)}
     return {title: figures.learning_curves(epochs) for title, epochs in found.items() if epochs}
+
+
+def _taught(models: Path) -> Iterator[tuple[str, str]]:
+    """Title, and the stem of the file of curves."""
+    retrievers, rankers = (_read(models / f"{s}.json") or {} for s in ("retriever", "ranker"))
+    for name in retrievers.get("served", {}):
+        yield f"Retriever: {_words(name)}", name
+    for name in retrievers.get("early", {}):
+        yield f"Retriever: {_words(name)}, before the ranker's cut-offs", f"{name}_early"
+    for name in rankers.get("members", {}):
+        yield f"Ranker: {_words(name)}", name
+
+
+def _words(name: object) -> str:
+    return str(name).replace("_", " ")
 
 
 def _drawings(material: Mapping[str, Any], measured: Sequence[Row]) -> dict[str, str]:

@@ -7,8 +7,12 @@ from typing import Any, Literal
 from training.errors import PreparedError
 
 Kind = Literal["user", "user_list", "request_time", "item_id", "item", "mask", "eligible"]
-OWNED = ("owned_item", "owned_score", "owned_count", "owned_last_s", "owned_interval_days")
-RECENT = "recent_item"
+OWNED = (
+    *("owned_item", "owned_score", "owned_score_28", "owned_score_364"),
+    *("owned_count", "owned_last_s", "owned_interval_days"),
+)
+AFFINITY = ("key", "share", "last_s", "interval_days")  # users' lists <column>_<part>
+RECENT, RECENT_S = "recent_item", "recent_s"
 ITEM = "item"  # the vocabulary of item ids
 SCALARS = {"float32": "float", "string": "key"}
 
@@ -44,7 +48,7 @@ class Schema:
     """The inputs of the ranker; those of the user tower are `for_users`."""
 
     inputs: tuple[Input, ...]
-    affinities: tuple[str, ...]  # item columns for which users have <column>_key and <column>_share
+    affinities: tuple[str, ...]  # item columns for which users have the lists of AFFINITY
 
     def __getitem__(self, name: str) -> Input:
         return next(i for i in self.inputs if i.name == name)
@@ -61,7 +65,11 @@ class Schema:
 
     def for_users(self) -> tuple[Input, ...]:
         """The user tower takes no purchase times: its lists are already ordered and decayed."""
-        unused = set(OWNED[2:])
+        return tuple(i for i in self.for_retrievers() if i.name != RECENT_S)
+
+    def for_retrievers(self) -> tuple[Input, ...]:
+        """What any retriever takes of a person, beside the time of the request."""
+        unused = {*OWNED[2:], *(f"{c}_{part}" for c in self.affinities for part in AFFINITY[2:])}
         return tuple(i for i in self.of_kind("user", "user_list") if i.name not in unused)
 
 
@@ -103,8 +111,13 @@ def schema(features: Mapping[str, Any], service: str) -> Schema:
     fields = service_fields(features, service)
     affinities = _affinities(fields)
     lists = [f for f in fields if f.entity == "user" and f.length]
-    used = {*OWNED, RECENT, *(f"{c}_{part}" for c in affinities for part in ("key", "share"))}
-    missing = [name for name in (*OWNED, RECENT) if name not in {f.name for f in lists}]
+    used = {
+        *OWNED,
+        RECENT,
+        RECENT_S,
+        *(f"{c}_{part}" for c in affinities for part in AFFINITY),
+    }
+    missing = [name for name in (*OWNED, RECENT, RECENT_S) if name not in {f.name for f in lists}]
     if missing:
         raise PreparedError(f"service {service} lacks the history lists {', '.join(missing)}")
     inputs = [
@@ -141,12 +154,12 @@ def _scalars(fields: Sequence[Field], entity: Literal["user", "item"]) -> list[I
 
 
 def _affinities(fields: Sequence[Field]) -> tuple[str, ...]:
-    """Item columns for which the user has a list of keys and one of shares."""
+    """Item columns for which the user has all lists of an affinity."""
     lists = {f.name for f in fields if f.entity == "user" and f.length}
     return tuple(
         f.name
         for f in fields
-        if f.entity == "item" and {f"{f.name}_key", f"{f.name}_share"} <= lists
+        if f.entity == "item" and {f"{f.name}_{part}" for part in AFFINITY} <= lists
     )
 
 

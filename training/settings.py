@@ -8,13 +8,22 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Literal
 
-from pydantic import Field, ValidationError
+from pydantic import Field, ValidationError, ValidationInfo, field_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from training.errors import SettingsError
 
 PREFIX = "RECSERVE_TRAINING_"
+TABLES = {
+    "members": ("mlp", "cnn", "rnn", "transformer", "trees"),
+    "retrievers": ("two_tower", "item_to_item", "sasrec", "gru4rec"),
+}
+NEEDED: Mapping[str, tuple[str, ...]] = {
+    "members": (),
+    "retrievers": ("two_tower", "item_to_item"),
+}
 QUICK = {
+    "members": "trees,mlp,transformer",
     "retriever_epochs": 4,
     "retriever_cutoffs": 5,
     "retriever_batch": 64,
@@ -35,6 +44,8 @@ class TrainingSettings(BaseSettings):
     seed: int = Field(default=7, ge=0, lt=2**32)
     threads: int = Field(default=0, ge=0, le=256)  # 0: as many as the machine has cores
 
+    retrievers: str = "two_tower,item_to_item"
+    item_to_item_rank: int = Field(default=96, ge=1, le=4096)
     retriever_epochs: int = Field(default=6, ge=1, le=1000)
     retriever_cutoffs: int = Field(default=14, ge=2, le=1000)  # the latest; each phase uses them
     retriever_batch: int = Field(default=256, ge=1, le=65_536)
@@ -44,18 +55,42 @@ class TrainingSettings(BaseSettings):
     retriever_dropout: float = Field(default=0.2, ge=0, lt=1)
     retriever_patience: int = Field(default=2, ge=1, le=1000)
     dimension: int = Field(default=64, ge=4, le=1024)
-    retrieved: int = Field(default=256, ge=1, le=4096)  # K of the two-tower graph
+    retrieved: int = Field(default=384, ge=1, le=4096)  # K of the two-tower graph
 
-    ranker_epochs: int = Field(default=4, ge=1, le=1000)
+    members: str = "trees,mlp,transformer,rnn,cnn"  # of the fusion, taught one after another
+    ranker_epochs: int = Field(default=2, ge=1, le=1000)
     ranker_cutoffs: int = Field(default=5, ge=1, le=1000)  # the latest before validation
     ranker_batch: int = Field(default=64, ge=1, le=65_536)  # users, each with its candidates
-    ranker_negative_share: float = Field(default=0.35, gt=0, le=1)
+    ranker_negative_share: float = Field(default=0.15, gt=0, le=1)
     ranker_learning_rate: float = Field(default=2e-3, gt=0, lt=1)
     ranker_weight_decay: float = Field(default=1e-2, ge=0, lt=1)
     ranker_dropout: float = Field(default=0.1, ge=0, lt=1)
     ranker_patience: int = Field(default=2, ge=1, le=1000)
+    trees: int = Field(default=60, ge=1, le=10_000)  # of the tree member, at the most
+    ranker_item_to_item: bool = True  # whether rankers are told its score
+    embedding_dropout: float = Field(default=0.2, ge=0, lt=1)  # of items' identities in a history
 
     unknown_share: float = Field(default=0.03, ge=0, le=0.5)  # users and ids blanked in training
+
+    @field_validator("members", "retrievers")
+    @classmethod
+    def _of_the_table(cls, given: str, info: ValidationInfo) -> str:
+        table = TABLES[str(info.field_name)]
+        names = [name.strip() for name in given.split(",")]
+        strange = [name for name in names if name not in table]
+        if strange or len(set(names)) < len(names):
+            raise ValueError(f"name some of {', '.join(table)}, each once, with commas between")
+        if lacking := [name for name in NEEDED[str(info.field_name)] if name not in names]:
+            raise ValueError(f"{' and '.join(lacking)} can't be left out: rankers read them")
+        return ",".join(names)
+
+    @property
+    def member_names(self) -> list[str]:
+        return self.members.split(",")
+
+    @property
+    def retriever_names(self) -> list[str]:
+        return self.retrievers.split(",")
 
     @property
     def prepared(self) -> Path:

@@ -1,45 +1,57 @@
-"""Trains the ranker: `python -m training.train_ranker --state FOLDER`.
+"""Trains the rankers and their fusion: `python -m training.train_ranker --state FOLDER`.
 
-Reads `models/retriever.ckpt`; writes `models/ranker.ckpt`, `models/ranker_curves.json`, and
-`models/ranker.json` with what the step took.
+Reads `models/retriever.ckpt`; writes `models/ranker.ckpt`, each member's learning curves as
+`models/<member>_curves.json`, and `models/ranker.json` with what the step took.
 """
 
 import argparse
 import json
 import sys
+from collections.abc import Mapping
 from pathlib import Path
 
 import numpy as np
 import torch
+from numpy.typing import NDArray
 from rich.console import Console
 from rich.markup import escape
 from torch.utils.data import DataLoader
 
+from serving.stages.fuse import log_odds
 from training.atomic import replace_text
 from training.candidates import sources_at
 from training.data import Prepared, known_users, open_prepared
 from training.errors import TrainingError
 from training.evaluation.classification import Pairs, best_threshold
 from training.known import known_at
+from training.learning.boosting import Growth, grow
 from training.learning.calibration import log_loss, platt
-from training.learning.checkpoints import Towers, load_towers, save_ranker
-from training.learning.feature_config import check_same_inputs, feature_config
+from training.learning.checkpoints import Rankers, Searches, load_searches, save_rankers
+from training.learning.feature_config import check_same_inputs, described_rows, feature_config
 from training.learning.fit import Watch, batch_size, fit, set_threads
+from training.learning.fusing import fused
 from training.learning.ranker_examples import (
     ExampleBatches,
     Examples,
     Sampling,
     UserOrder,
     examples,
+    some_users,
     together,
 )
 from training.learning.schedule import schedule
-from training.models.ranker import Ranker, RankerConfig
+from training.models.item_to_item import ItemToItem
+from training.models.ranker import SCORES, Ranker
+from training.models.ranker_config import RankerConfig
 from training.models.ranker_lesson import RankerLesson
+from training.models.retrievers import ITEM_TO_ITEM, TWO_TOWER
+from training.models.two_tower import TwoTower
 from training.progress_bar import progress_bar
-from training.schema import Schema, schema
+from training.schema import RECENT, Schema, schema
 from training.settings import TrainingSettings, read_settings
 from training.step import step
+
+WATCHED = 3  # every so many validation users choose the epoch; all of them calibrate
 
 
 def main() -> int:
@@ -65,28 +77,31 @@ def train(settings: TrainingSettings, console: Console) -> None:
     prepared = open_prepared(settings.prepared)
     of = schema(prepared.features, "ranker")
     check_same_inputs(schema(prepared.features, "retriever"), of)
-    towers = load_towers(settings.models / "retriever.ckpt", feature_config(prepared, of))
+    searches = load_searches(settings.models / "retriever.ckpt", feature_config(prepared, of))
     with step(settings.models, "ranker") as figures:
-        torch.manual_seed(settings.seed)
-        ranker = Ranker(_config(settings, prepared, of, towers))
-        ranker.tower.load_state_dict(towers.early.state_dict())
-        taught, judged = _examples(settings, prepared, of, towers, ranker, console)
+        new = {
+            name: fresh(settings, prepared, of, searches, name) for name in settings.member_names
+        }
+        taught, judged = gathered(
+            settings, prepared, of, searches, next(iter(new.values())), console
+        )
         console.print(
-            f"ranker: {len(taught.item):,} examples, {len(judged.item):,} for validation, of which "
+            f"rankers: {len(taught.item):,} examples, {len(judged.item):,} for validation, of which "
             f"{float(judged.bought.mean()):.2%} were taken"
         )
-        lesson = teach(settings, ranker, taught, judged, progress=console.is_terminal)
-        calibrated = calibrate(settings, lesson, judged)
-        figures.update(calibrated)
+        measured: dict[str, dict[str, float]] = {}
+        said: dict[str, NDArray[np.float32]] = {}
+        for name, ranker in new.items():
+            curves = teach(settings, ranker, taught, judged, progress=console.is_terminal)
+            measured[name], said[name] = calibrate(settings, ranker, judged)
+            console.print(f"{name}: {curves[-1]['epoch']} epochs, {_told(measured[name])}")
+            text = json.dumps(curves, indent=1) + "\n"
+            replace_text(settings.models / f"{name}_curves.json", text)
+        rankers, whole = fuse(new, said, judged)
+        console.print(f"fusion of {', '.join(rankers.members)}: {_told(whole)}")
+        figures.update(whole | {"members": measured})
         figures.update(examples=len(taught.item), validation_examples=len(judged.item))
-        console.print(
-            f"ranker: log loss {calibrated['log_loss']:.4f}, calibrated "
-            f"{calibrated['log_loss_calibrated']:.4f}; F1 is best from a probability of "
-            f"{calibrated['threshold']:.3f}"
-        )
-        curves = json.dumps(lesson.curves, indent=1)
-        replace_text(settings.models / "ranker_curves.json", curves + "\n")
-        save_ranker(settings.models / "ranker.ckpt", ranker)
+        save_rankers(settings.models / "ranker.ckpt", rankers)
 
 
 def teach(
@@ -96,11 +111,15 @@ def teach(
     judged: Examples,
     *,
     progress: bool,
-) -> RankerLesson:
-    """Teaches in place; the ranker is that of the epoch with the lowest validation log loss."""
-    scores = taught.crosses[:, -1]
-    ranker.tower_mean.copy_(scores.mean())
-    ranker.tower_std.copy_(scores.std().clamp(min=1e-6))
+) -> list[dict[str, float]]:
+    """Teaches in place, and gives the curve; the ranker is that of the lowest validation log loss."""
+    if ranker.config.network == "trees":
+        growth = Growth(seed=settings.seed)
+        watched = some_users(judged, WATCHED)
+        return grow(ranker, taught, watched, growth, settings.ranker_negative_share)
+    scores = taught.crosses[:, -SCORES:]
+    ranker.score_mean.copy_(scores.mean(dim=0))
+    ranker.score_std.copy_(scores.std(dim=0).clamp(min=1e-6))
     lesson = RankerLesson(
         ranker,
         settings.ranker_learning_rate,
@@ -110,66 +129,114 @@ def teach(
     fit(
         lesson,
         _loader(taught, batch_size(settings.ranker_batch, len(taught.offsets) - 1), settings.seed),
-        _loader(judged, settings.ranker_batch, None),
+        _loader(some_users(judged, WATCHED), settings.ranker_batch, None),
         settings.ranker_epochs,
         Watch("log_loss", "min", settings.ranker_patience),
         progress=progress,
     )
-    return lesson
+    return lesson.curves
 
 
 def calibrate(
-    settings: TrainingSettings, lesson: RankerLesson, judged: Examples
-) -> dict[str, float]:
-    """Platt scaling on validation, in place; says what the probabilities are worth there."""
-    with torch.no_grad():
-        parts = [lesson.logit(b) for b in _loader(judged, settings.ranker_batch, None)]
-    logits = torch.cat(parts).numpy().astype(np.float64)
+    settings: TrainingSettings, ranker: Ranker, judged: Examples
+) -> tuple[dict[str, float], NDArray[np.float32]]:
+    """Platt scaling on validation, in place: what it is worth, and the (R,) probabilities."""
+    logits = _logits(settings, ranker, judged)
     bought = judged.bought.numpy().astype(np.float64)
-    ranker = lesson.model
     before = log_loss(logits * float(ranker.slope) + float(ranker.offset), bought)
     slope, offset = platt(logits, bought, float(ranker.offset))
     ranker.slope.fill_(slope)
     ranker.offset.fill_(offset)
-    after = log_loss(logits * slope + offset, bought)
-    probability = 1 / (1 + np.exp(-(logits * slope + offset)))
-    pairs = Pairs(np.zeros(len(bought), dtype=np.int64), probability.astype(np.float32), bought > 0)
-    return {
+    figures = {
         "log_loss": before,
-        "log_loss_calibrated": after,
+        "log_loss_calibrated": log_loss(logits * slope + offset, bought),
         "slope": slope,
         "offset": offset,
+        "bought_share": float(bought.mean()),
+    }
+    probability = np.exp(-np.logaddexp(0.0, -(logits * slope + offset)))
+    return figures, probability.astype(np.float32)
+
+
+def fuse(
+    members: Mapping[str, Ranker], said: Mapping[str, NDArray[np.float32]], judged: Examples
+) -> tuple[Rankers, dict[str, float]]:
+    """The members in the order of what each adds, their fusion, and what it is worth on validation."""
+    bought = judged.bought.numpy().astype(np.float64)
+    fusion = fused(said, bought)
+    probability = fusion(said)
+    pairs = Pairs(np.zeros(len(bought), dtype=np.int64), probability, bought > 0)
+    return Rankers({name: members[name] for name in fusion.members}, fusion), {
+        "log_loss_calibrated": log_loss(log_odds(probability), bought),
         "bought_share": float(bought.mean()),
         "threshold": best_threshold(pairs),  # on all pairs; that of policy.json
     }
 
 
-def _config(
-    settings: TrainingSettings, prepared: Prepared, of: Schema, towers: Towers
-) -> RankerConfig:
-    return RankerConfig(
-        feature_config(prepared, of), towers.early.config, dropout=settings.ranker_dropout
+def _told(figures: Mapping[str, float]) -> str:
+    told = f"log loss {figures['log_loss_calibrated']:.4f}"
+    if "threshold" in figures:
+        return f"{told}; F1 is best from a probability of {figures['threshold']:.3f}"
+    return f"{told} (before calibration {figures['log_loss']:.4f})"
+
+
+def _logits(settings: TrainingSettings, ranker: Ranker, judged: Examples) -> NDArray[np.float64]:
+    """(R,) before calibration."""
+    with torch.no_grad():
+        parts = [ranker.logit(b)[b["mask"]] for b in _loader(judged, settings.ranker_batch, None)]
+    return torch.cat(parts).numpy().astype(np.float64)
+
+
+def fresh(
+    settings: TrainingSettings, prepared: Prepared, of: Schema, searches: Searches, network: str
+) -> Ranker:
+    """With the early retrievers inside, and else random weights."""
+    torch.manual_seed(settings.seed)
+    features = feature_config(prepared, of)
+    tower, together = searches.early[TWO_TOWER], searches.early[ITEM_TO_ITEM]
+    assert isinstance(tower, TwoTower)
+    assert isinstance(together, ItemToItem)
+    ranker = Ranker(
+        RankerConfig(
+            features,
+            tower.config,
+            together.config,
+            network,
+            dropout=settings.ranker_dropout,
+            length=of[RECENT].length,
+            embedding_dropout=settings.embedding_dropout,
+            trees=settings.trees,
+        )
     )
+    ranker.tower.load_state_dict(tower.state_dict())
+    if settings.ranker_item_to_item:
+        ranker.item_to_item.load_state_dict(together.state_dict())
+    if ranker.history is not None:
+        cutoff = schedule(prepared.cutoffs, settings.ranker_cutoffs, prepared.horizon).validation
+        ranker.history.described.copy_(described_rows(prepared, of, cutoff))
+    return ranker.eval()
 
 
-def _examples(
+def gathered(
     settings: TrainingSettings,
     prepared: Prepared,
     of: Schema,
-    towers: Towers,
+    searches: Searches,
     ranker: Ranker,
     console: Console,
 ) -> tuple[Examples, Examples]:
-    """Of the training cut-offs, by the early tower's candidates; of validation, by the served one's."""
+    """Of the training cut-offs, by the early retrievers' candidates; of validation, by the served ones'."""
     plan = schedule(prepared.cutoffs, settings.ranker_cutoffs, prepared.horizon)
     thinned = Sampling(settings.ranker_negative_share, settings.unknown_share, settings.seed)
-    wanted = [(cutoff, towers.early, thinned) for cutoff in plan.ranker]
-    wanted.append((plan.validation, towers.served, Sampling()))
+    wanted = [(cutoff, searches.early, thinned) for cutoff in plan.ranker]
+    wanted.append((plan.validation, searches.served, Sampling()))
     found: list[Examples] = []
     with progress_bar(console, "Candidates and crosses", len(wanted)) as advance:
-        for cutoff, tower, sampling in wanted:
+        for cutoff, retrievers, sampling in wanted:
             known = known_at(prepared, of, cutoff, known_users(prepared, cutoff))
-            sources = sources_at(prepared, of, tower, cutoff, settings.retrieved)
+            sources = sources_at(
+                prepared, of, retrievers, searches.quotas, cutoff, settings.retrieved
+            )
             found.append(examples(known, sources, ranker, sampling))
             advance(1)
     return together(found[:-1]), found[-1]

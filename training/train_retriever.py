@@ -1,13 +1,14 @@
-"""Trains the two-tower retriever: `python -m training.train_retriever --state FOLDER`.
+"""Trains the retrievers: `python -m training.train_retriever --state FOLDER`.
 
-Writes `models/retriever.ckpt` (the early and the served tower, see schedule.py), the learning curves of
-both, and `models/retriever.json` with what the step took.
+Writes `models/retriever.ckpt` (the early and the served retrievers, see schedule.py, and the quotas of
+the candidate sources), the learning curves, and `models/retriever.json` with what the step took.
 """
 
 import argparse
 import json
 import sys
 from collections.abc import Sequence
+from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
 
@@ -18,10 +19,12 @@ from rich.markup import escape
 from torch.utils.data import DataLoader
 
 from training.atomic import replace_text
+from training.candidates import quotas_at
 from training.data import Prepared, open_prepared
 from training.errors import PreparedError, TrainingError
-from training.learning.checkpoints import Towers, save_towers
-from training.learning.feature_config import feature_config
+from training.learning.checkpoints import Searches, save_searches
+from training.learning.co_purchase import learn, purchases_at
+from training.learning.feature_config import described_rows, feature_config
 from training.learning.fit import Watch, batch_size, fit, set_threads
 from training.learning.retriever_batches import (
     Moment,
@@ -32,11 +35,19 @@ from training.learning.retriever_batches import (
     read_moment,
 )
 from training.learning.schedule import schedule
-from training.models.two_tower import TwoTower, TwoTowerConfig, TwoTowerLesson
-from training.policy import QUOTAS
-from training.schema import Schema, schema
+from training.models.gru4rec import Gru4Rec
+from training.models.inputs import FeatureConfig
+from training.models.item_to_item import ItemToItemConfig
+from training.models.retriever_lesson import RetrieverLesson
+from training.models.retrievers import ITEM_TO_ITEM, TWO_TOWER, Retriever, Retrievers, new
+from training.models.sasrec import SasRec
+from training.models.sequence_config import SequenceConfig
+from training.models.two_tower import TwoTowerConfig
+from training.schema import RECENT, Schema, schema
 from training.settings import TrainingSettings, read_settings
 from training.step import step
+
+JUDGED = 128  # a retriever's finds, by which its best epoch is chosen
 
 
 def main() -> int:
@@ -63,38 +74,84 @@ def train(settings: TrainingSettings, console: Console) -> None:
     of = schema(prepared.features, "retriever")
     plan = schedule(prepared.cutoffs, settings.ranker_cutoffs, prepared.horizon)
     with step(settings.models, "retriever") as figures:
-        taught = {
-            "early": (plan.early, plan.early_validation),
-            "served": (plan.served, plan.validation),
+        phases = {
+            "early": Phase("early", plan.early, plan.early_validation, plan.ranker[0]),
+            "served": Phase("served", plan.served, plan.validation, plan.validation),
         }
-        towers: dict[str, TwoTower] = {}
-        for name, (cutoffs, validation) in taught.items():
-            latest = cutoffs[-settings.retriever_cutoffs :]
-            console.print(
-                f"{name} tower: cut-offs taught from: {len(latest)}, to {latest[-1]:%d %B %Y}"
-            )
-            lesson = teach(settings, prepared, of, latest, validation, progress=console.is_terminal)
-            towers[name] = lesson.model
-            figures[name] = _best(lesson)
-            console.print(f"{name} tower: {_told(lesson)}")
-            curves = "retriever_curves" if name == "served" else f"retriever_{name}_curves"
-            replace_text(
-                settings.models / f"{curves}.json", json.dumps(lesson.curves, indent=1) + "\n"
-            )
-        save_towers(settings.models / "retriever.ckpt", Towers(towers["early"], towers["served"]))
+        early, served = (
+            _phase(settings, prepared, of, p, figures, console) for p in phases.values()
+        )
+        quotas = quotas_at(prepared, of, served, plan.validation, settings.retrieved)
+        told = ", ".join(f"{name} {quota}" for name, quota in quotas.items())
+        console.print(f"places in the list of candidates: {told}")
+        figures["quotas"] = quotas
+        save_searches(settings.models / "retriever.ckpt", Searches(early, served, quotas))
 
 
-def teach(
+@dataclass(frozen=True, slots=True)
+class Phase:
+    """Retrievers that have seen what was taken up to `until`, and nothing later."""
+
+    name: str
+    cutoffs: Sequence[datetime]
+    validation: datetime | None
+    until: datetime
+
+
+def _phase(
     settings: TrainingSettings,
+    prepared: Prepared,
+    of: Schema,
+    phase: Phase,
+    figures: dict[str, object],
+    console: Console,
+) -> Retrievers:
+    latest = phase.cutoffs[-settings.retriever_cutoffs :]
+    console.print(
+        f"{phase.name} retrievers: cut-offs taught from: {len(latest)}, to {latest[-1]:%d %B %Y}"
+    )
+    data = teaching_data(prepared, of, latest, phase.validation)
+    found: dict[str, Retriever] = {}
+    best: dict[str, dict[str, float]] = {}
+    for name in settings.retriever_names:
+        if name == ITEM_TO_ITEM:
+            config = ItemToItemConfig(data.features, settings.item_to_item_rank)
+            found[name] = learn(purchases_at(prepared, of, phase.until), config, settings.seed)
+            continue
+        lesson = teach(settings, data, name, progress=console.is_terminal)
+        found[name] = lesson.model
+        best[name] = _best(lesson)
+        console.print(f"{phase.name} {name}: {_told(lesson)}")
+        stem = name if phase.name == "served" else f"{name}_{phase.name}"
+        curves = json.dumps(lesson.curves, indent=1) + "\n"
+        replace_text(settings.models / f"{stem}_curves.json", curves)
+    figures[phase.name] = best
+    return found
+
+
+@dataclass(frozen=True, slots=True)
+class Teaching:
+    """What a phase's retrievers are taught and judged by."""
+
+    features: FeatureConfig
+    described: torch.Tensor  # (items, G) each item's categories, by which a history knows it too
+    moments: Sequence[Moment]
+    judged: Moment
+    stops: bool  # whether `judged` is apart from what is taught
+    widths: dict[str, int]
+
+
+def teaching_data(
     prepared: Prepared,
     of: Schema,
     cutoffs: Sequence[datetime],
     validation: datetime | None,
-    *,
-    progress: bool,
-) -> TwoTowerLesson:
-    """A tower taught from the purchases after `cutoffs`; stopped by recall at `validation`, if any."""
-    torch.manual_seed(settings.seed)
+) -> Teaching:
+    """Purchases after `cutoffs`, and those at `validation`, if any.
+
+    Raises:
+        PreparedError: nobody took anything for the first time.
+    """
     moments = [read_moment(prepared, of, cutoff) for cutoff in cutoffs]
     if not any(moment.bought.lengths.any() for moment in moments):
         raise PreparedError(
@@ -103,32 +160,54 @@ def teach(
         )
     judged = _judged(moments, None if validation is None else read_moment(prepared, of, validation))
     widths = {f"{i.name}{suffix}": i.length for i in of.inputs for suffix in ("", "__row")}
-    config = TwoTowerConfig(
-        feature_config(prepared, of), settings.dimension, dropout=settings.retriever_dropout
-    )
-    lesson = TwoTowerLesson(
-        TwoTower(config),
+    features, described = feature_config(prepared, of), described_rows(prepared, of, cutoffs[-1])
+    return Teaching(features, described, moments, judged, validation is not None, widths)
+
+
+def teach(
+    settings: TrainingSettings, data: Teaching, name: str, *, progress: bool
+) -> RetrieverLesson:
+    """A retriever taught by gradients; stopped by recall where something is apart to judge it by."""
+    torch.manual_seed(settings.seed)
+    lesson = RetrieverLesson(
+        _new(settings, data, name),
         settings.retriever_learning_rate,
         settings.retriever_weight_decay,
-        catalogue_tensors(judged),
-        QUOTAS["two_tower"],
+        catalogue_tensors(data.judged),
+        JUDGED,
     )
     fit(
         lesson,
-        _training(settings, moments, widths),
-        None if validation is None else _validation(settings, judged, widths),
+        _training(settings, data),
+        _validation(settings, data) if data.stops else None,
         settings.retriever_epochs,
-        None if validation is None else Watch("recall", "max", settings.retriever_patience),
+        Watch("recall", "max", settings.retriever_patience) if data.stops else None,
         progress=progress,
     )
     return lesson
 
 
-def _training(
-    settings: TrainingSettings, moments: list[Moment], widths: dict[str, int]
-) -> DataLoader[dict[str, torch.Tensor]]:
+def _new(settings: TrainingSettings, data: Teaching, name: str) -> Retriever:
+    dropout = settings.retriever_dropout
+    if name == TWO_TOWER:
+        return new(name, TwoTowerConfig(data.features, settings.dimension, dropout=dropout))
+    config = SequenceConfig(
+        data.features,
+        settings.dimension,
+        dropout=dropout,
+        embedding_dropout=settings.embedding_dropout,
+        length=data.widths[RECENT],
+    )
+    retriever = new(name, config)
+    assert isinstance(retriever, SasRec | Gru4Rec)
+    retriever.history.described.copy_(data.described)
+    return retriever
+
+
+def _training(settings: TrainingSettings, data: Teaching) -> DataLoader[dict[str, torch.Tensor]]:
+    moments = data.moments
     batches = RetrieverBatches(
-        moments, widths, settings.retriever_negatives, settings.unknown_share, settings.seed
+        moments, data.widths, settings.retriever_negatives, settings.unknown_share, settings.seed
     )
     takers = sum(int(np.count_nonzero(moment.bought.lengths)) for moment in moments)
     size = batch_size(settings.retriever_batch, takers)
@@ -136,15 +215,12 @@ def _training(
     return DataLoader(batches, sampler=order, batch_size=None)
 
 
-def _validation(
-    settings: TrainingSettings, judged: Moment, widths: dict[str, int]
-) -> DataLoader[dict[str, torch.Tensor]]:
-    return DataLoader(
-        RetrieverValidation(judged, widths, settings.retriever_batch), batch_size=None
-    )
+def _validation(settings: TrainingSettings, data: Teaching) -> DataLoader[dict[str, torch.Tensor]]:
+    validation = RetrieverValidation(data.judged, data.widths, settings.retriever_batch)
+    return DataLoader(validation, batch_size=None)
 
 
-def _told(lesson: TwoTowerLesson) -> str:
+def _told(lesson: RetrieverLesson) -> str:
     best = _best(lesson)
     told = (
         f"epoch {best['epoch']:.0f} of {len(lesson.curves)}, training loss {best['train_loss']:.3f}"
@@ -159,7 +235,7 @@ def _judged(moments: Sequence[Moment], validation: Moment | None) -> Moment:
     return next(moment for moment in reversed(moments) if moment.bought.lengths.any())
 
 
-def _best(lesson: TwoTowerLesson) -> dict[str, float]:
+def _best(lesson: RetrieverLesson) -> dict[str, float]:
     best = max(lesson.curves, key=lambda epoch: epoch.get("recall", epoch["epoch"]))
     return {name: round(value, 4) for name, value in best.items()}
 

@@ -8,7 +8,7 @@ unless they arrive in another order.
 """
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, Literal
 
 import numpy as np
@@ -24,7 +24,8 @@ DIGITS = (
     9  # of a decayed sum, as prepared: what depends on the order of its terms must not decide a tie
 )
 RECENT = ("recent_item", "recent_s", "recent_group")
-OWNED = ("owned_item", "owned_score", "owned_count", "owned_last_s", "owned_interval_days")
+SCORE = "owned_score"
+OWNED = ("owned_item", SCORE, "owned_count", "owned_last_s", "owned_interval_days")
 NOTICED = ("noticed_item", "noticed_kind", "noticed_s")
 
 
@@ -34,11 +35,14 @@ class Updates:
 
     `history`: purchases, by decayed count and newest first. `engagement`: what was noticed, counted over
     windows. `kinds` are the kinds of events that count; `names` what their columns are called.
+    `half_life_days` is that of `owned_score`, by which the lists are in order; the further ones are those of
+    other scores, by their column.
     """
 
     by: Literal["history", "engagement"]
     kinds: tuple[str, ...]
     half_life_days: float = 0.0
+    further_half_life_days: Mapping[str, float] = field(default_factory=dict)
     names: tuple[str, ...] = ()
     windows_days: tuple[int, ...] = ()
 
@@ -46,7 +50,7 @@ class Updates:
     def columns(self) -> tuple[str, ...]:
         """What a view must hold to be updated so."""
         if self.by == "history":
-            return RECENT + OWNED
+            return RECENT + OWNED + tuple(self.further_half_life_days)
         return NOTICED + tuple(f"{n}_{d}d" for n in self.names for d in self.windows_days)
 
 
@@ -81,7 +85,7 @@ def _add_purchases(row: Row, updates: Updates, events: Events, now_us: int) -> b
     order = np.lexsort((groups, items, -seconds))
     for name, values in zip(RECENT, (items, seconds, groups), strict=True):
         _set_list(row, name, values[order])
-    _add_to_owned(row, updates.half_life_days, events, now_us)
+    _add_to_owned(row, updates, events, now_us)
     return True
 
 
@@ -95,36 +99,51 @@ def _first_of_each(events: Events, held: set[tuple[int, int]]) -> Events:
     return events[kept]
 
 
-def _add_to_owned(row: Row, half_life_days: float, events: Events, now_us: int) -> None:
-    item, score, count, last_s, interval = (_list(row, name) for name in OWNED)
-    since_us = max(0, now_us - int(row["event_time_us"][0]))
-    score = score.astype(np.float64) * _decay(since_us, half_life_days)
+def _add_to_owned(row: Row, updates: Updates, events: Events, now_us: int) -> None:
+    item, count, last_s, interval = (_list(row, name) for name in OWNED if name != SCORE)
     count = count.astype(np.float64)
     last = last_s.astype(np.float64) / 86_400  # days, as all times here
     first = last - np.nan_to_num(interval.astype(np.float64)) * (count - 1)
 
     new, inverse = np.unique(events["item"], return_inverse=True)
     times = events["time_us"] / DAY_US
-    weight = np.bincount(inverse, _decay(now_us - events["time_us"], half_life_days), len(new))
     at = {key: place for place, key in enumerate(item.tolist())}
     places = np.array([at.get(key, -1) for key in new.tolist()])
     fresh = places < 0
     places[fresh] = len(item) + np.arange(int(fresh.sum()))
     size = len(item) + int(fresh.sum())
-    item, score, count = (_longer(values, size, 0) for values in (item, score, count))
+    item, count = _longer(item, size, 0), _longer(count, size, 0)
     first, last = _longer(first, size, np.inf), _longer(last, size, -np.inf)
     item[places] = new
-    np.add.at(score, places, weight)
     np.add.at(count, places, np.bincount(inverse, minlength=len(new)))
     np.minimum.at(first, places[inverse], times)
     np.maximum.at(last, places[inverse], times)
 
-    score = score.round(DIGITS)
-    order = np.lexsort((item, -score))
+    scores = _scores(row, updates, events["time_us"], places[inverse], size, now_us)
+    order = np.lexsort((item, -scores[SCORE]))
     gaps = np.divide(last - first, count - 1, out=np.full(size, np.nan), where=count > 1)
     seconds = np.floor(last * 86_400 + 1e-3).astype(np.int64)
-    for name, values in zip(OWNED, (item, score, count, seconds, gaps), strict=True):
+    found = (item, scores.pop(SCORE), count, seconds, gaps)
+    for name, values in (dict(zip(OWNED, found, strict=True)) | scores).items():
         _set_list(row, name, values[order])
+
+
+def _scores(
+    row: Row,
+    updates: Updates,
+    times_us: NDArray[np.int64],
+    places: NDArray[np.int64],
+    size: int,
+    now_us: int,
+) -> dict[str, NDArray[np.float64]]:
+    """By column the decayed counts of `size` items as of `now_us`: the row's, and events at these places."""
+    since_us = max(0, now_us - int(row["event_time_us"][0]))
+    found: dict[str, NDArray[np.float64]] = {}
+    for name, days in {SCORE: updates.half_life_days, **updates.further_half_life_days}.items():
+        held = _longer(_list(row, name).astype(np.float64) * _decay(since_us, days), size, 0)
+        held += np.bincount(places, _decay(now_us - times_us, days), size)
+        found[name] = held.round(DIGITS)
+    return found
 
 
 def _add_notices(row: Row, updates: Updates, events: Events, now_us: int) -> bool:

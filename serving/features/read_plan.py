@@ -143,6 +143,7 @@ def _updates(view: str, given: Mapping[str, Any]) -> Updates:
         given["by"],
         tuple(given["kinds"]),
         float(given.get("half_life_days", 0)),
+        {name: float(days) for name, days in given.get("further_half_life_days", {}).items()},
         tuple(given.get("names", ())),
         tuple(given.get("windows_days", ())),
     )

@@ -63,6 +63,11 @@ class Shop:
         return str(self.history["user_id"][0])
 
     @property
+    def searches(self) -> list[str]:
+        """The sources that a model is behind."""
+        return [source.name for source in self.bundle.policy.sources if source.model]
+
+    @property
     def catalogue(self) -> NDArray[np.int64]:
         keys: NDArray[np.int64] = self.snapshot.item_key
         return keys

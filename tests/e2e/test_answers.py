@@ -26,9 +26,8 @@ def test_a_known_person_gets_ten_scored_items_and_the_whole_account_of_them(
     assert {"hydrate", "retrieve", "rank"} <= {timing.stage for timing in told.timings}
     assert all(timing.duration_ms >= 0 for timing in told.timings)
     assert {count.source for count in told.candidate_counts} == {
-        pb.CANDIDATE_SOURCE_REPEAT,
-        pb.CANDIDATE_SOURCE_TWO_TOWER,
-        pb.CANDIDATE_SOURCE_POPULAR,
+        pb.CandidateSource.Value(f"CANDIDATE_SOURCE_{source.name.upper()}")
+        for source in shop.bundle.policy.sources
     }
     assert told.HasField("oldest_feature_age_s")
     assert not told.degradations

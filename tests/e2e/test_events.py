@@ -71,7 +71,7 @@ def test_the_next_request_knows_a_purchase(
     assert not set(bought) & set(ids(after))
     removed = {one.reason: one.count for one in after.answer.removed}
     assert removed[pb.REMOVAL_REASON_PURCHASED] >= len(bought)
-    kept = stub.Recommend(recommend(newcomer, event_token=token), timeout=SECONDS)
+    kept = stub.Recommend(recommend(newcomer, event_token=token, page_size=100), timeout=SECONDS)
     repeated = {i.item_id for i in kept.items if pb.CANDIDATE_SOURCE_REPEAT in i.sources}
     assert repeated == set(bought)
     assert scores(kept) != scores(before)

@@ -64,7 +64,10 @@ def test_the_tower_fills_its_list_from_within_the_filter(
     answer = stub.Recommend(request, timeout=SECONDS)
     proposed = {c.source: c.count for c in answer.answer.candidate_counts}
     most = shop.bundle.manifest["training"]["parameters"]["retrieved"]
-    assert proposed[pb.CANDIDATE_SOURCE_TWO_TOWER] == min(most, len(fresh) - 2)
+    assert shop.searches
+    for name in shop.searches:
+        source = pb.CandidateSource.Value(f"CANDIDATE_SOURCE_{name.upper()}")
+        assert proposed[source] == min(most, len(fresh) - 2)
 
 
 def test_the_score_of_a_filtered_item_is_the_same_as_without(

@@ -16,7 +16,8 @@ PROJECT = "events"
 NOW_US = 1_700_000_000_000_000
 HALF_LIFE_DAYS = 91.0
 INTEGER_LISTS = ("owned_item", "owned_last_s", "recent_item", "recent_s", "recent_group", *NOTICED)
-FLOAT_LISTS = ("owned_score", "owned_count", "owned_interval_days")
+FURTHER_HALF_LIFE_DAYS = {"owned_score_28": 28.0, "owned_score_364": 364.0}
+FLOAT_LISTS = ("owned_score", *FURTHER_HALF_LIFE_DAYS, "owned_count", "owned_interval_days")
 
 
 def _lists(length: int, *names: str) -> list[dict[str, Any]]:
@@ -26,7 +27,12 @@ def _lists(length: int, *names: str) -> list[dict[str, Any]]:
 
 HISTORY: Mapping[str, Any] = {
     "entity": "user",
-    "updates": {"by": "history", "kinds": ["purchase"], "half_life_days": HALF_LIFE_DAYS},
+    "updates": {
+        "by": "history",
+        "kinds": ["purchase"],
+        "half_life_days": HALF_LIFE_DAYS,
+        "further_half_life_days": FURTHER_HALF_LIFE_DAYS,
+    },
     "columns": [
         *_lists(32, "owned_item", *FLOAT_LISTS, "owned_last_s"),
         *_lists(128, "recent_item", "recent_s", "recent_group"),

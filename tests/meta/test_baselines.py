@@ -7,6 +7,8 @@ import pytest
 from tests.meta.imports import OURS, ROOT, imported_names
 
 BASELINES = sorted((ROOT / "tests/load/baselines").glob("*.py"))
+PEERS = sorted((ROOT / "training/peers").glob("*.py"))
+BESIDE = ("table", "tuned")  # what tunes them and reads what was chosen
 TABOO = {*OURS, "tests", "protos", "recserve"}
 
 
@@ -20,6 +22,13 @@ def test_a_baseline_stands_alone(path: Path) -> None:
     assert {name.partition(".")[0] for name in imported_names(text)} & TABOO == set()
     assert "import_module" not in text
     assert "__import__" not in text
+
+
+@pytest.mark.parametrize("path", [p for p in PEERS if p.stem not in BESIDE], ids=lambda p: p.stem)
+def test_a_peer_shares_code_with_peers_alone(path: Path) -> None:
+    names = imported_names(path.read_text())
+    ours = {name for name in names if name.partition(".")[0] in TABOO}
+    assert {name for name in ours if not name.startswith("training.peers")} == set()
 
 
 def test_an_import_of_ours_would_be_noticed() -> None:

@@ -9,21 +9,19 @@ from serving.features.layout import Column, Layout
 from serving.stages.fuse import Fusion
 from training.bundle.graph import tensor_shape
 from training.bundle.shipped import ShippedModel
-from training.policy import MAX_CANDIDATES, QUOTAS
+from training.models.retrievers import NAMES
+from training.policy import MAX_CANDIDATES, REPEAT
 from training.schema import Input, service_fields
 
 VERSION = 1  # of read plan and manifest
 STALE_ACTION = "serve_marked"  # of a view that declares none
-RANKER, TWO_TOWER, SIMILAR = "ranker", "two_tower", "similar"
+SIMILAR = "similar"
 OWNED = "user_history.owned_item"
 TRITON_TYPES = {"int64": "TYPE_INT64", "float32": "TYPE_FP32", "bool": "TYPE_BOOL"}
 QUEUE_DELAY_US = 500  # what a request may wait for others to join it
 QUEUE_SIZE = 256
 LONGEST_WAIT_US = 10_000_000  # a request's own timeout is shorter
-INSTANCES = {
-    RANKER: 2
-}  # its runs are the longest; one thread each is quicker than two on small tensors
-THREADS = 1
+THREADS = 1  # of an instance: quicker than two on small tensors
 
 
 def read_plan(features: Mapping[str, Any], models: Sequence[ShippedModel]) -> dict[str, Any]:
@@ -81,11 +79,14 @@ def service_fingerprints(features: Mapping[str, Any]) -> dict[str, str]:
     return found
 
 
-def policy(features: Mapping[str, Any], threshold: float, fusion: Fusion) -> dict[str, Any]:
+def policy(
+    features: Mapping[str, Any], threshold: float, fusion: Fusion, quotas: Mapping[str, int]
+) -> dict[str, Any]:
     """How the gateway answers: on which surface, from which sources, by which models."""
-    sources: dict[str, dict[str, Any]] = {name: {"quota": quota} for name, quota in QUOTAS.items()}
-    sources["repeat"]["items"] = OWNED
-    sources["two_tower"]["model"] = TWO_TOWER
+    sources: dict[str, dict[str, Any]] = {name: {"quota": quota} for name, quota in quotas.items()}
+    sources[REPEAT]["items"] = OWNED
+    for name in sources.keys() & set(NAMES):
+        sources[name]["model"] = name
     return {
         "version": POLICY_VERSION,
         "surfaces": [f"SURFACE_{features['surface'].upper()}"],
@@ -125,7 +126,7 @@ dynamic_batching {{
     max_queue_size: {QUEUE_SIZE}
   }}
 }}
-instance_group [ {{ count: {INSTANCES.get(model.name, 1)}, kind: KIND_CPU }} ]
+instance_group [ {{ count: 1, kind: KIND_CPU }} ]
 parameters {{ key: "intra_op_thread_count" value {{ string_value: "{THREADS}" }} }}
 parameters {{ key: "inter_op_thread_count" value {{ string_value: "{THREADS}" }} }}
 {"".join(_warm_up(model, count) for count in model.pad_to or (1,))}"""

@@ -19,7 +19,7 @@ PER_RUN = ("seconds", "peak_memory_bytes")  # of the run, not of what it made
 
 
 def step_figures(models: Path) -> dict[str, dict[str, Any]]:
-    """What each training step measured.
+    """What each training step measured, and each member of the fusion by its own name.
 
     Raises:
         CheckpointError: a step left no figures.
@@ -31,7 +31,8 @@ def step_figures(models: Path) -> dict[str, dict[str, Any]]:
             f"run training.train_{missing[0]} first"
         )
     found = {name: json.loads((models / f"{name}.json").read_text()) for name in STEPS}
-    return {
+    members: dict[str, dict[str, Any]] = found["ranker"].pop("members", {})
+    return members | {
         name: {k: v for k, v in figures.items() if k not in PER_RUN}
         for name, figures in found.items()
     }

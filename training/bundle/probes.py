@@ -100,10 +100,17 @@ class _Maker:
             unknown = UNKNOWN_KEY + np.arange(len(keys))
             values[: len(keys)] = unknown if kind == "unknown" else keys
         elif wanted.dtype == "int64":
-            values[:length] = NOW_S - self.random.integers(0, YEAR_S, length)
+            values[:length] = self._times(length, kind)
         else:
             values[:length] = self._floats(length, kind)
         return values
+
+    def _times(self, count: int, kind: str) -> NDArray[np.int64]:
+        """Within a year; of odd users none, the first second ever, or a year from now."""
+        odd = {"nan": -1, "huge": 0, "negative": NOW_S + YEAR_S}
+        if kind in odd:
+            return np.full(count, odd[kind], dtype=np.int64)
+        return NOW_S - self.random.integers(0, YEAR_S, count)
 
     def _item_ids(self, wanted: Input, kinds: Sequence[str]) -> NDArray[np.int64]:
         keys = self._some(self.model.vocabularies[wanted.name][0].keys, len(kinds))

@@ -8,15 +8,16 @@ import torch
 from numpy.typing import NDArray
 from torch import nn
 
+from serving.stages.fuse import Fusion
 from training.bundle.graph import ROW
 from training.candidates import item_vectors
 from training.data import Prepared, Vocabulary
 from training.errors import PreparedError
-from training.learning.checkpoints import load_ranker, load_towers
+from training.learning.checkpoints import load_rankers, load_searches
 from training.learning.feature_config import feature_config
 from training.models.ranker import Ranker
+from training.models.retrievers import TWO_TOWER, Retrievers, inputs_of
 from training.models.top_k import FIRST_ROW, SimilarTopK, UserTopK
-from training.models.two_tower import TwoTower
 from training.schema import ITEM, Input, Schema, eligible, row_vocabularies, schema
 from training.settings import TrainingSettings
 
@@ -70,7 +71,16 @@ def _rows(columns: tuple[Vocabulary, ...], keys: NDArray[np.int64]) -> NDArray[n
     return np.stack([of.look_up(keys[..., j]) for j, of in enumerate(columns)], axis=-1)
 
 
-def load_shipped(settings: TrainingSettings, prepared: Prepared) -> tuple[ShippedModel, ...]:
+@dataclass(frozen=True, slots=True)
+class Shipped:
+    """All models of a bundle, and how it uses them."""
+
+    models: tuple[ShippedModel, ...]
+    fusion: Fusion
+    quotas: Mapping[str, int]  # of the candidate sources, in the order in which they fill the list
+
+
+def load_shipped(settings: TrainingSettings, prepared: Prepared) -> Shipped:
     """The models of the checkpoints.
 
     Raises:
@@ -81,15 +91,20 @@ def load_shipped(settings: TrainingSettings, prepared: Prepared) -> tuple[Shippe
         service: feature_config(prepared, schema(prepared.features, service))
         for service in ("retriever", "ranker")
     }
-    towers = load_towers(settings.models / "retriever.ckpt", features["retriever"])
-    ranker = load_ranker(settings.models / "ranker.ckpt", features["ranker"])
-    return shipped(prepared, towers.served, ranker, settings.retrieved)
+    searches = load_searches(settings.models / "retriever.ckpt", features["retriever"])
+    rankers = load_rankers(settings.models / "ranker.ckpt", features["ranker"])
+    wanted = {n: of for n, of in searches.served.items() if n in searches.quotas or n == TWO_TOWER}
+    models = shipped(prepared, wanted, rankers.members, settings.retrieved)
+    return Shipped(models, rankers.fusion, searches.quotas)
 
 
 def shipped(
-    prepared: Prepared, tower: TwoTower, ranker: Ranker, retrieved: int
+    prepared: Prepared,
+    retrievers: Retrievers,
+    rankers: Mapping[str, Ranker],
+    retrieved: int,
 ) -> tuple[ShippedModel, ...]:
-    """The three models; the retrievers search the catalogue as it is now.
+    """The rankers, and the retrievers, which search the catalogue as it is now.
 
     Raises:
         PreparedError: the item vocabulary isn't in the catalogue's order, by which they find rows.
@@ -101,37 +116,46 @@ def shipped(
             "prepare step again"
         )
     of_retriever, of_ranker = (schema(prepared.features, s) for s in ("retriever", "ranker"))
-    vectors = item_vectors(prepared, of_retriever, tower, prepared.now)
+    vectors = {
+        name: item_vectors(prepared, of_retriever, of, prepared.now)
+        for name, of in retrievers.items()
+    }
     keys = torch.from_numpy(prepared.item_keys.copy())
     best = (
         Output("candidate_id", "int64", retrieved),
         Output("candidate_score", "float32", retrieved),
     )
     return (
-        ShippedModel(
-            name="ranker",
-            service="ranker",
-            module=ranker.eval(),
-            inputs=of_ranker.inputs,
-            outputs=(Output("probability", "float32", -1),),
-            pad_to=PAD_TO,
-            vocabularies=_vocabularies(prepared, of_ranker, of_ranker.inputs),
-            max_batch=RANKER_BATCH,
+        *(
+            ShippedModel(
+                name=name,
+                service="ranker",
+                module=member.eval(),
+                inputs=of_ranker.inputs,
+                outputs=(Output("probability", "float32", -1),),
+                pad_to=PAD_TO,
+                vocabularies=_vocabularies(prepared, of_ranker, of_ranker.inputs),
+                max_batch=RANKER_BATCH,
+            )
+            for name, member in rankers.items()
         ),
-        ShippedModel(
-            name="two_tower",
-            service="retriever",
-            module=UserTopK(tower, vectors, keys, retrieved).eval(),
-            inputs=(*of_retriever.for_users(), eligible(len(keys))),
-            outputs=best,
-            pad_to=(),
-            vocabularies=_vocabularies(prepared, of_retriever, of_retriever.for_users()),
-            max_batch=RETRIEVER_BATCH,
+        *(
+            ShippedModel(
+                name=name,
+                service="retriever",
+                module=UserTopK(of, vectors[name], keys, retrieved).eval(),
+                inputs=(*inputs_of(name, of_retriever), eligible(len(keys))),
+                outputs=best,
+                pad_to=(),
+                vocabularies=_vocabularies(prepared, of_retriever, inputs_of(name, of_retriever)),
+                max_batch=RETRIEVER_BATCH,
+            )
+            for name, of in retrievers.items()
         ),
         ShippedModel(
             name="similar",
             service="retriever",
-            module=SimilarTopK(vectors, keys, retrieved).eval(),
+            module=SimilarTopK(vectors[TWO_TOWER], keys, retrieved).eval(),
             inputs=of_retriever.of_kind("item_id"),
             outputs=best,
             pad_to=(1,),

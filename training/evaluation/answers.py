@@ -10,15 +10,18 @@ from numpy.typing import NDArray
 from rich.console import Console
 
 from training import offline
-from training.evaluation import baselines
+from training.candidates import proposals
 from training.evaluation.classification import Pairs
 from training.evaluation.held_out import SAME_PAGE, Targets, histories, rows_of
 from training.evaluation.metrics import candidate_recall
 from training.offline import CandidateLists, Models
+from training.peers import personal_decay, popularity
+from training.peers.personal_decay import PersonalDecay
+from training.peers.popularity import Popularity
+from training.policy import POPULAR, REPEAT
 from training.progress_bar import progress_bar
 
 COUNT = 20
-ALONE = ("two_tower", "repeat")  # sources that are also judged by their own order
 Slates = dict[str, NDArray[np.int64]]  # model: (U, COUNT) item keys
 
 
@@ -34,17 +37,18 @@ def baseline_slates(
     purchases: pl.DataFrame, cutoff: datetime, targets: Mapping[str, Targets]
 ) -> dict[str, Slates]:
     """Task to the slates of popularity and of personal decay."""
-    known = baselines.known(histories(purchases, cutoff), cutoff)
+    history, users = histories(purchases, cutoff), targets["any"].user_ids
+    pages = {
+        "popularity": popularity.rank(history, cutoff, users, COUNT, Popularity(), seed=0),
+        "personal_decay": personal_decay.rank(
+            history, cutoff, users, COUNT, PersonalDecay(), seed=0
+        ),
+    }
     found: dict[str, Slates] = {}
     for task, one in targets.items():
-        new = task == "new"
+        rows = rows_of(one.user_ids, users)
         found[task] = {
-            "popularity": baselines.popularity(
-                known, one.user_ids, exclude_purchased=new, count=COUNT
-            ),
-            "personal_decay": baselines.personal_decay(
-                known, one.user_ids, exclude_purchased=new, count=COUNT
-            ),
+            name: (page.new if task == "new" else page.any)[rows] for name, page in pages.items()
         }
     return found
 
@@ -76,21 +80,31 @@ def _offline_answers(
         lists[task] = offline.candidates(
             models, cutoff, one.user_ids, exclude_purchased=new, advance=advance
         )
-        sources = ALONE[:1] if new else ALONE
-        slates[task] = {"pipeline": offline.best(lists[task], COUNT).item_key} | {
-            name: alone(lists[task], name) for name in sources
-        }
+        slates[task] = {"pipeline": offline.best(lists[task], COUNT).item_key}
+        slates[task] |= _alone(models, cutoff, one.user_ids, new=new)
     for task, page_of in SAME_PAGE.items():
         rows = rows_of(targets[task].user_ids, targets[page_of].user_ids)
         slates[task] = {name: keys[rows] for name, keys in slates[page_of].items()}
     return OfflineAnswers(slates, lists)
 
 
-def alone(lists: CandidateLists, source: str) -> NDArray[np.int64]:
-    """(U, COUNT) the first candidates that a source proposed, in its own order."""
-    mine = (lists.sources & (1 << lists.source_names.index(source))) > 0
-    keys = lists.item_key.values.astype(np.int64, copy=False)
-    return _first(_users(lists)[mine], keys[mine], len(lists.user_ids))
+def _alone(models: Models, cutoff: datetime, user_ids: pl.Series, *, new: bool) -> Slates:
+    """By source, but for the best sellers, whom a baseline answers for; searches leave out what is owned."""
+    people = offline.known(models, cutoff, user_ids)
+    found = proposals(people, offline.sources_of(models, cutoff))
+    silent = {POPULAR, REPEAT} if new else {POPULAR}
+    catalogue = models.prepared.item_keys
+    return {name: alone(keys, catalogue) for name, keys in found.items() if name not in silent}
+
+
+def alone(proposed: NDArray[np.int64], catalogue: NDArray[np.int64]) -> NDArray[np.int64]:
+    """(U, COUNT) the first of the catalogue that a source proposes (U, n), in its own order."""
+    listed = np.isin(proposed, catalogue)
+    order = np.argsort(~listed, axis=1, kind="stable")[:, :COUNT]
+    first = np.where(
+        np.take_along_axis(listed, order, 1), np.take_along_axis(proposed, order, 1), -1
+    )
+    return np.pad(first, ((0, 0), (0, COUNT - first.shape[1])), constant_values=-1)
 
 
 def recall_of_candidates(lists: CandidateLists, targets: Targets) -> NDArray[np.float64]:
@@ -113,12 +127,3 @@ def pairs(lists: CandidateLists, targets: Targets) -> Pairs:
 def _users(lists: CandidateLists) -> NDArray[np.int64]:
     """(total,) the user's position of each candidate."""
     return np.repeat(np.arange(len(lists.user_ids)), lists.item_key.lengths)
-
-
-def _first(users: NDArray[np.int64], keys: NDArray[np.int64], count: int) -> NDArray[np.int64]:
-    """(count, COUNT) the first keys of each user, -1 where there are fewer; `users` ascends."""
-    place = np.arange(len(users)) - np.searchsorted(users, users)
-    early = place < COUNT
-    found = np.full((count, COUNT), -1, dtype=np.int64)
-    found[users[early], place[early]] = keys[early]
-    return found

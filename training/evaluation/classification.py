@@ -18,6 +18,7 @@ from torchmetrics.functional.classification import (
     binary_recall,
 )
 
+from training.evaluation.ascending import ascending
 from training.evaluation.intervals import Interval, from_draws, user_weights
 
 BINS = 15  # of equal width, for the expected calibration error (Guo et al., 2017)
@@ -51,7 +52,7 @@ class Pairs:
 
 def best_threshold(pairs: Pairs) -> float:
     """The probability from which taking a pair as bought has the highest F1 on these pairs."""
-    order = np.argsort(-pairs.probability, kind="stable")
+    order = ascending(-pairs.probability)
     right = np.cumsum(pairs.bought[order])
     f1 = 2 * right / (np.arange(1, len(order) + 1) + right[-1])
     last = _last_of_ties(pairs.probability[order])

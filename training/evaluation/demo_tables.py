@@ -17,7 +17,7 @@ from training.evaluation.gateway_client import degradation
 FEW = 5
 WIDEST = 120  # characters of a name that are shown
 WIDE = 110  # columns from which a name and all sources of an item fit on a line
-NARROW = len("two-tower,")
+NARROW = len("item-to-item,")
 
 
 class Titles:

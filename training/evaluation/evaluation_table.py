@@ -9,7 +9,7 @@ from rich.table import Table
 
 from training.evaluation.measurements import Measurement
 
-MODELS = ("pipeline", "two_tower", "repeat", "popularity", "personal_decay")
+BASELINES = ("popularity", "personal_decay")  # shown last
 SHOWN = (
     ("any", "ndcg@10"),
     ("any", "recall@10"),
@@ -29,16 +29,17 @@ def print_evaluation(
 ) -> None:
     """The figures that matter most; the report page has them all, with their intervals."""
     figures = {(m.task, m.model, m.metric): m.value for m in measurements}
+    models = _models(measurements)
     table = Table(
         box=box.SIMPLE_HEAD,
         padding=(0, 1, 0, 0),
         title=f"Offline, {users['any']:,} users in the {horizon.days} days from {cutoff:%d %B %Y}",
     )
     table.add_column("", no_wrap=True)
-    for model in MODELS:
+    for model in models:
         table.add_column(model.replace("_", " "), justify="right")
     for task, metric in SHOWN:
-        values = [figures.get((task, model, metric)) for model in MODELS]
+        values = [figures.get((task, model, metric)) for model in models]
         table.add_row(f"{task} {metric}", *("" if v is None else f"{v:.4f}" for v in values))
     console.print(table)
     ranker = {m.metric: m.value for m in measurements if m.task == "candidates"}
@@ -48,3 +49,9 @@ def print_evaluation(
             + ", ".join(f"{name.replace('_', ' ')} {v:.4f}" for name, v in ranker.items()),
             highlight=False,
         )
+
+
+def _models(measurements: Sequence[Measurement]) -> list[str]:
+    """Whoever answers with pages: the pipeline, each of its sources, and the baselines."""
+    judged = dict.fromkeys(m.model for m in measurements if m.metric == SHOWN[0][1])
+    return [*(name for name in judged if name not in BASELINES), *BASELINES]

@@ -4,6 +4,7 @@ import json
 from collections.abc import Iterable, Mapping
 from dataclasses import asdict, dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -14,6 +15,7 @@ from training.evaluation.intervals import Interval, mean_intervals
 from training.evaluation.metrics import PER_USER, coverage, judge
 
 CUTS = (10, 20)
+KEY = ("dataset", "task", "model", "metric")
 Slates = Mapping[str, NDArray[np.int64]]  # model: (U, K) item keys
 
 
@@ -84,3 +86,11 @@ def value(measurements: Iterable[Measurement], task: str, model: str, metric: st
 
 def write(path: Path, measurements: Iterable[Measurement]) -> None:
     replace_text(path, json.dumps([asdict(m) for m in measurements], indent=1) + "\n")
+
+
+def merge(path: Path, rows: Iterable[Mapping[str, Any]]) -> None:
+    """Replaces the rows of the same data set, task, model and metric, and keeps all others."""
+    fresh = {tuple(row[name] for name in KEY): dict(row) for row in rows}
+    there = json.loads(path.read_text()) if path.is_file() else []
+    kept = [row for row in there if tuple(row[name] for name in KEY) not in fresh]
+    replace_text(path, json.dumps([*kept, *fresh.values()], indent=1) + "\n")

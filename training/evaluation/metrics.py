@@ -23,8 +23,14 @@ class Judged:
     sizes: NDArray[np.int64]  # (U,) items in the target, 1 or more
 
     def metric(self, name: str, k: int) -> NDArray[np.float64]:
-        """(U,) values of `recall`, `ndcg` or `hit_rate` over the first k places."""
-        return {"recall": self.recall, "ndcg": self.ndcg, "hit_rate": self.hit_rate}[name](k)
+        """(U,) values of `recall`, `ndcg`, `hit_rate` or `mrr` over the first k places."""
+        metrics = {
+            "recall": self.recall,
+            "ndcg": self.ndcg,
+            "hit_rate": self.hit_rate,
+            "mrr": self.mrr,
+        }
+        return metrics[name](k)
 
     def recall(self, k: int) -> NDArray[np.float64]:
         found: NDArray[np.float64] = self.hits[:, :k].sum(axis=1) / self.sizes
@@ -32,6 +38,13 @@ class Judged:
 
     def hit_rate(self, k: int) -> NDArray[np.float64]:
         found: NDArray[np.float64] = self.hits[:, :k].sum(axis=1).clip(max=1).astype(np.float64)
+        return found
+
+    def mrr(self, k: int) -> NDArray[np.float64]:
+        """1 over the first right place among k, 0 if none is."""
+        hits = self.hits[:, :k]
+        first = hits.argmax(axis=1) + 1.0
+        found: NDArray[np.float64] = np.where(hits.any(axis=1), 1.0 / first, 0.0)
         return found
 
     def ndcg(self, k: int) -> NDArray[np.float64]:

@@ -30,7 +30,7 @@ Curve = Mapping[str, Sequence[float]]
 def learning_curves(epochs: Sequence[Mapping[str, float]]) -> str:
     """A panel a measure: losses of different samples are not on one scale."""
     names = [name for name in epochs[0] if name != "epoch"]
-    with _figure(3.2 * len(names), 2.4, len(names)) as (axes, drawn):
+    with figure(3.2 * len(names), 2.4, len(names)) as (axes, drawn):
         for ax, name in zip(axes, names, strict=True):
             known = [(e["epoch"], e[name]) for e in epochs if name in e]
             ax.plot(*zip(*known, strict=True), "o-", color=BLUE, ms=3.5)
@@ -41,7 +41,7 @@ def learning_curves(epochs: Sequence[Mapping[str, float]]) -> str:
 
 
 def roc(curve: Curve, auc: float) -> str:
-    with _figure(3.6, 3.2) as (axes, drawn):
+    with figure(3.6, 3.2) as (axes, drawn):
         axes[0].plot([0, 1], [0, 1], "--", color=GREY, lw=1, label="by chance")
         axes[0].plot(
             curve["false_positive_rate"],
@@ -54,7 +54,7 @@ def roc(curve: Curve, auc: float) -> str:
 
 
 def precision_recall(curve: Curve, average: float, share: float) -> str:
-    with _figure(3.6, 3.2) as (axes, drawn):
+    with figure(3.6, 3.2) as (axes, drawn):
         axes[0].axhline(share, ls="--", color=GREY, lw=1, label=f"by chance, {share:.3f}")
         axes[0].plot(
             curve["recall"],
@@ -68,7 +68,7 @@ def precision_recall(curve: Curve, average: float, share: float) -> str:
 
 
 def calibration(curve: Curve, error: float) -> str:
-    with _figure(3.6, 3.2) as (axes, drawn):
+    with figure(3.6, 3.2) as (axes, drawn):
         top = 1.05 * max([*curve["probability"], *curve["bought"], 1e-6])
         axes[0].plot([0, top], [0, top], "--", color=GREY, lw=1, label="exact")
         axes[0].plot(
@@ -95,13 +95,13 @@ def _words(name: str) -> str:
 
 
 @contextmanager
-def _figure(width: float, height: float, panels: int = 1) -> Iterator[tuple[list[Axes], list[str]]]:
+def figure(width: float, height: float, panels: int = 1) -> Iterator[tuple[list[Axes], list[str]]]:
     """Yields the axes, and a list that holds the drawing's data URL afterwards."""
     drawn: list[str] = []
     with matplotlib.style.context(STYLE):
-        figure = Figure(figsize=(width, height), layout="constrained")
-        axes = figure.subplots(1, panels, squeeze=False)[0]
+        sheet = Figure(figsize=(width, height), layout="constrained")
+        axes = sheet.subplots(1, panels, squeeze=False)[0]
         yield list(axes), drawn
         target = io.BytesIO()
-        figure.savefig(target, format="svg", metadata={"Date": None})
+        sheet.savefig(target, format="svg", metadata={"Date": None})
     drawn.append("data:image/svg+xml;base64," + base64.b64encode(target.getvalue()).decode())

@@ -1,10 +1,11 @@
-"""Platt scaling: the logistic regression of what happened on what was said."""
+"""Logistic regression of what happened on log-odds that were said: Platt scaling of one or several."""
 
 import numpy as np
 from numpy.typing import NDArray
 
 STEPS = 50  # Newton's method needs fewer than ten
 SHORTEST = 2.0**-20  # of a step; a shorter one changes nothing
+RIDGE = 1e-6  # of the examples: members that say the same share their weight
 
 
 def platt(
@@ -14,25 +15,36 @@ def platt(
 
     Without both outcomes there is nothing to learn from: slope 1 and the `offset` given.
     """
-    rate = float(happened.mean())
-    if not 0.0 < rate < 1.0:
+    if not 0.0 < float(happened.mean()) < 1.0:
         return 1.0, offset
-    inputs = np.stack([logits, np.ones_like(logits)], axis=1)
-    found = np.array([0.0, np.log(rate / (1.0 - rate))])
+    weights, found = logistic(logits[:, None], happened)
+    return weights[0], found
+
+
+def logistic(
+    columns: NDArray[np.float64], happened: NDArray[np.float64]
+) -> tuple[list[float], float]:
+    """Weights of the (N, M) columns and an offset that minimise the log loss.
+
+    Without both outcomes there is nothing to learn from: the columns' mean.
+    """
+    rate, count = float(happened.mean()), columns.shape[1]
+    if not 0.0 < rate < 1.0:
+        return [1.0 / count] * count, 0.0
+    inputs = np.concatenate([columns, np.ones((len(columns), 1))], axis=1)
+    found = np.append(np.zeros(count), np.log(rate / (1.0 - rate)))
     for _ in range(STEPS):
         step = _newton(inputs, happened, found)
-        length = 1.0
+        length, before = 1.0, log_loss(inputs @ found, happened)
         # A whole step may overshoot; a short enough one can't.
-        while log_loss(inputs @ (found - length * step), happened) > log_loss(
-            inputs @ found, happened
-        ):
+        while length >= SHORTEST and log_loss(inputs @ (found - length * step), happened) > before:
             length /= 2.0
-            if length < SHORTEST:
-                return float(found[0]), float(found[1])
+        if length < SHORTEST:
+            break
         found = found - length * step
         if np.abs(step).max() < 1e-9:
             break
-    return float(found[0]), float(found[1])
+    return found[:-1].tolist(), float(found[-1])
 
 
 def log_loss(logits: NDArray[np.float64], happened: NDArray[np.float64]) -> float:
@@ -44,6 +56,7 @@ def _newton(
 ) -> NDArray[np.float64]:
     probability = np.exp(-np.logaddexp(0.0, -inputs @ at))
     weight = probability * (1.0 - probability)
-    hessian = (inputs * weight[:, None]).T @ inputs + 1e-9 * np.eye(2)
+    ridge = RIDGE * len(inputs) * np.eye(inputs.shape[1])
+    hessian = (inputs * weight[:, None]).T @ inputs + ridge
     gradient = inputs.T @ (probability - happened)
     return np.asarray(np.linalg.solve(hessian, gradient), dtype=np.float64)

@@ -7,64 +7,97 @@ from typing import Any
 
 import torch
 
+from serving.stages.fuse import Blend, Fusion
 from training.atomic import replacing_file
 from training.errors import CheckpointError
 from training.models.inputs import FeatureConfig
-from training.models.ranker import Ranker, ranker_config
-from training.models.two_tower import TwoTower, two_tower_config
+from training.models.ranker import Ranker
+from training.models.ranker_config import ranker_config
+from training.models.retrievers import Retriever, Retrievers, new, of_plain
 
-VERSION = 1
+VERSION = 2
 
 
 @dataclass(frozen=True, slots=True)
-class Towers:
-    """The retriever of the ranker's training candidates, and the one that is served (schedule.py)."""
+class Searches:
+    """The retrievers of the ranker's training candidates, those that are served (schedule.py), and quotas."""
 
-    early: TwoTower
-    served: TwoTower
-
-
-def save_towers(path: Path, towers: Towers) -> None:
-    _save(path, {"early": _packed(towers.early), "served": _packed(towers.served)})
+    early: Retrievers
+    served: Retrievers
+    quotas: Mapping[str, int]  # of the candidate sources, in the order in which they fill the list
 
 
-def load_towers(path: Path, features: FeatureConfig) -> Towers:
-    """Both towers in eval mode.
+@dataclass(frozen=True, slots=True)
+class Rankers:
+    """The members in the order of what each adds, and what is made of their probabilities."""
+
+    members: Mapping[str, Ranker]
+    fusion: Fusion
+
+
+def save_searches(path: Path, searches: Searches) -> None:
+    _save(
+        path,
+        {
+            "early": {name: _packed(of) for name, of in searches.early.items()},
+            "served": {name: _packed(of) for name, of in searches.served.items()},
+            "quotas": dict(searches.quotas),
+        },
+    )
+
+
+def load_searches(path: Path, features: FeatureConfig) -> Searches:
+    """All retrievers in eval mode.
 
     Raises:
         CheckpointError: the file is missing, of another version, or was trained on other features.
     """
     document = _load(path, "training.train_retriever")
-    return Towers(
-        _tower(path, document["early"], features), _tower(path, document["served"], features)
+    early, served = (
+        {name: _retriever(path, name, packed, features) for name, packed in document[of].items()}
+        for of in ("early", "served")
+    )
+    return Searches(early, served, document["quotas"])
+
+
+def save_rankers(path: Path, rankers: Rankers) -> None:
+    _save(
+        path,
+        {
+            "members": {name: _packed(member) for name, member in rankers.members.items()},
+            "blends": [[list(b.members), list(b.weights), b.offset] for b in rankers.fusion.blends],
+        },
     )
 
 
-def save_ranker(path: Path, ranker: Ranker) -> None:
-    _save(path, {"ranker": _packed(ranker)})
-
-
-def load_ranker(path: Path, features: FeatureConfig) -> Ranker:
-    """The ranker, with its tower inside, in eval mode.
+def load_rankers(path: Path, features: FeatureConfig) -> Rankers:
+    """The members, each with its tower inside and in eval mode, and their fusion.
 
     Raises:
         CheckpointError: the file is missing, of another version, or was trained on other features.
     """
-    packed = _load(path, "training.train_ranker")["ranker"]
-    ranker = Ranker(ranker_config(packed["config"]))
-    _check(path, ranker.config.features, features)
-    ranker.load_state_dict(packed["weights"])
-    return ranker.eval()
+    document = _load(path, "training.train_ranker")
+    members: dict[str, Ranker] = {}
+    for name, packed in document["members"].items():
+        ranker = Ranker(ranker_config(packed["config"]))
+        _check(path, ranker.config.features, features)
+        ranker.load_state_dict(packed["weights"])
+        members[name] = ranker.eval()
+    blends = tuple(Blend(tuple(names), tuple(w), offset) for names, w, offset in document["blends"])
+    return Rankers(members, Fusion(tuple(members), blends))
 
 
-def _tower(path: Path, packed: Mapping[str, Any], features: FeatureConfig) -> TwoTower:
-    tower = TwoTower(two_tower_config(packed["config"]))
-    _check(path, tower.config.features, features)
-    tower.load_state_dict(packed["weights"])
-    return tower.eval()
+def _retriever(
+    path: Path, name: str, packed: Mapping[str, Any], features: FeatureConfig
+) -> Retriever:
+    config = of_plain(name, packed["config"])
+    _check(path, config.features, features)
+    retriever = new(name, config)
+    retriever.load_state_dict(packed["weights"])
+    return retriever.eval()
 
 
-def _packed(model: TwoTower | Ranker) -> dict[str, Any]:
+def _packed(model: Retriever | Ranker) -> dict[str, Any]:
     return {"config": model.config.plain(), "weights": model.state_dict()}
 
 

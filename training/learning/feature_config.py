@@ -1,8 +1,14 @@
 """What a model's shapes depend on, read off the prepared data."""
 
-from training.data import Prepared
+from datetime import datetime
+
+import torch
+from torch import Tensor
+
+from training.data import Prepared, read_items
 from training.errors import PreparedError
-from training.models.inputs import FeatureConfig
+from training.learning.retriever_batches import item_category_rows
+from training.models.inputs import NULL_ROW, FeatureConfig
 from training.schema import ITEM, Schema
 
 
@@ -28,6 +34,15 @@ def feature_config(prepared: Prepared, schema: Schema) -> FeatureConfig:
         [item_columns.index(name) for name in schema.affinities],
         list(schema.affinities),
     )
+
+
+def described_rows(prepared: Prepared, of: Schema, cutoff: datetime) -> Tensor:
+    """(items, G) each item's category rows by its row of the item vocabulary, as known at the cut-off."""
+    rows = prepared.vocabularies[ITEM].look_up(prepared.item_keys)
+    categories = item_category_rows(prepared, of, read_items(prepared, of.inputs, cutoff))
+    found = torch.full((prepared.vocabularies[ITEM].size, categories.shape[1]), NULL_ROW)
+    found[torch.from_numpy(rows)] = torch.from_numpy(categories)
+    return found
 
 
 def _statistics(prepared: Prepared, paths: tuple[str, ...]) -> list[dict[str, float]]:

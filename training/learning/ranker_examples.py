@@ -4,7 +4,7 @@ What has no parameters to be taught (the crosses, the frozen tower's score) is c
 module that ships, so that an epoch costs only what is learned.
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -12,11 +12,13 @@ import polars as pl
 import torch
 from numpy.typing import NDArray
 from torch import Tensor
+from torch.nn import functional
 from torch.utils.data import Dataset, Sampler
 
 from training.candidates import Sources, gather
 from training.data import read_targets
 from training.known import Known, forget, with_rows
+from training.models.inputs import NULL_ROW
 from training.models.ranker import Ranker
 
 BATCH = 64  # users whose lists are padded together
@@ -35,7 +37,7 @@ class Sampling:
 class Examples:
     """N users with R candidates; user i has the candidates `offsets[i]:offsets[i + 1]`."""
 
-    users: dict[str, Tensor]  # (N, F)
+    users: dict[str, Tensor]  # (N, F), (N, L)
     items: dict[str, Tensor]  # (I, G), of every cut-off side by side
     offsets: NDArray[np.int64]  # (N + 1,)
     item: Tensor  # (R,) place in `items`
@@ -62,18 +64,20 @@ def examples(known: Known, sources: Sources, ranker: Ranker, sampling: Sampling)
         users = known.user_inputs(which)
         forget(users, random.random(len(which)) < sampling.unknown_share)
         positions = gather(known, users, sources, exclude_purchased=False).positions
-        bought = labels.of(which, positions)
-        kept = bought | (random.random(positions.shape) < sampling.negative_share)
-        positions = np.where(kept, positions, -1)
+        kept = labels.of(which, positions) | (
+            random.random(positions.shape) < sampling.negative_share
+        )
+        positions = _compact(np.where(kept, positions, -1))
         tensors = with_rows(known.prepared, known.schema, users | known.item_inputs(positions))
         with torch.no_grad():
             crosses = ranker.crosses(tensors)
         taken = torch.from_numpy(positions >= 0)
-        parts.users.append({n: tensors[n] for n in ("user_float", "user_key__row") if n in tensors})
+        parts.users.append(_of_users(tensors, known.schema["recent_item"].length))
         parts.counts.append(taken.sum(dim=1))
         parts.item.append(torch.from_numpy(positions)[taken])
         parts.crosses.append(crosses[taken])
-        parts.bought.append(torch.from_numpy(bought)[taken].to(torch.float32))
+        wanted = torch.from_numpy(labels.of(which, positions))
+        parts.bought.append(wanted[taken].to(torch.float32))
     return _whole(parts, _item_tensors(known))
 
 
@@ -91,6 +95,17 @@ def together(several: Sequence[Examples]) -> Examples:
         torch.cat([e.crosses for e in several]),
         torch.cat([e.bought for e in several]),
     )
+
+
+def some_users(of: Examples, every: int) -> Examples:
+    """One user in `every`."""
+    which = np.arange(0, len(of.offsets) - 1, every)
+    counts = np.diff(of.offsets)[which]
+    offsets = np.concatenate([np.zeros(1, dtype=np.int64), np.cumsum(counts)])
+    within = np.arange(offsets[-1]) - np.repeat(offsets[:-1], counts)
+    rows = torch.from_numpy(np.repeat(of.offsets[which], counts) + within)
+    users = {name: values[torch.from_numpy(which)] for name, values in of.users.items()}
+    return Examples(users, of.items, offsets, of.item[rows], of.crosses[rows], of.bought[rows])
 
 
 class Labels:
@@ -115,7 +130,7 @@ class Labels:
 
 
 class ExampleBatches(Dataset[dict[str, Tensor]]):
-    """All candidates of the users that the sampler chose."""
+    """The users that the sampler chose with all of their candidates, padded to the most: (B, C)."""
 
     def __init__(self, of: Examples) -> None:
         self.of = of
@@ -123,16 +138,19 @@ class ExampleBatches(Dataset[dict[str, Tensor]]):
 
     def __getitem__(self, which: NDArray[np.int64]) -> dict[str, Tensor]:
         counts = self.counts[which]
-        starts = self.of.offsets[which] - np.concatenate([[0], np.cumsum(counts)[:-1]])
-        rows = torch.from_numpy(np.repeat(starts, counts) + np.arange(counts.sum()))
-        item = self.of.item[rows]
-        chosen = torch.from_numpy(which)
+        places = np.arange(counts.max())[None]
+        mask = torch.from_numpy(places < counts[:, None])
+        # Padding repeats the user's last candidate; whoever sums over candidates takes the mask.
+        rows = torch.from_numpy(
+            self.of.offsets[which][:, None] + places.clip(max=counts[:, None] - 1)
+        )
+        item, chosen = self.of.item[rows], torch.from_numpy(which)
         return {
             **{name: values[chosen] for name, values in self.of.users.items()},
             **{name: values[item] for name, values in self.of.items.items()},
-            "user": torch.from_numpy(np.repeat(np.arange(len(which)), counts)),
             "crosses": self.of.crosses[rows],
             "bought": self.of.bought[rows],
+            "mask": mask,
         }
 
 
@@ -153,10 +171,27 @@ class UserOrder(Sampler[NDArray[np.int64]]):
             yield mixed[start : start + self.size]
 
 
+def _compact(positions: NDArray[np.int64]) -> NDArray[np.int64]:
+    """What is there to the front, in its order; no wider than the most that a user has."""
+    order = np.argsort(positions < 0, axis=1, kind="stable")
+    width = max(1, int((positions >= 0).sum(axis=1).max(initial=0)))
+    return np.take_along_axis(positions, order, axis=1)[:, :width]
+
+
+def _of_users(tensors: Mapping[str, Tensor], length: int) -> dict[str, Tensor]:
+    """What the networks read of users beside the crosses; histories at their full length."""
+    found = {n: tensors[n] for n in ("user_float", "user_key__row", "request_time") if n in tensors}
+    for name, null in (("recent_item__row", NULL_ROW), ("recent_s", -1)):
+        short = length - tensors[name].shape[1]
+        found[name] = functional.pad(tensors[name], (0, short), value=null)
+    return found
+
+
 def _item_tensors(known: Known) -> dict[str, Tensor]:
     everything = np.arange(len(known.prepared.item_keys))[None]
     inputs = with_rows(known.prepared, known.schema, known.item_inputs(everything))
-    return {n: inputs[n][0] for n in ("item_float", "item_key__row") if n in inputs}
+    wanted = ("item_float", "item_key__row", "item_id__row")
+    return {n: inputs[n][0] for n in wanted if n in inputs}
 
 
 def _whole(parts: _Parts, items: dict[str, Tensor]) -> Examples:

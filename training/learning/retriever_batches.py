@@ -43,13 +43,13 @@ class Moment:
 
 def read_moment(prepared: Prepared, schema: Schema, cutoff: datetime) -> Moment:
     """Everything about a cut-off that the retriever needs; key lists become vocabulary rows."""
-    raw = read_users(prepared, schema.for_users(), cutoff, known_users(prepared, cutoff))
+    raw = read_users(prepared, schema.for_retrievers(), cutoff, known_users(prepared, cutoff))
     items = read_items(prepared, schema.inputs, cutoff)
     bought = _bought(prepared, cutoff, raw)
     counts = np.bincount(bought.values.astype(np.int64), minlength=len(prepared.item_keys))
     weights = (counts + 1.0) ** SMOOTHING
     return Moment(
-        as_rows(prepared, schema, raw),
+        timed(as_rows(prepared, schema, raw), cutoff),
         prepared.vocabularies[ITEM].look_up(prepared.item_keys),
         item_category_rows(prepared, schema, items),
         item_floats(prepared, items),
@@ -96,6 +96,12 @@ def as_rows(prepared: Prepared, schema: Schema, raw: Users) -> Users:
             rows = prepared.vocabularies[vocabulary].look_up(values.values.astype(np.int64))
             lists[f"{name}__row"] = values.mapped(rows, NULL_ROW)
     return Users(raw.ids, scalars, lists)
+
+
+def timed(users: Users, cutoff: datetime) -> Users:
+    """Everybody asks at the cut-off."""
+    now = np.full((len(users.ids), 1), int(cutoff.timestamp()), dtype=np.int64)
+    return Users(users.ids, users.scalars | {"request_time": now}, users.lists)
 
 
 def user_tensors(
@@ -152,8 +158,9 @@ class RetrieverBatches(Dataset[dict[str, Tensor]]):
         count = len(tensors["owned_item__row"])
         unknown = torch.from_numpy(self.random.random(count) < self.unknown)
         for name, values in tensors.items():
-            null = NULL_ROW if name.endswith("__row") else float("nan")
-            values[unknown] = null
+            if name != "request_time":
+                rows = NULL_ROW if name.endswith("__row") else -1
+                values[unknown] = float("nan") if values.is_floating_point() else rows
         for name in ("owned_item__row", "recent_item__row"):
             strange = self.random.random(tensors[name].shape) < self.unknown / 3
             tensors[name][torch.from_numpy(strange) & (tensors[name] != NULL_ROW)] = 0

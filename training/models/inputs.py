@@ -7,15 +7,20 @@ graph looks up itself (training/bundle/graph.py).
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from warnings import catch_warnings, simplefilter
 
 import torch
 from torch import Tensor, nn
+from torch.jit._trace import TracerWarning
 
 DAY_S = 86_400.0
 CLIP = 5.0  # standard deviations
 LARGEST = 1e6  # of any number in a user's list
 NULL_ROW = 1
-OWNED_CROSSES = 9
+LOG_2 = 0.6931  # of days over an interval that has just passed
+STEADY = 364.0 / 28.0  # a steady buyer's score of half-life 364 days over that of 28
+OWNED_CROSSES = 12
+AFFINITY_CROSSES = 6  # a column
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,54 +98,67 @@ class OwnedCrosses(nn.Module):
     def forward(self, request_time: Tensor, item_id: Tensor, owned: Mapping[str, Tensor]) -> Tensor:
         """(B, C) candidates against (B, L) lists: (B, C, OWNED_CROSSES).
 
-        Columns: owned, logarithms of score, count and days since, score's share of the list, place in
-        the list, interval known, days since over interval, and its distance from 1.
+        Columns: owned, logarithms of count, days since and the scores (91, 28 and 364 days), the trend,
+        score's share of the list, place in the list, and the three of `_rhythm`. The trend is 1/2 where
+        the latest weeks were as the year, up to 1 where they were busier and down to 0.
         """
         real = owned["owned_item"] >= 0  # (B, L)
-        last = owned["owned_last_s"]
-        known_last = real & (last >= 0)
-        days = (request_time - last).to(torch.float32) / DAY_S
-        days = torch.where(known_last, days.clamp(min=0.0), 0.0)
         score = _filled(owned["owned_score"], real)
-        interval = _filled(owned["owned_interval_days"], real)
         share = score / score.sum(dim=-1, keepdim=True).clamp(min=1e-6)
         place = 1.0 / torch.cumsum(real.to(torch.float32), dim=-1).clamp(min=1.0)
         values = torch.stack(
             [
                 real.to(torch.float32),
-                score,
                 _filled(owned["owned_count"], real),
-                days,
+                _days_since(request_time, owned["owned_last_s"], real),
+                score,
+                _filled(owned["owned_score_28"], real),
+                _filled(owned["owned_score_364"], real),
                 share,
                 place,
-                interval,
+                _filled(owned["owned_interval_days"], real),
             ],
             dim=-1,
-        )  # (B, L, 7)
-        hit = matches(item_id, owned["owned_item"])  # (B, C, L)
-        found = torch.matmul(hit, values)  # an item is in the list at most once: a look-up
-        owns, score, count, days, share, place, interval = found.unbind(dim=-1)
-        rhythmic = (interval > 0).to(torch.float32)
-        ratio = torch.log(days / interval.clamp(min=0.5) + 1.0) * rhythmic
-        logs = [torch.log(x.clamp(min=0.0) + 1.0) for x in (score, count, days)]
-        distance = (ratio - 0.6931).abs() * rhythmic
-        return torch.stack([owns, *logs, share * 10.0, place, rhythmic, ratio, distance], dim=-1)
+        )  # (B, L, 9)
+        found = looked_up(item_id, owned["owned_item"], values).unbind(dim=-1)
+        owns, count, days, score, month, year, share, place, interval = found
+        logs = [torch.log(x + 1.0) for x in (count, days, score, month, year)]
+        trend = month * STEADY / (month * STEADY + year).clamp(min=1e-6)
+        rhythm = _rhythm(days, interval)
+        return torch.stack([owns, *logs, trend, share * 10.0, place, *rhythm], dim=-1)
 
 
 class AffinityCrosses(nn.Module):
-    """The user's share of purchases in each candidate's category or brand; no parameters."""
+    """What the user's purchases say of each candidate's category or brand; no parameters."""
 
     def forward(
-        self, item_keys: Sequence[Tensor], keys: Sequence[Tensor], shares: Sequence[Tensor]
+        self,
+        request_time: Tensor,
+        item_keys: Sequence[Tensor],
+        lists: Sequence[Mapping[str, Tensor]],
     ) -> Tensor:
-        """Per affinity column (B, C) item keys, (B, L) keys and shares: (B, C, 2 * columns)."""
+        """Per affinity column (B, C) item keys and (B, L) lists: (B, C, AFFINITY_CROSSES * columns).
+
+        The lists are by part, as `training.schema.AFFINITY` names them. Columns: logarithm of the share,
+        listed, logarithm of the days since, and the three of `_rhythm`.
+        """
         found: list[Tensor] = []
-        for item_key, key, share in zip(item_keys, keys, shares, strict=True):
-            real = key >= 0
-            hit = matches(item_key, key)
-            values = torch.stack([_filled(share, real), real.to(torch.float32)], dim=-1)
-            taken, known = torch.matmul(hit, values).unbind(dim=-1)
-            found += [torch.log(taken.clamp(min=0.0) * 100.0 + 1.0), known]
+        for item_key, of in zip(item_keys, lists, strict=True):
+            real = of["key"] >= 0
+            values = torch.stack(
+                [
+                    _filled(of["share"], real),
+                    real.to(torch.float32),
+                    _days_since(request_time, of["last_s"], real),
+                    _filled(of["interval_days"], real),
+                ],
+                dim=-1,
+            )
+            # At a list of this length comparing all with all costs a graph less than a search.
+            hit = matches(item_key, of["key"])
+            share, listed, days, interval = torch.matmul(hit, values).unbind(dim=-1)
+            found += [torch.log(share * 100.0 + 1.0), listed, torch.log(days + 1.0)]
+            found += _rhythm(days, interval)
         return torch.stack(found, dim=-1)
 
 
@@ -154,6 +172,44 @@ def matches(candidates: Tensor, listed: Tensor) -> Tensor:
     """(B, C) against (B, L) raw keys: (B, C, L) float32, 1 where equal; nulls (-1) match nothing."""
     listed = torch.where(listed < 0, -2, listed)
     return (candidates.unsqueeze(-1) == listed.unsqueeze(-2)).to(torch.float32)
+
+
+def looked_up(candidates: Tensor, listed: Tensor, values: Tensor) -> Tensor:
+    """(B, C) keys in unordered (B, L) lists that name each at most once: (B, C, V) of (B, L, V), else 0.
+
+    A binary search: it grows with C log L, and holds nothing of C times L.
+    """
+    ordered, places = torch.sort(torch.where(listed < 0, -2, listed), dim=-1)
+    last = _fixed_length(listed) - 1
+    at, step = torch.zeros_like(candidates), 1 << last.bit_length()
+    while step > 1:
+        step //= 2
+        further = (at + step).clamp(max=last)
+        at = torch.where(torch.gather(ordered, 1, further) <= candidates, further, at)
+    found = torch.gather(ordered, 1, at) == candidates
+    place = torch.gather(places, 1, at).unsqueeze(-1).expand(-1, -1, values.shape[-1])
+    return torch.where(found.unsqueeze(-1), torch.gather(values, 1, place), 0.0)
+
+
+def _fixed_length(listed: Tensor) -> int:
+    """How long the lists are: a graph's inputs fix it, so that tracing may take it for a constant."""
+    if not torch.onnx.is_in_onnx_export():
+        return listed.shape[-1]
+    with catch_warnings():
+        simplefilter("ignore", TracerWarning)
+        return int(listed.shape[-1])
+
+
+def _days_since(request_time: Tensor, last_s: Tensor, real: Tensor) -> Tensor:
+    days = (request_time - last_s).to(torch.float32) / DAY_S
+    return torch.where(real & (last_s >= 0), days.clamp(min=0.0), 0.0)
+
+
+def _rhythm(days: Tensor, interval: Tensor) -> list[Tensor]:
+    """Interval known, logarithm of days since over interval, and its distance from one interval."""
+    known = (interval > 0).to(torch.float32)
+    ratio = torch.log(days / interval.clamp(min=0.5) + 1.0) * known
+    return [known, ratio, (ratio - LOG_2).abs() * known]
 
 
 def _filled(values: Tensor, real: Tensor) -> Tensor:

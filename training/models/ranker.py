@@ -1,55 +1,50 @@
-"""The ranker: DCN-V2 over what is known of a user, an item and the two together.
+"""The ranker: what is known of a user, an item and the two together, and a network that weighs it.
 
-Wang et al., "DCN V2: Improved deep & cross network and practical lessons for web-scale learning to rank
-systems" (WWW 2021), with low-rank crosses and the deep part beside them. Every candidate is scored by
-itself: nothing is normalised or attended over the candidates.
+The networks differ in what they make of the history; each is one file over the same contract. Every
+candidate is scored by itself: nothing is normalised or attended over the candidates.
 """
 
-from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass
-from typing import Any, Self
+from collections.abc import Mapping
+from types import MappingProxyType
+from typing import Self
 
 import torch
 from torch import Tensor, nn
 
+from training.models.cnn import ConvolutionNetwork
+from training.models.history import History
 from training.models.inputs import (
+    AFFINITY_CROSSES,
     OWNED_CROSSES,
     AffinityCrosses,
     Categories,
-    FeatureConfig,
     Floats,
     OwnedCrosses,
 )
-from training.models.two_tower import TwoTower, TwoTowerConfig, two_tower_config
+from training.models.item_to_item import ItemToItem
+from training.models.mlp import CrossNetwork
+from training.models.ranker_config import RankerConfig
+from training.models.rnn import RecurrentNetwork
+from training.models.transformer import AttentionNetwork
+from training.models.trees import TreeNetwork
+from training.models.two_tower import TwoTower
+from training.schema import AFFINITY, OWNED
 
-OWNED = ("owned_item", "owned_score", "owned_count", "owned_last_s", "owned_interval_days")
 USER_CATEGORY_DIMENSION = 4
+SCORES = 2  # of the retrievers inside, the last of the crosses
 
 
-@dataclass(frozen=True, slots=True)
-class RankerConfig:
-    """Everything that the shapes depend on, as plain values: it is stored in the checkpoint."""
-
-    features: FeatureConfig
-    tower: TwoTowerConfig  # of the two-tower model inside
-    category_dimension: int = 8
-    cross_layers: int = 2
-    cross_rank: int = 64
-    hidden: tuple[int, ...] = (128, 64)
-    dropout: float = 0.1
-
-    def plain(self) -> dict[str, Any]:
-        return {**asdict(self), "hidden": list(self.hidden)}
-
-
-def ranker_config(plain: Mapping[str, Any]) -> RankerConfig:
-    """The inverse of `plain`."""
-    nested = {
-        "features": FeatureConfig(**plain["features"]),
-        "tower": two_tower_config(plain["tower"]),
-        "hidden": tuple(plain["hidden"]),
+# Each gives a logit (B, C), and says what it reads: the evidence (B, C, W), raw for the trees; with the
+# history also the candidates (B, C, D) and the tokens.
+NETWORKS: Mapping[str, type[nn.Module]] = MappingProxyType(
+    {
+        "mlp": CrossNetwork,
+        "cnn": ConvolutionNetwork,
+        "rnn": RecurrentNetwork,
+        "transformer": AttentionNetwork,
+        "trees": TreeNetwork,
     }
-    return RankerConfig(**{**plain, **nested})
+)
 
 
 class Ranker(nn.Module):
@@ -66,7 +61,9 @@ class Ranker(nn.Module):
         super().__init__()
         self.config = config
         features = config.features
-        self.tower = TwoTower(config.tower).requires_grad_(requires_grad=False)
+        # Frozen, and never in training mode: its score in the examples is the one that is served.
+        self.tower = TwoTower(config.tower).requires_grad_(requires_grad=False).eval()
+        self.item_to_item = ItemToItem(config.item_to_item)
         self.owned_crosses, self.affinity_crosses = OwnedCrosses(), AffinityCrosses()
         self.user_floats = Floats(features.user_statistics)
         self.item_floats = Floats(features.item_statistics)
@@ -74,15 +71,19 @@ class Ranker(nn.Module):
         self.item_categories = Categories(features.item_categories, config.category_dimension)
         user = self.user_floats.width + self.user_categories.width
         item = self.item_floats.width + self.item_categories.width
-        width = user + item + OWNED_CROSSES + 2 * len(features.affinities) + 1
-        self.network = CrossNetwork(config, width)
+        network = NETWORKS[config.network]
+        crosses = OWNED_CROSSES + AFFINITY_CROSSES * len(features.affinities) + SCORES
+        self.network = network(config, user + item + crosses)
+        self.history: History | None = None
+        if self.network.reads == "history":
+            self.history = History(features, config.dimension, config.embedding_dropout)
         # Set from the training examples, and on validation by calibration.
-        self.register_buffer("tower_mean", torch.zeros(()))
-        self.register_buffer("tower_std", torch.ones(()))
+        self.register_buffer("score_mean", torch.zeros(SCORES))
+        self.register_buffer("score_std", torch.ones(SCORES))
         self.register_buffer("slope", torch.ones(()))
         self.register_buffer("offset", torch.zeros(()))
-        self.tower_mean: Tensor
-        self.tower_std: Tensor
+        self.score_mean: Tensor
+        self.score_std: Tensor
         self.slope: Tensor
         self.offset: Tensor
 
@@ -94,9 +95,7 @@ class Ranker(nn.Module):
 
     def forward(self, inputs: Mapping[str, Tensor]) -> Tensor:
         """Calibrated probability (B, C) float32, 0 where `mask` is false."""
-        user, item = self.user(inputs), self.item(inputs)  # (B, U), (B, C, I)
-        wide = user.unsqueeze(1).expand(-1, item.shape[1], -1)
-        logit = self.logit(wide, item, self.crosses(inputs))
+        logit = self.logit({**inputs, "crosses": self.crosses(inputs)})
         probability = torch.sigmoid(self.calibrated(logit))
         return torch.where(inputs["mask"], probability, torch.zeros_like(probability))
 
@@ -122,13 +121,21 @@ class Ranker(nn.Module):
         if features.affinities:
             parts.append(
                 self.affinity_crosses(
+                    inputs["request_time"],
                     [inputs["item_key"][..., column] for column in features.affinities],
-                    [inputs[f"{name}_key"] for name in features.affinity_names],
-                    [inputs[f"{name}_share"] for name in features.affinity_names],
+                    [
+                        {part: inputs[f"{name}_{part}"] for part in AFFINITY}
+                        for name in features.affinity_names
+                    ],
                 )
             )
-        parts.append(self.tower_score(inputs).unsqueeze(-1))
+        parts.append(torch.stack([self.together(inputs), self.tower_score(inputs)], dim=-1))
         return torch.cat(parts, dim=-1)
+
+    def together(self, inputs: Mapping[str, Tensor]) -> Tensor:
+        """How much each candidate is taken by those who take what the person has: (B, C)."""
+        items = self.item_to_item.item(inputs["item_id__row"])  # (B, C, D)
+        return torch.matmul(items, self.item_to_item.user(inputs).unsqueeze(-1)).squeeze(-1)
 
     def tower_score(self, inputs: Mapping[str, Tensor]) -> Tensor:
         """The two-tower model's score of each candidate, by the item's features of today: (B, C)."""
@@ -138,41 +145,34 @@ class Ranker(nn.Module):
         items = self.tower.item(rows, categories, inputs["item_float"])  # (B, C, D)
         return torch.matmul(items, self.tower.user(inputs).unsqueeze(-1)).squeeze(-1)
 
-    def logit(self, user: Tensor, item: Tensor, crosses: Tensor) -> Tensor:
-        """(..., U), (..., I) and (..., X) to (...), as taught: before calibration."""
-        score = (crosses[..., -1:] - self.tower_mean) / self.tower_std
-        joined = torch.cat([user, item, crosses[..., :-1], score], dim=-1)
-        return self.network(joined)  # type: ignore[no-any-return]
+    def logit(self, inputs: Mapping[str, Tensor]) -> Tensor:
+        """(B, C), as taught: before calibration. Takes what `crosses` gave as an input of that name."""
+        if self.network.reads == "raw":
+            return self.network(self.raw(inputs))  # type: ignore[no-any-return]
+        evidence = self.evidence(inputs)
+        if self.history is None:
+            return self.network(evidence)  # type: ignore[no-any-return]
+        candidates, tokens = self.history.candidates(inputs), self.history(inputs)
+        return self.network(evidence, candidates, tokens)  # type: ignore[no-any-return]
+
+    def evidence(self, inputs: Mapping[str, Tensor]) -> Tensor:
+        """All that is known without the order of the history: (B, C, W)."""
+        user, item, crosses = self.user(inputs), self.item(inputs), inputs["crosses"]
+        wide = user.unsqueeze(1).expand(-1, item.shape[1], -1)
+        scores = (crosses[..., -SCORES:] - self.score_mean) / self.score_std
+        return torch.cat([wide, item, crosses[..., :-SCORES], scores], dim=-1)
+
+    def raw(self, inputs: Mapping[str, Tensor]) -> Tensor:
+        """The same as numbers are stored, rows of vocabularies among them: (B, C, W)."""
+        crosses = inputs["crosses"]
+        users = [inputs["user_float"]]
+        if self.config.features.user_categories:
+            users.append(inputs["user_key__row"].to(crosses.dtype))
+        wide = torch.cat(users, dim=-1).unsqueeze(1).expand(-1, crosses.shape[1], -1)
+        parts = [wide, inputs["item_float"], crosses]
+        if self.config.features.item_categories:
+            parts.append(inputs["item_key__row"].to(crosses.dtype))
+        return torch.cat(parts, dim=-1)
 
     def calibrated(self, logit: Tensor) -> Tensor:
         return logit * self.slope + self.offset
-
-
-class CrossNetwork(nn.Module):
-    """Cross layers and a deep part side by side, joined by one linear layer."""
-
-    def __init__(self, config: RankerConfig, width: int) -> None:
-        super().__init__()
-        self.down = nn.ModuleList(
-            nn.Linear(width, config.cross_rank, bias=False) for _ in range(config.cross_layers)
-        )
-        self.up = nn.ModuleList(
-            nn.Linear(config.cross_rank, width) for _ in range(config.cross_layers)
-        )
-        self.deep = _deep(width, config.hidden, config.dropout)
-        self.last = nn.Linear(width + config.hidden[-1], 1)
-
-    def forward(self, x: Tensor) -> Tensor:
-        """(..., W) to (...)."""
-        crossed = x
-        for down, up in zip(self.down, self.up, strict=True):
-            crossed = x * up(down(crossed)) + crossed
-        return self.last(torch.cat([crossed, self.deep(x)], dim=-1)).squeeze(-1)  # type: ignore[no-any-return]
-
-
-def _deep(width: int, hidden: Sequence[int], dropout: float) -> nn.Sequential:
-    layers: list[nn.Module] = []
-    for size in hidden:
-        layers += [nn.Linear(width, size), nn.ReLU(), nn.Dropout(dropout)]
-        width = size
-    return nn.Sequential(*layers)

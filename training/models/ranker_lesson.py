@@ -31,13 +31,13 @@ class RankerLesson(lightning.LightningModule):
         self.curves: list[dict[str, float]] = []
 
     def training_step(self, batch: Mapping[str, Tensor], _: int) -> Tensor:
-        loss = functional.binary_cross_entropy_with_logits(self.logit(batch), batch["bought"])
+        loss = functional.binary_cross_entropy_with_logits(*self._asked(batch, calibrated=False))
         self.losses.append(float(loss.detach()))
         return loss
 
     def validation_step(self, batch: Mapping[str, Tensor], _: int) -> None:
-        logit = self.model.calibrated(self.logit(batch))
-        loss = functional.binary_cross_entropy_with_logits(logit, batch["bought"])
+        logit, bought = self._asked(batch, calibrated=True)
+        loss = functional.binary_cross_entropy_with_logits(logit, bought)
         self.log("log_loss", loss, batch_size=len(logit), prog_bar=True)
 
     def on_train_epoch_end(self) -> None:
@@ -46,10 +46,10 @@ class RankerLesson(lightning.LightningModule):
         self.curves.append({"epoch": self.current_epoch + 1, "train_loss": loss, **measures})
         self.losses.clear()
 
-    def logit(self, batch: Mapping[str, Tensor]) -> Tensor:
-        """(R,) before calibration."""
-        user = self.model.user(batch)[batch["user"]]
-        return self.model.logit(user, self.model.item(batch), batch["crosses"])
+    def _asked(self, batch: Mapping[str, Tensor], *, calibrated: bool) -> tuple[Tensor, Tensor]:
+        """(R,) logits and outcomes of the candidates that are none of the padding."""
+        logit = self.model.logit(batch)[batch["mask"]]
+        return self.model.calibrated(logit) if calibrated else logit, batch["bought"][batch["mask"]]
 
     def configure_optimizers(self) -> OptimizerLRSchedulerConfig:
         steps = int(self.trainer.estimated_stepping_batches)

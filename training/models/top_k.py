@@ -11,7 +11,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-from training.models.two_tower import TwoTower
+from training.models.retrievers import Retriever
 
 FIRST_ROW = 2
 NO_ITEM = -1
@@ -21,18 +21,18 @@ class UserTopK(nn.Module):
     """The user tower with the catalogue's vectors: eligible items, less what the user's list holds."""
 
     def __init__(
-        self, two_tower: TwoTower, item_vectors: Tensor, item_keys: Tensor, k: int
+        self, retriever: Retriever, item_vectors: Tensor, item_keys: Tensor, k: int
     ) -> None:
         """Takes the (I, D + 1) vectors of `TwoTower.item` and the (I,) ascending keys."""
         super().__init__()
-        self.two_tower = two_tower
+        self.retriever = retriever
         self.best = Best(item_keys, k)
         self.register_buffer("item_vectors", item_vectors.detach().T.contiguous())
         self.item_vectors: Tensor  # (D + 1, I)
 
     def forward(self, inputs: Mapping[str, Tensor]) -> tuple[Tensor, Tensor]:
         """The tower's inputs and `eligible` (B, I) to `candidate_id` and `candidate_score`, each (B, K)."""
-        scores = torch.matmul(self.two_tower.user(inputs), self.item_vectors)  # (B, I)
+        scores = torch.matmul(self.retriever.user(inputs), self.item_vectors)  # (B, I)
         barred = barred_rows(inputs["owned_item__row"], scores) | ~inputs["eligible"]
         return self.best(scores.masked_fill(barred, float("-inf")))  # type: ignore[no-any-return]
 

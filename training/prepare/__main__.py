@@ -25,9 +25,9 @@ from training.prepare import clean, offers
 from training.prepare.contract import DataSet, open_data_set
 from training.prepare.contract_checks import instant
 from training.prepare.engagement import other_events
-from training.prepare.keys import item_keys, text_keys, with_keys
+from training.prepare.known_events import catalogue_items, keyed_events
 from training.prepare.recorded import recorded_events, with_recorded
-from training.prepare.statistics import FIRST_ROW, statistics, vocabulary
+from training.prepare.statistics import FIRST_ROW, of_views, teaching, vocabulary
 from training.prepare.targets import targets
 from training.prepare.views import View, as_contract, field_dtype, max_length, views
 from training.progress_bar import bars
@@ -62,17 +62,17 @@ def prepare(state: Path, now: datetime | None, count: int, console: Console) -> 
     data = _with_recorded(data, state, asked[-1], console)
     _print_cleaning(data, console)
     cleaned = clean.clean_events(data.events, data.target_kinds)
-    known_items = _catalogue(data, cleaned, asked[-1])
+    known_items = catalogue_items(data, cleaned, asked[-1])
     # These are used by every view at every cut-off: collected once.
-    events = _grouped(_keyed_events(data, cleaned, known_items).collect(engine="streaming")).lazy()
+    events = keyed_events(data, cleaned, known_items).lazy()
     others = other_events(data, known_items, asked[-1]).collect(engine="streaming").lazy()
     cutoffs = _with_history(asked, events.select(pl.col("time").min()).collect().item(), console)
     with replacing(state / "prepared") as folder:
         wanted = views(data, events, known_items, others)
         written = _write_views(folder, wanted, cutoffs, console)
         _write_vocabularies(folder, data, known_items, written)
-        trained = [t for t in cutoffs if t + 2 * horizon <= cutoffs[-1]]
-        _write_statistics(folder, written, trained)
+        found = of_views(folder / "views", teaching(cutoffs, horizon))
+        (folder / "statistics.json").write_text(json.dumps(found, indent=1, sort_keys=True))
         pl.concat([targets(events, t, horizon) for t in cutoffs[:-1]]).sink_parquet(
             folder / "targets.parquet"
         )
@@ -128,31 +128,6 @@ def _print_cleaning(data: DataSet, console: Console) -> None:
     console.print(f"{data.name}: {total:,} event lines; left out: {left_out}")
 
 
-def _catalogue(data: DataSet, cleaned: pl.LazyFrame, now: datetime) -> pl.DataFrame:
-    ids = clean.catalogue(cleaned, now, data.min_events)
-    found = (
-        data.items.unique("item_id").join(ids, on="item_id", how="semi").collect(engine="streaming")
-    )
-    if found.is_empty():
-        raise DataSetError(
-            f"no item of items.parquet has {data.min_events} clean events before "
-            f"{now.isoformat()}; lower catalogue.min_events in dataset.yaml, or set a later now"
-        )
-    return item_keys(found, data.id_kind).sort("item_key")
-
-
-def _keyed_events(data: DataSet, cleaned: pl.LazyFrame, known_items: pl.DataFrame) -> pl.LazyFrame:
-    columns = list(data.affinity_columns)
-    keyed = with_keys(known_items.select("item_id", "item_key", *columns), columns)
-    # A streaming join keeps no order, and the order of a float sum is visible in its last digit.
-    return cleaned.join(keyed.lazy(), on="item_id").sort("time", "user_id", "group", "item_id")
-
-
-def _grouped(events: pl.DataFrame) -> pl.DataFrame:
-    """With the keys of the baskets, by which later events of the same basket are recognised."""
-    return events.with_columns(group_key=text_keys(events["group"].cast(pl.String)))
-
-
 def _write_views(
     folder: Path, wanted: list[View], cutoffs: list[datetime], console: Console
 ) -> dict[str, tuple[View, pl.Schema]]:
@@ -202,23 +177,6 @@ def _write_vocabularies(
     listed.select(key="item_key", row="row", text="item_id").write_parquet(
         folder / "vocabularies" / "item.parquet"
     )
-
-
-def _write_statistics(
-    folder: Path, written: dict[str, tuple[View, pl.Schema]], trained: list[datetime]
-) -> None:
-    found: dict[str, dict[str, float]] = {}
-    for name, (_, schema) in written.items():
-        floats = [c for c, t in schema.items() if t == pl.Float32]
-        if floats:
-            frame = (
-                pl.scan_parquet(folder / "views" / f"{name}.parquet")
-                .filter(pl.col("event_timestamp").is_in(trained))
-                .select(floats)
-                .collect()
-            )
-            found |= statistics(name, frame, floats)
-    (folder / "statistics.json").write_text(json.dumps(found, indent=1, sort_keys=True))
 
 
 def _write_features(

@@ -50,6 +50,7 @@ RESERVED = {
         "item",
         "item_id",
         "item_key",
+        "owned",
         "quantity",
         "row",
         "time",

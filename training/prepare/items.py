@@ -15,7 +15,7 @@ def activity(events: pl.LazyFrame, cutoff: datetime) -> pl.LazyFrame:
     known = events.filter(pl.col("time") < cutoff).with_columns(age=age_days(cutoff))
     pairs = (
         known.group_by("item_id", "user_id")
-        .agg(times=pl.len(), gap=mean_gap_days())
+        .agg(times=pl.len(), gap=mean_gap_days(pl.len()))
         .group_by("item_id")
         .agg(
             buyers=pl.len(),

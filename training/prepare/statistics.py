@@ -1,6 +1,8 @@
 """Normalisation statistics and vocabularies, from training cut-offs alone."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
+from datetime import datetime, timedelta
+from pathlib import Path
 
 import polars as pl
 
@@ -8,6 +10,23 @@ from serving.features.keys import string_keys
 
 SKEWED = 2.0  # skewness from which a non-negative feature is taken as its logarithm
 FIRST_ROW = 2  # 0 is out of vocabulary, 1 is null
+
+
+def teaching(cutoffs: Sequence[datetime], horizon: timedelta) -> list[datetime]:
+    """Those that models are taught by, of ascending ones: neither now nor the validation before it."""
+    return [cutoff for cutoff in cutoffs if cutoff + 2 * horizon <= cutoffs[-1]]
+
+
+def of_views(folder: Path, cutoffs: Sequence[datetime]) -> dict[str, dict[str, float]]:
+    """The statistics of every float column of the views, over their rows at some cut-offs."""
+    found: dict[str, dict[str, float]] = {}
+    for path in sorted(folder.glob("*.parquet")):
+        rows = pl.scan_parquet(path)
+        floats = [c for c, t in rows.collect_schema().items() if t == pl.Float32]
+        if floats:
+            at = rows.filter(pl.col("event_timestamp").is_in(cutoffs))
+            found |= statistics(path.stem, at.select(floats).collect(), floats)
+    return found
 
 
 def statistics(

@@ -15,7 +15,8 @@ from serving.features.fold import DIGITS
 OWNED_LENGTH = 512
 RECENT_LENGTH = 64
 AFFINITY_LENGTH = 128
-HALF_LIFE_DAYS = 91.0
+HALF_LIFE_DAYS = 91.0  # of owned_score, by which lists are ordered, and of affinities
+FURTHER_HALF_LIFE_DAYS = {"owned_score_28": 28.0, "owned_score_364": 364.0}
 WINDOWS_DAYS = (7, 28, 91, 364)
 
 
@@ -28,10 +29,10 @@ def decay(cutoff: datetime, half_life_days: float) -> pl.Expr:
     return (age_days(cutoff) * (-0.6931471805599453 / half_life_days)).exp()
 
 
-def mean_gap_days() -> pl.Expr:
-    """Mean days between the purchases of a group; null for a single one."""
+def mean_gap_days(count: pl.Expr) -> pl.Expr:
+    """Mean days between `count` purchases, the earliest and latest of a group's; null for a single one."""
     span = (pl.col("time").max() - pl.col("time").min()).dt.total_microseconds() / 86_400e6
-    return pl.when(pl.len() > 1).then(span / (pl.len() - 1))
+    return pl.when(count > 1).then(span / (count - 1))
 
 
 def activity(events: pl.LazyFrame, cutoff: datetime) -> pl.LazyFrame:
@@ -44,7 +45,7 @@ def activity(events: pl.LazyFrame, cutoff: datetime) -> pl.LazyFrame:
         known.group_by("user_id", "group")
         .agg(pl.col("time").min())
         .group_by("user_id")
-        .agg(basket_interval_days=mean_gap_days())
+        .agg(basket_interval_days=mean_gap_days(pl.len()))
     )
     return (
         known.group_by("user_id")
@@ -87,9 +88,13 @@ def history(events: pl.LazyFrame, cutoff: datetime) -> pl.LazyFrame:
         known.group_by("user_id", "item_key")
         .agg(
             score=decay(cutoff, HALF_LIFE_DAYS).sum().round(DIGITS),
+            **{
+                name: decay(cutoff, days).sum().round(DIGITS)
+                for name, days in FURTHER_HALF_LIFE_DAYS.items()
+            },
             count=pl.len().cast(pl.Float32),
             last_s=pl.col("time").max().dt.epoch("s"),
-            interval=mean_gap_days().fill_null(float("nan")),
+            interval=mean_gap_days(pl.len()).fill_null(float("nan")),
         )
         .sort("user_id", "score", "item_key", descending=[False, True, False])
         .group_by("user_id", maintain_order=True)
@@ -118,24 +123,33 @@ def history(events: pl.LazyFrame, cutoff: datetime) -> pl.LazyFrame:
 
 
 def affinity(events: pl.LazyFrame, cutoff: datetime, columns: Sequence[str]) -> pl.LazyFrame:
-    """For each item column, the user's share of decayed purchases by value, largest first."""
+    """For each item column, the user's purchases by its value, largest decayed share of them first.
+
+    Beside the share: when the last was, and the mean days from one basket with the value to the next.
+    """
     known = events.filter(pl.col("time") < cutoff).with_columns(
         weight=decay(cutoff, HALF_LIFE_DAYS)
     )
     users = known.select("user_id").unique()
     for column in columns:
-        users = users.join(_shares(known, column), on="user_id", how="left")
+        users = users.join(_by_value(known, column), on="user_id", how="left")
     return users
 
 
-def _shares(known: pl.LazyFrame, column: str) -> pl.LazyFrame:
+def _by_value(known: pl.LazyFrame, column: str) -> pl.LazyFrame:
     key, share = f"{column}_key", f"{column}_share"
+    last_s, interval = f"{column}_last_s", f"{column}_interval_days"
+    baskets = pl.col("group").n_unique()
     return (
         known.group_by("user_id", pl.col(column).alias(key))
-        .agg(pl.col("weight").sum().alias(share))
+        .agg(
+            pl.col("weight").sum().alias(share),
+            pl.col("time").max().dt.epoch("s").alias(last_s),
+            mean_gap_days(baskets).fill_null(float("nan")).alias(interval),
+        )
         .with_columns((pl.col(share) / pl.col(share).sum().over("user_id")).round(DIGITS))
         .filter(pl.col(key) >= 0)
         .sort("user_id", share, key, descending=[False, True, False])
         .group_by("user_id", maintain_order=True)
-        .agg(pl.col(key).head(AFFINITY_LENGTH), pl.col(share).head(AFFINITY_LENGTH))
+        .agg(pl.col(key, share, last_s, interval).head(AFFINITY_LENGTH))
     )

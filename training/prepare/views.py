@@ -43,7 +43,9 @@ def views(
         others: events of the other kinds, as `engagement.other_events` gives them.
     """
     ids = known_items.lazy().select("item_id")
-    bought = Updates("history", tuple(data.target_kinds), users.HALF_LIFE_DAYS)
+    bought = Updates(
+        "history", tuple(data.target_kinds), users.HALF_LIFE_DAYS, users.FURTHER_HALF_LIFE_DAYS
+    )
     found = [
         View("user_activity", "user", 15 * DAY_S, lambda t: users.activity(events, t)),
         View("user_history", "user", 15 * DAY_S, lambda t: users.history(events, t), bought),

@@ -13,8 +13,6 @@ from serving.errors import ArtefactError
 from serving.triton.launcher import running
 from tests.acceptance.made import PYTHON, Made, run
 
-MODELS = ("ranker", "two_tower", "similar")
-
 
 @pytest.fixture
 def bundle(quick: Made) -> Path:
@@ -26,7 +24,7 @@ def test_point_6a_pre_processing_is_in_the_graph(
 ) -> None:
     plan = json.loads((bundle / "read_plan.json").read_text())
     look_ups = 0
-    for name in MODELS:
+    for name in plan["models"]:
         assert (bundle / "models" / name / "config.pbtxt").is_file()
         assert (bundle / "golden" / f"{name}.npz").is_file()
         model = onnx.load(bundle / "models" / name / "1" / "model.onnx")
@@ -36,6 +34,9 @@ def test_point_6a_pre_processing_is_in_the_graph(
         assert model.ir_version <= 10
         assert max(o.version for o in model.opset_import if o.domain in ("", "ai.onnx")) <= 20
         look_ups += sum(node.op_type == "LabelEncoder" for node in model.graph.node)
+    policy = json.loads((bundle / "policy.json").read_text())
+    searches = {of["model"] for of in policy["sources"].values() if "model" in of}
+    assert set(plan["models"]) == {*policy["members"], *searches, "two_tower", "similar"}
     assert look_ups > 0
     measured(f"{look_ups} vocabularies in the graphs")
 
@@ -44,7 +45,7 @@ def test_point_6b_the_served_triton_agrees_with_the_framework(
     quick: Made, bundle: Path, measured: Callable[[str], None]
 ) -> None:
     manifest = json.loads((bundle / "manifest.json").read_text())
-    assert set(manifest["parity"]) == set(MODELS)
+    assert set(manifest["parity"]) == set(open_bundle(bundle).plan.models)
     command = (PYTHON, "-m", "training.replay", "--bundle", bundle, "--triton", quick.system.triton)
     measured("; ".join(run(*command).stdout.strip().splitlines()))
 
@@ -55,7 +56,7 @@ def test_point_6c_a_changed_bundle_is_refused(
     copy = tmp_path / "bundle"
     shutil.copytree(bundle, copy)
     assert open_bundle(copy).bundle_id == bundle.name
-    graph = copy / "models" / "ranker" / "1" / "model.onnx"
+    graph = copy / "models" / open_bundle(copy).policy.members[0] / "1" / "model.onnx"
     content = bytearray(graph.read_bytes())
     content[len(content) // 2] ^= 1
     graph.write_bytes(content)
@@ -71,10 +72,10 @@ def test_point_6d_a_bundle_of_another_feature_order_is_refused(
     copy = tmp_path / "bundle"
     shutil.copytree(bundle, copy)
     plan = json.loads((copy / "read_plan.json").read_text())
-    columns = next(i for i in plan["models"]["ranker"]["inputs"] if i["name"] == "item_float")[
-        "columns"
-    ]
-    columns[0], columns[1] = columns[1], columns[0]
+    for model in plan["models"].values():  # of all members alike, as they take the same tensors
+        for wanted in (i for i in model["inputs"] if i["name"] == "item_float"):
+            columns = wanted["columns"]
+            columns[0], columns[1] = columns[1], columns[0]
     (copy / "read_plan.json").write_text(json.dumps(plan))
     said = run(PYTHON, "-c", GATE, copy, quick.state / "prepared" / "features.yaml").stdout
     assert "refused" in said

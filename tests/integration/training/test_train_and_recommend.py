@@ -8,12 +8,17 @@ from pathlib import Path
 import numpy as np
 import polars as pl
 import pytest
+import torch
 from rich.console import Console
 
 from training import offline, train_ranker, train_retriever
-from training.candidates import SOURCES
+from training.candidates import gather
 from training.data import known_users
 from training.datasets import complete_journey
+from training.known import with_rows
+from training.learning.ranker_examples import Labels
+from training.models.ranker import NETWORKS
+from training.models.retrievers import NAMES, TAUGHT
 from training.offline import Models, best, candidates, open_models, recommend, score_raw
 from training.policy import MAX_CANDIDATES
 from training.prepare.__main__ import prepare
@@ -29,6 +34,8 @@ def settings(tmp_path_factory: pytest.TempPathFactory) -> TrainingSettings:
     prepare(folder, None, 4, QUIET)
     tiny = TrainingSettings(
         state=folder,
+        retrievers=",".join(NAMES),
+        item_to_item_rank=16,
         retriever_epochs=1,
         ranker_epochs=1,
         retriever_negatives=256,
@@ -47,11 +54,49 @@ def models(settings: TrainingSettings) -> Models:
 
 
 def test_the_commands_write_what_the_report_reads(settings: TrainingSettings) -> None:
-    for name, measure in (("retriever", "recall"), ("ranker", "log_loss")):
-        (epoch,) = json.loads((settings.models / f"{name}_curves.json").read_text())
-        assert epoch["epoch"] == 1
-        assert np.isfinite([epoch["train_loss"], epoch[measure]]).all()
-        assert json.loads((settings.models / f"{name}.json").read_text())["seconds"] > 0
+    measures = dict.fromkeys(TAUGHT, "recall") | dict.fromkeys(NETWORKS, "log_loss")
+    for name, measure in measures.items():
+        epochs = json.loads((settings.models / f"{name}_curves.json").read_text())
+        assert len(epochs) == 1 or name == "trees"
+        for epoch in epochs:
+            assert np.isfinite([epoch["train_loss"], epoch[measure]]).all()
+    retriever, ranker = (
+        json.loads((settings.models / f"{step}.json").read_text())
+        for step in ("retriever", "ranker")
+    )
+    assert retriever["seconds"] > 0
+    assert set(retriever["served"]) == set(TAUGHT)
+    assert retriever["quotas"]["repeat"] >= 16
+    assert ranker["seconds"] > 0
+    assert set(ranker["members"]) == set(NETWORKS)
+    assert 0 < ranker["threshold"] < 1
+
+
+def test_the_fusion_is_no_worse_than_any_member_where_it_was_learned(
+    settings: TrainingSettings,
+) -> None:
+    ranker = json.loads((settings.models / "ranker.json").read_text())
+    best = min(m["log_loss_calibrated"] for m in ranker["members"].values())
+    assert ranker["log_loss_calibrated"] <= best + 1e-6
+
+
+def test_every_subset_of_the_members_is_calibrated_on_validation(models: Models) -> None:
+    """As it is served when a member doesn't answer."""
+    cutoff = models.prepared.cutoffs[-2]
+    people = offline.known(models, cutoff, known_users(models.prepared, cutoff))
+    labels = Labels(people)
+    everybody = np.arange(len(people.users.ids))
+    users = people.user_inputs(everybody)
+    gathered = gather(people, users, offline.sources_of(models, cutoff), exclude_purchased=False)
+    inputs = users | people.item_inputs(gathered.positions)
+    tensors = with_rows(models.prepared, models.schema, inputs)
+    with torch.no_grad():
+        said = {name: member(tensors).numpy() for name, member in models.rankers.members.items()}
+    real = gathered.positions >= 0
+    bought = labels.of(everybody, gathered.positions)[real].mean()
+    for blend in models.rankers.fusion.blends:
+        fused = models.rankers.fusion({name: said[name] for name in blend.members})
+        assert fused[real].mean() == pytest.approx(bought, rel=0.01), blend.members
 
 
 def test_slates_are_filled_with_distinct_catalogue_items_best_first(models: Models) -> None:
@@ -101,7 +146,8 @@ def test_a_slate_is_the_best_of_the_candidate_list_equals_by_key(models: Models)
         assert (slates.item_key[i, len(ordered) :] == -1).all()
         assert np.isnan(slates.probability[i, len(ordered) :]).all()
     assert lists.sources.min() > 0
-    assert lists.sources.max() < 1 << len(SOURCES)
+    assert lists.sources.max() < 1 << len(lists.source_names)
+    assert lists.source_names == tuple(models.searches.quotas)
 
 
 def test_labels_after_now_are_unknown(models: Models) -> None:
@@ -134,9 +180,21 @@ def test_training_again_gives_the_same_models(settings: TrainingSettings, tmp_pa
     train_retriever.train(again, QUIET)
     train_ranker.train(again, QUIET)
     one, other = open_models(settings), open_models(again)
-    weights = other.ranker.state_dict()
-    for name, values in one.ranker.state_dict().items():
-        assert np.allclose(values.numpy(), weights[name].numpy(), atol=1e-6), name
+    assert other.searches.quotas == one.searches.quotas
+    assert other.rankers.fusion.members == one.rankers.fusion.members
+    for blend, twin in zip(one.rankers.fusion.blends, other.rankers.fusion.blends, strict=True):
+        assert twin.members == blend.members
+        assert twin.weights == pytest.approx(blend.weights, abs=1e-4)
+    pairs = [
+        *((of, other.searches.early[name]) for name, of in one.searches.early.items()),
+        *((of, other.searches.served[name]) for name, of in one.searches.served.items()),
+        *((of, other.rankers.members[name]) for name, of in one.rankers.members.items()),
+    ]
+    assert len(pairs) == 2 * len(NAMES) + len(NETWORKS)
+    for of, twin in pairs:
+        weights = twin.state_dict()
+        for name, values in of.state_dict().items():
+            assert np.allclose(values.numpy(), weights[name].numpy(), atol=1e-6), name
 
 
 @pytest.mark.parametrize("step", ["train_retriever", "train_ranker"])

@@ -12,15 +12,18 @@ from rich.console import Console
 from serving.bundle import open_bundle
 from serving.errors import Failed, Unavailable
 from serving.triton.launcher import free_ports, running
+from tests.fakes.policies import blended
 from tests.unit.training.bundle.bundles import FIGURES, sign
-from tests.unit.training.bundle.shop import prepared_shop, random_models
+from tests.unit.training.bundle.shop import QUOTAS, prepared_shop, random_models
 from training.bundle.golden_files import Golden, read_golden, write_golden
 from training.bundle.parity import TOLERANCE, check_parity
-from training.bundle.shipped import ShippedModel
+from training.bundle.shipped import Shipped, ShippedModel
 from training.bundle.triton_calls import Call, ask
 from training.data import Prepared
 from training.errors import GateRefused
 from training.export import export
+from training.models.ranker import NETWORKS
+from training.models.retrievers import NAMES
 from training.replay import replay
 from training.settings import TrainingSettings, read_settings
 
@@ -41,11 +44,14 @@ def models(prepared: Prepared) -> tuple[ShippedModel, ...]:
 
 
 @pytest.fixture(scope="module")
-def bundle(
-    settings: TrainingSettings, prepared: Prepared, models: tuple[ShippedModel, ...]
-) -> Path:
+def shipped(models: tuple[ShippedModel, ...]) -> Shipped:
+    return Shipped(models, blended(*NETWORKS), QUOTAS)
+
+
+@pytest.fixture(scope="module")
+def bundle(settings: TrainingSettings, prepared: Prepared, shipped: Shipped) -> Path:
     write_figures(settings, FIGURES)
-    return export(settings, prepared, models, Console(file=StringIO()))
+    return export(settings, prepared, shipped, Console(file=StringIO()))
 
 
 @pytest.fixture(scope="module")
@@ -54,9 +60,10 @@ def endpoint(bundle: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator
         yield address
 
 
-def write_figures(settings: TrainingSettings, ranker: dict[str, float]) -> None:
+def write_figures(settings: TrainingSettings, member: dict[str, float]) -> None:
     settings.models.mkdir(exist_ok=True)
     (settings.models / "retriever.json").write_text("{}")
+    ranker = FIGURES | {"members": dict.fromkeys(NETWORKS, member)}
     (settings.models / "ranker.json").write_text(json.dumps(ranker))
 
 
@@ -65,7 +72,8 @@ def test_what_is_exported_is_the_current_bundle_with_its_parity(
 ):
     opened = open_bundle(settings.bundles / "current")
     assert opened.folder == bundle.resolve()
-    assert set(opened.manifest["parity"]) == {"ranker", "two_tower", "similar"}
+    assert set(opened.manifest["parity"]) == {*NETWORKS, *NAMES, "similar"}
+    assert opened.policy.members == tuple(NETWORKS)
     for parity in opened.manifest["parity"].values():
         assert 0 <= parity["onnxruntime"] <= TOLERANCE
         assert 0 <= parity["served"] <= TOLERANCE
@@ -74,6 +82,7 @@ def test_what_is_exported_is_the_current_bundle_with_its_parity(
 
 def test_another_models_answers_are_no_parity(bundle: Path, endpoint: str, prepared: Prepared):
     ranker = random_models(prepared)[0]
+    assert ranker.name == "mlp"
     ranker.module.get_submodule("network.last").get_parameter("bias").data += 0.01  # type: ignore[operator]
     (other,) = check_parity([ranker], bundle / "models", endpoint)
     assert other.onnxruntime > TOLERANCE
@@ -83,12 +92,12 @@ def test_another_models_answers_are_no_parity(bundle: Path, endpoint: str, prepa
 
 
 def test_a_refused_bundle_leaves_the_current_one(
-    settings: TrainingSettings, prepared: Prepared, models: tuple[ShippedModel, ...], bundle: Path
+    settings: TrainingSettings, prepared: Prepared, shipped: Shipped, bundle: Path
 ):
     before = sorted(p.name for p in settings.bundles.iterdir())
     write_figures(settings, FIGURES | {"log_loss_calibrated": 0.9})
     with pytest.raises(GateRefused, match=r"validation log loss is 0\.9000"):
-        export(settings, prepared, models, Console(file=StringIO()))
+        export(settings, prepared, shipped, Console(file=StringIO()))
     assert sorted(p.name for p in settings.bundles.iterdir()) == before
     assert (settings.bundles / "current").resolve() == bundle.resolve()
 
@@ -96,18 +105,21 @@ def test_a_refused_bundle_leaves_the_current_one(
 def test_a_replay_of_the_golden_batch_passes(bundle: Path, endpoint: str):
     done = replay_command(bundle, endpoint)
     assert done.returncode == 0, done.stderr
-    assert "ranker: differs by" in done.stdout
+    for name in (*NETWORKS, *NAMES, "similar"):
+        assert f"{name}: differs by" in done.stdout
 
 
 def test_a_replay_against_a_server_of_another_bundle_is_refused(
     bundle: Path, endpoint: str, tmp_path: Path
 ):
     other = Path(shutil.copytree(bundle, tmp_path / "other"))
-    golden = read_golden(other, "ranker")
+    golden = read_golden(other, "transformer")
     moved = {name: values + 0.01 for name, values in golden.outputs.items()}
-    write_golden(other / "golden" / "ranker.npz", Golden(golden.inputs, moved))
+    write_golden(other / "golden" / "transformer.npz", Golden(golden.inputs, moved))
     sign(other)
-    with pytest.raises(GateRefused, match=r"answers otherwise than bundle .*: ranker by 1\.0e-02"):
+    with pytest.raises(
+        GateRefused, match=r"answers otherwise than bundle .*: transformer by 1\.0e-02"
+    ):
         replay(open_bundle(other), endpoint)
 
 

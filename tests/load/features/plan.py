@@ -6,7 +6,12 @@ from serving.features.read_plan import ReadPlan, parse_read_plan
 from tests.load.features import shop
 
 PAD_TO = [64, 128, 256, 512, 1024]
-LISTS = (*shop.OWNED, "recent_item", "category_key", "category_share", "brand_key", "brand_share")
+AFFINITY = ("key", "share", "last_s", "interval_days")
+LISTS = (
+    *shop.OWNED,
+    "recent_item",
+    *(f"{column}_{part}" for column in ("category", "brand") for part in AFFINITY),
+)
 
 
 def read_plan() -> ReadPlan:

@@ -22,7 +22,8 @@ FIRST_ITEM, FIRST_USER = 100_000, 1
 FILLED = 0.25  # of a list, on average
 KINDS = ("view", "click")
 WINDOWS_DAYS = (7, 28, 91)
-OWNED = ("owned_item", "owned_score", "owned_count", "owned_last_s", "owned_interval_days")
+SCORES = ("owned_score", "owned_score_28", "owned_score_364")
+OWNED = ("owned_item", *SCORES, "owned_count", "owned_last_s", "owned_interval_days")
 
 
 def _scalars(dtype: str, *names: str) -> list[dict[str, Any]]:
@@ -66,7 +67,7 @@ USER_FIELDS: Mapping[str, list[dict[str, Any]]] = {
     ),
     "user_history": [
         _list("owned_item", "int64", 512),
-        _list("owned_score", "float32", 512),
+        *(_list(name, "float32", 512) for name in SCORES),
         _list("owned_count", "float32", 512),
         _list("owned_last_s", "int64", 512),
         _list("owned_interval_days", "float32", 512),
@@ -78,6 +79,8 @@ USER_FIELDS: Mapping[str, list[dict[str, Any]]] = {
         for field in (
             _list(f"{column}_key", "int64", 128),
             _list(f"{column}_share", "float32", 128),
+            _list(f"{column}_last_s", "int64", 128),
+            _list(f"{column}_interval_days", "float32", 128),
         )
     ],
     "user_engagement": [
@@ -184,7 +187,12 @@ def _view(name: str) -> dict[str, Any]:
 
 
 UPDATES: Mapping[str, dict[str, Any]] = {
-    "user_history": {"by": "history", "kinds": ["purchase"], "half_life_days": 91.0},
+    "user_history": {
+        "by": "history",
+        "kinds": ["purchase"],
+        "half_life_days": 91.0,
+        "further_half_life_days": {"owned_score_28": 28.0, "owned_score_364": 364.0},
+    },
     "user_engagement": {
         "by": "engagement",
         "kinds": KINDS,

@@ -9,9 +9,13 @@ import pytest
 import yaml
 
 from tests.unit.training.bundle.shop import random_models, silent
+from training.bundle.graph import tensor_shape
+from training.bundle.shipped import ShippedModel
 from training.data import open_prepared
 from training.datasets.generated.courses import COURSES
 from training.datasets.generated.generate import generate
+from training.models.ranker import NETWORKS
+from training.models.retrievers import NAMES
 from training.prepare.__main__ import prepare
 
 NOW = datetime(2024, 6, 3, tzinfo=UTC)
@@ -120,13 +124,22 @@ def test_models_take_whatever_features_there_are(
     """With fewer items than are retrieved, the rest of the places are empty."""
     prepared = open_prepared(request.getfixturevalue(state) / "prepared")
     count = len(prepared.item_keys)
-    _, two_tower, _ = random_models(prepared, retrieved=count + 3)
-    inputs = {
-        i.name: np.full(
-            (1, i.length or len(i.columns)), -1 if i.dtype == "int64" else np.nan
-        ).astype(i.dtype)  # what is NaN as a truth is true: all items are eligible
-        for i in two_tower.inputs
+    models = {m.name: m for m in random_models(prepared, retrieved=count + 3)}
+    for name in NAMES:
+        found = models[name].run(asked_by_nobody(models[name]))["candidate_id"][0]
+        assert set(found[:count]) == set(prepared.item_keys)
+        assert found[count:].tolist() == [-1, -1, -1]
+    for name in NETWORKS:
+        nobody = asked_by_nobody(models[name]) | {"mask": np.ones((1, 1), np.bool_)}
+        assert 0 < models[name].run(nobody)["probability"][0, 0] < 1
+
+
+def asked_by_nobody(model: ShippedModel) -> dict[str, np.ndarray]:
+    """Null throughout, with one candidate; what is NaN as a truth is true: all items are eligible."""
+    shapes = {i.name: tensor_shape(i, 1) for i in model.inputs}
+    return {
+        i.name: np.full([1, *shapes[i.name][1:]], -1 if i.dtype == "int64" else np.nan).astype(
+            i.dtype
+        )
+        for i in model.inputs
     }
-    found = two_tower.run(inputs)["candidate_id"][0]
-    assert set(found[:count]) == set(prepared.item_keys)
-    assert found[count:].tolist() == [-1, -1, -1]

@@ -146,6 +146,7 @@ def tables(**changes: dict) -> dict:
             "items.group",
         ),
         (tables(items={"a b": {"role": "brand"}}), r"items\.a b: a feature may not be called that"),
+        (tables(items={"owned": {"role": "brand"}}), r"items\.owned: a feature may not be"),
         (tables(items={"x": {"role": "brand"}}, users={"x": {"role": "numeric"}}), "both have a f"),
         ({"surface": "ad"}, "surface is 'ad', not product or content"),
         ({"target_kinds": []}, r"target_kinds is \[\], not a list of kinds"),

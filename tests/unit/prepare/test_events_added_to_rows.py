@@ -18,7 +18,7 @@ from training.prepare.views import View, as_contract, field_dtype, max_length
 
 KINDS = ["click", "view"]
 LASTING = ("recent_item", "recent_s", "recent_group", "noticed_item", "noticed_kind", "noticed_s")
-HISTORY = Updates("history", ("purchase",), users.HALF_LIFE_DAYS)
+HISTORY = Updates("history", ("purchase",), users.HALF_LIFE_DAYS, users.FURTHER_HALF_LIFE_DAYS)
 ENGAGEMENT = Updates(
     "engagement", tuple(KINDS), names=tuple(KINDS), windows_days=engagement.WINDOWS_DAYS
 )

@@ -81,6 +81,16 @@ def test_the_horizon_is_told_once_by_the_prepared_data(state: Path) -> None:
     assert open_prepared(state / "prepared").horizon == FORTNIGHT
 
 
+def test_features_yaml_says_by_which_half_lives_events_change_a_history(state: Path) -> None:
+    features = open_prepared(state / "prepared").features
+    assert features["views"]["user_history"]["updates"] == {
+        "by": "history",
+        "kinds": ["purchase"],
+        "half_life_days": 91.0,
+        "further_half_life_days": {"owned_score_28": 28.0, "owned_score_364": 364.0},
+    }
+
+
 def test_a_now_that_is_no_time_is_one_sentence(state: Path) -> None:
     done = subprocess.run(
         [sys.executable, "-m", "training.prepare", "--state", state, "--now", "tomorrow"],

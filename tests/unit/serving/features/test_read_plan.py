@@ -4,6 +4,7 @@ import pytest
 
 from serving.errors import ArtefactError
 from serving.features.read_plan import ReadPlan, parse_read_plan
+from tests.fakes.event_views import FURTHER_HALF_LIFE_DAYS, HISTORY, described, event_plan
 from tests.fakes.read_plans import described_plan
 
 
@@ -54,4 +55,19 @@ def test_a_missing_part_is_named() -> None:
     document = described_plan()
     del document["views"]["item_profile"]["max_age_s"]
     with pytest.raises(ArtefactError, match=r"read_plan\.json lacks 'max_age_s'"):
+        parsed(document)
+
+
+def test_every_half_life_of_a_history_is_the_plans() -> None:
+    updates = event_plan().views["user_history"].updates
+    assert updates is not None
+    assert updates.half_life_days == 91.0
+    assert updates.further_half_life_days == FURTHER_HALF_LIFE_DAYS
+
+
+def test_a_half_life_of_a_score_that_the_view_lacks_is_refused() -> None:
+    columns = [c for c in HISTORY["columns"] if c["name"] != "owned_score_364"]
+    document = described_plan()
+    document["views"] |= described({"user_basket": HISTORY | {"columns": columns}})
+    with pytest.raises(ArtefactError, match="update view user_basket, which lacks owned_score_364"):
         parsed(document)

@@ -10,13 +10,16 @@ import onnx
 from onnx import numpy_helper
 
 from serving.bundle import content_id
+from tests.fakes.policies import blended
+from tests.unit.training.bundle.shop import QUOTAS
 from training.bundle.folder import write_document
 from training.bundle.golden_files import Golden, read_golden, write_golden
 from training.bundle.manifest import manifest
 from training.bundle.parity import Parity, graph_of, run, session
-from training.bundle.shipped import ShippedModel
+from training.bundle.shipped import Shipped, ShippedModel
 from training.data import Prepared
 from training.export import write_models
+from training.models.retrievers import NAMES
 from training.settings import read_settings
 
 FIGURES = {"log_loss_calibrated": 0.15, "bought_share": 0.05, "threshold": 0.2}
@@ -24,10 +27,16 @@ FIGURES = {"log_loss_calibrated": 0.15, "bought_share": 0.05, "threshold": 0.2}
 
 def write_bundle(folder: Path, prepared: Prepared, models: Sequence[ShippedModel]) -> None:
     """Whole and sound, but for a parity check that was never made."""
-    write_models(folder, prepared, models, FIGURES["threshold"])
+    members = [m.name for m in models if m.service == "ranker"]
+    absent = set(NAMES) - {m.name for m in models}
+    quotas = {name: quota for name, quota in QUOTAS.items() if name not in absent}
+    shipped = Shipped(tuple(models), blended(*members), quotas)
+    write_models(folder, prepared, shipped, FIGURES["threshold"])
     parity = [Parity(model.name, 1e-7, 1e-7) for model in models]
     settings = read_settings(folder, {})
-    document = manifest(settings, prepared, {"retriever": {}, "ranker": FIGURES}, parity)
+    document = manifest(
+        settings, prepared, {"retriever": {}} | dict.fromkeys(members, FIGURES), parity
+    )
     write_document(folder / "manifest.json", document)
     sign(folder)
 

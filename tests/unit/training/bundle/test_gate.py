@@ -41,12 +41,13 @@ def refusal(bundle: Path, prepared: Prepared) -> Callable[[], str]:
     return reason
 
 
-def test_a_sound_bundle_passes(sound: Path, prepared: Prepared):
-    gate.check(sound, prepared.features)
+@pytest.mark.parametrize("bundle", ["sound", "whole"])
+def test_a_sound_bundle_passes(bundle: str, prepared: Prepared, request: pytest.FixtureRequest):
+    gate.check(request.getfixturevalue(bundle), prepared.features)
 
 
 def test_a_changed_byte_is_noticed_by_the_name(bundle: Path, prepared: Prepared):
-    path = graph_of(bundle / "models", "ranker")
+    path = graph_of(bundle / "models", "mlp")
     content = bytearray(path.read_bytes())
     content[len(content) // 2] ^= 1
     path.write_bytes(content)
@@ -55,17 +56,17 @@ def test_a_changed_byte_is_noticed_by_the_name(bundle: Path, prepared: Prepared)
 
 
 def test_a_changed_weight_is_noticed_by_the_answers(bundle: Path, refusal: Callable[[], str]):
-    edit_graph(bundle, "ranker", lambda g: set_weight(g, "network.last.bias", 0.5))
-    assert "ranker: the graph's answer to the golden batch differs by" in refusal()
+    edit_graph(bundle, "mlp", lambda g: set_weight(g, "network.last.bias", 0.5))
+    assert "mlp: the graph's answer to the golden batch differs by" in refusal()
 
 
 def test_swapped_columns_are_refused(bundle: Path, refusal: Callable[[], str]):
     def swap(plan: dict[str, Any]) -> None:
-        columns = plan["models"]["ranker"]["inputs"][0]["columns"]
+        columns = plan["models"]["mlp"]["inputs"][0]["columns"]
         columns[0], columns[1] = columns[1], columns[0]
 
     edit(bundle / "read_plan.json", swap)
-    assert "ranker: input user_float has other columns, or another order" in refusal()
+    assert "mlp: input user_float has other columns, or another order" in refusal()
 
 
 def test_a_row_layout_that_is_not_the_feature_repositorys_is_refused(
@@ -86,9 +87,9 @@ def test_another_feature_service_is_refused(bundle: Path, refusal: Callable[[], 
 @pytest.mark.parametrize(
     ("model", "old", "new", "reason"),
     [
-        ("ranker", "dims: [512]", "dims: [511]", "config.pbtxt has owned_item as int64 [511]"),
-        ("ranker", "TYPE_BOOL", "TYPE_FP32", "config.pbtxt has mask as float32 [-1]"),
-        ("ranker", '"request_time"', '"time"', "lacks ['request_time']"),
+        ("mlp", "dims: [512]", "dims: [511]", "config.pbtxt has owned_item as int64 [511]"),
+        ("mlp", "TYPE_BOOL", "TYPE_FP32", "config.pbtxt has mask as float32 [-1]"),
+        ("mlp", '"request_time"', '"time"', "lacks ['request_time']"),
         ("two_tower", "dims: [32]", "dims: [33]", "model.onnx gives"),
     ],
 )
@@ -106,8 +107,8 @@ def test_a_graph_with_another_width_is_refused(bundle: Path, refusal: Callable[[
         value = next(v for v in graph.graph.input if v.name == "user_float")
         value.type.tensor_type.shape.dim[1].dim_value -= 1
 
-    edit_graph(bundle, "ranker", narrow)
-    assert "ranker: model.onnx has user_float as float32" in refusal()
+    edit_graph(bundle, "mlp", narrow)
+    assert "mlp: model.onnx has user_float as float32" in refusal()
 
 
 def test_a_graph_with_a_fixed_batch_is_refused(bundle: Path, refusal: Callable[[], str]):
@@ -115,7 +116,7 @@ def test_a_graph_with_a_fixed_batch_is_refused(bundle: Path, refusal: Callable[[
         value = next(v for v in graph.graph.input if v.name == "user_float")
         value.type.tensor_type.shape.dim[0].dim_value = 2
 
-    edit_graph(bundle, "ranker", fix)
+    edit_graph(bundle, "mlp", fix)
     assert "with a fixed batch" in refusal()
 
 
@@ -126,33 +127,33 @@ def test_newer_operators_than_the_server_reads_are_refused(
         graph.opset_import[0].version = 21
         graph.ir_version = 11
 
-    edit_graph(bundle, "ranker", renew)
+    edit_graph(bundle, "mlp", renew)
     found = refusal()
-    assert "ranker: opset 21 of ai.onnx, at most 17 is served" in found
-    assert "ranker: IR version 11, at most 10 is served" in found
+    assert "mlp: opset 21 of ai.onnx, at most 17 is served" in found
+    assert "mlp: IR version 11, at most 10 is served" in found
 
 
 def test_a_nan_is_refused(bundle: Path, refusal: Callable[[], str]):
-    edit_graph(bundle, "ranker", lambda g: set_weight(g, "network.last.bias", float("nan")))
-    renew_golden(bundle, "ranker")
-    assert "ranker: some probabilities are NaN" in refusal()
+    edit_graph(bundle, "mlp", lambda g: set_weight(g, "network.last.bias", float("nan")))
+    renew_golden(bundle, "mlp")
+    assert "mlp: some probabilities are NaN" in refusal()
 
 
 def test_a_constant_score_is_refused(bundle: Path, refusal: Callable[[], str]):
-    edit_graph(bundle, "ranker", lambda g: behind(g, "Mul", np.float32(0.0)))
-    renew_golden(bundle, "ranker")
-    assert "ranker: every candidate has the same probability" in refusal()
+    edit_graph(bundle, "mlp", lambda g: behind(g, "Mul", np.float32(0.0)))
+    renew_golden(bundle, "mlp")
+    assert "mlp: every candidate has the same probability" in refusal()
 
 
 def test_a_score_outside_0_to_1_is_refused(bundle: Path, refusal: Callable[[], str]):
-    edit_graph(bundle, "ranker", lambda g: behind(g, "Mul", np.float32(3.0)))
-    renew_golden(bundle, "ranker")
+    edit_graph(bundle, "mlp", lambda g: behind(g, "Mul", np.float32(3.0)))
+    renew_golden(bundle, "mlp")
     assert "outside 0 to 1" in refusal()
 
 
 def test_a_masked_candidate_with_a_score_is_refused(bundle: Path, refusal: Callable[[], str]):
-    edit_graph(bundle, "ranker", lambda g: behind(g, "Add", np.float32(0.01)))
-    renew_golden(bundle, "ranker")
+    edit_graph(bundle, "mlp", lambda g: behind(g, "Add", np.float32(0.01)))
+    renew_golden(bundle, "mlp")
     assert "masked candidates have a probability other than 0" in refusal()
 
 
@@ -166,9 +167,9 @@ def test_a_masked_candidate_with_a_score_is_refused(bundle: Path, refusal: Calla
 def test_a_score_that_hangs_on_its_neighbours_is_refused(
     bundle: Path, refusal: Callable[[], str], axis: int, reason: str
 ):
-    edit_graph(bundle, "ranker", lambda g: less_mean(g, axis))
-    renew_golden(bundle, "ranker")
-    assert f"ranker: {reason}" in refusal()
+    edit_graph(bundle, "mlp", lambda g: less_mean(g, axis))
+    renew_golden(bundle, "mlp")
+    assert f"mlp: {reason}" in refusal()
 
 
 def test_a_retriever_that_returns_what_is_owned_is_refused(
@@ -193,7 +194,7 @@ def test_a_retriever_that_returns_what_is_not_eligible_is_refused(
 @pytest.mark.parametrize(
     ("figures", "reason"),
     [
-        ({}, "ranker: the validation lacks log_loss_calibrated, bought_share"),
+        ({}, "mlp: the validation lacks log_loss_calibrated, bought_share"),
         (FIGURES | {"log_loss_calibrated": 0.3}, "validation log loss is 0.3000"),
         (FIGURES | {"log_loss_calibrated": float("nan")}, "validation log loss is nan"),
         (FIGURES | {"bought_share": 0.0}, "which judges nothing"),
@@ -202,7 +203,7 @@ def test_a_retriever_that_returns_what_is_not_eligible_is_refused(
 def test_a_ranker_that_knows_no_more_than_the_base_rate_is_refused(
     bundle: Path, refusal: Callable[[], str], figures: dict[str, float], reason: str
 ):
-    edit(bundle / "manifest.json", lambda m: m["metrics"].update(ranker=figures))
+    edit(bundle / "manifest.json", lambda m: m["metrics"].update(mlp=figures))
     assert reason in refusal()
 
 
@@ -222,7 +223,7 @@ def test_without_parity_no_bundle_passes(
 
 
 def test_every_reason_is_given_at_once(bundle: Path, refusal: Callable[[], str]):
-    edit(bundle / "manifest.json", lambda m: m["metrics"].update(ranker={}))
+    edit(bundle / "manifest.json", lambda m: m["metrics"].update(mlp={}))
     edit(bundle / "manifest.json", lambda m: m["parity"].update(similar={}))
     found = refusal()
     assert "validation lacks" in found

@@ -12,6 +12,7 @@ LISTS = CandidateLists(
     np.array([0.1, 0.3, 0.3, 0.2, 0.9], np.float32),
     np.array([0b001, 0b010, 0b110, 0b100, 0b001], np.uint8),
     None,
+    ("repeat", "two_tower", "popular"),
 )
 
 
@@ -19,9 +20,14 @@ def padded(*rows: list[int]) -> list[list[int]]:
     return [row + [-1] * (COUNT - len(row)) for row in rows]
 
 
-def test_a_source_alone_keeps_its_own_order() -> None:
-    assert alone(LISTS, "repeat").tolist() == padded([9], [], [8])
-    assert alone(LISTS, "two_tower").tolist() == padded([4, 6], [], [])
+def test_a_source_alone_keeps_its_own_order_without_what_is_no_longer_sold() -> None:
+    proposed = np.array([[9, 4, 7, 2], [7, 7, -1, -1], [-1, 2, 8, 4]])
+    assert alone(proposed, np.array([2, 4, 8, 9])).tolist() == padded([9, 4, 2], [], [2, 8, 4])
+
+
+def test_a_source_alone_answers_with_a_page() -> None:
+    proposed = np.arange(2 * COUNT)[None, ::-1]
+    assert alone(proposed, np.arange(2 * COUNT)).tolist() == proposed[:, :COUNT].tolist()
 
 
 def test_a_pair_is_bought_if_that_user_bought_the_item() -> None:

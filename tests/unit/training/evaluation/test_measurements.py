@@ -6,7 +6,15 @@ import polars as pl
 import pytest
 
 from training.evaluation.held_out import Targets
-from training.evaluation.measurements import Measurement, Subject, per_user, ranking, value, write
+from training.evaluation.measurements import (
+    Measurement,
+    Subject,
+    merge,
+    per_user,
+    ranking,
+    value,
+    write,
+)
 from training.ragged import Ragged
 
 SUBJECT = Subject("shop", 7, 10)
@@ -65,3 +73,12 @@ def test_the_file_has_the_keys_of_the_contract(tmp_path: Path) -> None:
             "seeds": [7],
         }
     ]
+
+
+def test_merged_rows_take_the_place_of_their_like_alone(tmp_path: Path) -> None:
+    path = tmp_path / "report" / "metrics.json"
+    one = {"dataset": "d", "task": "any", "model": "m", "metric": "ndcg@10", "value": 1.0}
+    merge(path, [one, one | {"model": "other"}])
+    merge(path, [one | {"value": 2.0}, one | {"task": "new"}])
+    found = {(r["task"], r["model"]): r["value"] for r in json.loads(path.read_text())}
+    assert found == {("any", "other"): 1.0, ("any", "m"): 2.0, ("new", "m"): 1.0}

@@ -1,9 +1,16 @@
-"""Every metric against a slow reference over plain lists."""
+"""Every metric against a slow reference over plain lists, and against torchmetrics."""
 
 import math
 
 import numpy as np
 import pytest
+import torch
+from torchmetrics.functional.retrieval import (
+    retrieval_hit_rate,
+    retrieval_normalized_dcg,
+    retrieval_recall,
+    retrieval_reciprocal_rank,
+)
 
 from training.evaluation.metrics import candidate_recall, coverage, judge
 from training.ragged import Ragged
@@ -79,3 +86,31 @@ def test_coverage_is_the_share_of_the_catalogue_that_is_shown() -> None:
 def test_candidate_recall_is_what_a_perfect_ranker_would_reach() -> None:
     found = candidate_recall(lists([1, 2, 3], [], [9]), lists([3, 4], [1], [9]))
     assert found.tolist() == [0.5, 0.0, 1.0]
+
+
+def test_the_reciprocal_rank_is_that_of_the_first_right_place() -> None:
+    judged = judge(np.array([[9, 1, 2], [3, 9, 9], [8, 8, 8]]), lists([1, 2], [3], [1]))
+    assert judged.mrr(3).tolist() == [0.5, 1.0, 0.0]
+    assert judged.mrr(1).tolist() == [0.0, 1.0, 0.0]
+
+
+@pytest.mark.parametrize("k", [1, 10, 20])
+def test_metrics_are_those_of_torchmetrics(k: int) -> None:
+    slates, targets = drawn(7)
+    library = {
+        "recall": retrieval_recall,
+        "ndcg": retrieval_normalized_dcg,
+        "hit_rate": retrieval_hit_rate,
+        "mrr": retrieval_reciprocal_rank,
+    }
+    judged = judge(slates, lists(*targets))
+    for row, (slate, target) in enumerate(zip(slates.tolist(), targets, strict=True)):
+        # Every item that could be named has a score; the library takes 0 for one that is left out.
+        order = [i for i in slate if i >= 0]
+        scores = torch.tensor([99.0 - order.index(i) if i in order else 0.0 for i in range(60)])
+        bought = torch.tensor([i in target for i in range(60)])
+        if len(order) < k:  # the library would count on into the items left out
+            continue
+        for name, reference in library.items():
+            expected = float(reference(scores, bought, top_k=k))
+            assert judged.metric(name, k)[row] == pytest.approx(expected, abs=1e-6), name

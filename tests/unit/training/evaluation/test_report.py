@@ -57,7 +57,12 @@ def state(tmp_path: Path) -> Path:
         {"epoch": 1, "train_loss": 0.5, "auc": 0.7},
         {"epoch": 2, "train_loss": 0.4, "auc": 0.8},
     ]
-    (tmp_path / "models" / "ranker_curves.json").write_text(json.dumps(epochs))
+    taught = {"retriever": {"early": {"two_tower": {}}, "served": {"two_tower": {}, "sasrec": {}}}}
+    taught["ranker"] = {"members": {"mlp": {}, "transformer": {}}}
+    for step, figures in taught.items():
+        (tmp_path / "models" / f"{step}.json").write_text(json.dumps(figures))
+    for name in ("two_tower_early", "two_tower", "sasrec", "mlp", "transformer", "of_another_run"):
+        (tmp_path / "models" / f"{name}_curves.json").write_text(json.dumps(epochs))
     return tmp_path
 
 
@@ -104,7 +109,15 @@ def test_the_page_loads_nothing_and_is_well_formed(state: Path) -> None:
 
 def test_the_page_shows_curves_tables_intervals_and_the_data(state: Path) -> None:
     page = write_page(state).read_text()
-    assert page.count("data:image/svg+xml;base64,") == 4  # ROC, PR, calibration, ranker's epochs
+    assert page.count("data:image/svg+xml;base64,") == 8  # ROC, PR, calibration, and epochs
+    learned = re.findall(r'alt="Learning curves: ([^"]+)"', page)
+    assert learned == [
+        "Retriever: two tower",
+        "Retriever: sasrec",
+        "Retriever: two tower, before the ranker&#39;s cut-offs",
+        "Ranker: mlp",
+        "Ranker: transformer",
+    ]
     for part in ("Small Shop", "ndcg@10", "calibration error", "95&#8239;% intervals", "10 items"):
         assert part in page
     assert len(re.findall(r'class="range">0\.\d{4} to ', page)) > 10

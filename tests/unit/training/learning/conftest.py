@@ -3,12 +3,17 @@ from pathlib import Path
 import pytest
 import torch
 
-from tests.unit.training.bundle.shop import prepared_shop
+from tests.unit.training.bundle.shop import (
+    QUOTAS,
+    prepared_shop,
+    random_ranker,
+    random_retrievers,
+)
+from training.candidates import Sources, sources_at
 from training.data import Prepared, known_users, open_prepared
 from training.known import Known, known_at
-from training.learning.feature_config import feature_config
-from training.models.ranker import Ranker, RankerConfig
-from training.models.two_tower import TwoTower, TwoTowerConfig
+from training.models.ranker import Ranker
+from training.models.retrievers import Retrievers
 from training.schema import Schema, schema
 
 
@@ -38,12 +43,18 @@ def known(prepared: Prepared, of: Schema) -> Known:
 
 
 @pytest.fixture(scope="session")
-def tower(prepared: Prepared, of: Schema) -> TwoTower:
+def searches(prepared: Prepared) -> Retrievers:
+    """Every kind, with random weights."""
     torch.manual_seed(3)
-    return TwoTower(TwoTowerConfig(feature_config(prepared, of), dimension=8)).eval()
+    return random_retrievers(prepared, dimension=8)
 
 
 @pytest.fixture(scope="session")
-def ranker(prepared: Prepared, of: Schema, tower: TwoTower) -> Ranker:
+def ranker(prepared: Prepared, searches: Retrievers) -> Ranker:
     torch.manual_seed(4)
-    return Ranker(RankerConfig(feature_config(prepared, of), tower.config)).eval()
+    return random_ranker(prepared, searches, "mlp")
+
+
+@pytest.fixture(scope="session")
+def sources(prepared: Prepared, of: Schema, searches: Retrievers, known: Known) -> Sources:
+    return sources_at(prepared, of, searches, QUOTAS, known.cutoff, 24)

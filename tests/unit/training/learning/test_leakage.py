@@ -9,16 +9,20 @@ import polars as pl
 import pytest
 import torch
 
+from tests.unit.training.bundle.shop import QUOTAS
 from training.candidates import sources_at
 from training.data import known_users, open_prepared
 from training.known import known_at
+from training.learning.co_purchase import learn, purchases_at
+from training.learning.feature_config import feature_config
 from training.learning.ranker_examples import Examples, Sampling, examples
 from training.learning.schedule import Schedule, schedule
+from training.models.item_to_item import ItemToItemConfig
 from training.models.ranker import Ranker
-from training.models.two_tower import TwoTower
+from training.models.retrievers import ITEM_TO_ITEM, NAMES, Retrievers
 from training.schema import schema
 from training.settings import TrainingSettings
-from training.train_retriever import teach
+from training.train_retriever import teach, teaching_data
 
 
 def plan_of(state: Path) -> Schedule:
@@ -36,39 +40,45 @@ def blinded(state: Path, fresh: Path, *, labels_from: str) -> Path:
     return fresh
 
 
-def taught_tower(state: Path) -> dict[str, torch.Tensor]:
+def taught_retriever(state: Path, name: str) -> dict[str, torch.Tensor]:
     settings = TrainingSettings(state=state, retriever_epochs=1, dimension=8, retriever_batch=16)
     prepared = open_prepared(settings.prepared)
-    of = schema(prepared.features, "retriever")
-    plan = plan_of(state)
-    return teach(settings, prepared, of, plan.served, None, progress=False).model.state_dict()
+    of, plan = schema(prepared.features, "retriever"), plan_of(state)
+    if name == ITEM_TO_ITEM:
+        config = ItemToItemConfig(feature_config(prepared, of), 8)
+        return learn(purchases_at(prepared, of, plan.validation), config, 1).state_dict()
+    data = teaching_data(prepared, of, plan.served, None)
+    return teach(settings, data, name, progress=False).model.state_dict()
 
 
-def taught_examples(state: Path, tower: TwoTower, ranker: Ranker) -> list[Examples]:
+def taught_examples(state: Path, searches: Retrievers, ranker: Ranker) -> list[Examples]:
     prepared = open_prepared(state / "prepared")
     of = schema(prepared.features, "ranker")
     found = []
     for cutoff in plan_of(state).ranker:
         known = known_at(prepared, of, cutoff, known_users(prepared, cutoff))
-        sources = sources_at(prepared, of, tower, cutoff, 24)
+        sources = sources_at(prepared, of, searches, QUOTAS, cutoff, 24)
         found.append(examples(known, sources, ranker, Sampling(0.5, 0.1, 3)))
     return found
 
 
-def test_the_retriever_never_reads_the_labels_of_validation(state: Path, tmp_path: Path) -> None:
+@pytest.mark.parametrize("retriever", NAMES)
+def test_no_retriever_reads_the_labels_of_validation(
+    state: Path, tmp_path: Path, retriever: str
+) -> None:
     whole, blind = (
-        taught_tower(state),
-        taught_tower(blinded(state, tmp_path, labels_from="validation")),
+        taught_retriever(state, retriever),
+        taught_retriever(blinded(state, tmp_path, labels_from="validation"), retriever),
     )
     for name, weights in whole.items():
         assert torch.equal(weights, blind[name]), name
 
 
 def test_the_ranker_never_reads_the_labels_of_validation(
-    state: Path, tmp_path: Path, tower: TwoTower, ranker: Ranker
+    state: Path, tmp_path: Path, searches: Retrievers, ranker: Ranker
 ) -> None:
-    whole = taught_examples(state, tower, ranker)
-    blind = taught_examples(blinded(state, tmp_path, labels_from="validation"), tower, ranker)
+    whole = taught_examples(state, searches, ranker)
+    blind = taught_examples(blinded(state, tmp_path, labels_from="validation"), searches, ranker)
     for one, other in zip(whole, blind, strict=True):
         assert torch.equal(one.bought, other.bought)
         assert torch.equal(one.crosses, other.crosses)
@@ -76,7 +86,7 @@ def test_the_ranker_never_reads_the_labels_of_validation(
 
 
 def test_the_test_would_see_a_leak(
-    state: Path, tmp_path: Path, tower: TwoTower, ranker: Ranker
+    state: Path, tmp_path: Path, searches: Retrievers, ranker: Ranker
 ) -> None:
     """Labels of a taught cut-off that go missing do change what is taught."""
     fresh = tmp_path / "copy"
@@ -85,8 +95,8 @@ def test_the_test_would_see_a_leak(
     last = plan_of(state).ranker[-1]
     pl.read_parquet(path).filter(pl.col("cutoff") < last).write_parquet(path)
     whole, blind = (
-        taught_examples(state, tower, ranker)[-1],
-        taught_examples(fresh, tower, ranker)[-1],
+        taught_examples(state, searches, ranker)[-1],
+        taught_examples(fresh, searches, ranker)[-1],
     )
     assert whole.bought.sum() > 0
     assert blind.bought.sum() == 0

@@ -72,6 +72,13 @@ def test_the_tower_inside_is_neither_taught_nor_made_to_drop_out(ranker: Ranker)
         ranker.eval()
 
 
+def test_a_new_rankers_tower_drops_nothing_out_either(ranker: Ranker) -> None:
+    """Examples are made by it before it is taught."""
+    fresh = Ranker(ranker.config)
+    assert fresh.training
+    assert not any(module.training for module in fresh.tower.modules())
+
+
 def test_thinned_negatives_are_made_up_for_in_the_odds(known: Known, ranker: Ranker) -> None:
     raw = batch(known, [0], [[0, 1, 2]])
     before = scores(known, ranker, raw)
@@ -82,3 +89,9 @@ def test_thinned_negatives_are_made_up_for_in_the_odds(known: Known, ranker: Ran
         ranker.offset.zero_()
     odds = (after / (1 - after)) / (before / (1 - before))
     assert odds == pytest.approx(np.full((1, 3), 0.25), rel=1e-4)
+
+
+def test_a_new_ranker_drops_nothing_out_of_the_scores_inside(ranker: Ranker) -> None:
+    """Examples are made before anything is taught: by the scores that will be served."""
+    made = Ranker(ranker.config)
+    assert not any(m.training for m in made.tower.modules())

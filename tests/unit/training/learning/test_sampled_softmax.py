@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 import torch
 
-from training.models.two_tower import recall, sampled_softmax
+from training.models.retriever_lesson import recall, sampled_softmax
 
 
 def test_the_loss_is_that_of_a_loop_over_purchases() -> None:

@@ -1,0 +1,119 @@
+"""Targets and floors, by hand."""
+
+import numpy as np
+import pytest
+
+from training.evaluation.sampled import Sampled
+from training.leaderboard.contests import Contest
+from training.leaderboard.floors import FIGURES, SHARE, YARDSTICKS, floors
+from training.leaderboard.goals import GOALS, JOURNEY, Bound, Goal, Kind, outcomes
+from training.leaderboard.judging import Measure
+from training.leaderboard.standings import CANDIDATES, MEAN, Cell, Standings
+
+NDCG = Measure("any", "ndcg@10")
+AUC = Measure(CANDIDATES, "auc")
+
+
+def made(contest: Contest, dataset: str, figures: dict[tuple[str, Measure], Sampled]) -> Standings:
+    named = Contest(dataset, contest.kind, contest.state, contest.pages, "any", contest.periods, ())
+    found = Standings(named)
+    for (model, measure), figure in figures.items():
+        found.cells[Cell(MEAN, model, measure)] = figure
+        found.candidates.setdefault(model, frozenset({("p", 1)}))
+    return found
+
+
+def around(value: float, width: float) -> Sampled:
+    return Sampled(value, np.linspace(value - width, value + width, 101))
+
+
+@pytest.mark.parametrize(
+    ("kind", "bound", "wanted", "ours", "reached"),
+    [
+        ("ratio", "at least", 1.05, around(0.22, 0.001), True),
+        ("ratio", "at least", 1.05, around(0.209, 0.001), False),  # a gain, too small
+        ("ratio", "at least", 1.05, around(0.22, 0.05), False),  # large, by chance perhaps
+        ("difference", "at least", 0.005, around(0.21, 0.001), True),
+        ("difference", "at most", 0.0, around(0.19, 0.001), True),
+        ("difference", "at most", 0.0, around(0.199, 0.01), False),
+    ],
+)
+def test_a_gain_is_claimed_beyond_chance_alone(
+    contest: Contest,
+    kind: Kind,
+    bound: Bound,
+    wanted: float,
+    ours: Sampled,
+    *,
+    reached: bool,
+) -> None:
+    goal = Goal("shop", NDCG, "peer", kind, bound, wanted)
+    flat = Sampled(0.2, np.full(101, 0.2))
+    standings = made(contest, "shop", {("fused", NDCG): ours, ("peer", NDCG): flat})
+    (found,) = outcomes(standings, [goal])
+    assert found.reached is reached
+    assert (found.ours, found.peer) == (ours.value, 0.2)
+
+
+def test_a_bound_that_is_no_gain_may_be_a_tie(contest: Contest) -> None:
+    goal = Goal("shop", AUC, "peer", "difference", "at least", -0.02, is_gain=False)
+    same = around(0.84, 0.01)
+    standings = made(contest, "shop", {("fused", AUC): same, ("peer", AUC): same})
+    assert outcomes(standings, [goal])[0].reached is True
+    alone = Goal("shop", AUC, "", "value", "at most", 0.9, is_gain=False)
+    found = outcomes(standings, [alone])[0]
+    assert found.reached is True
+    assert found.peer is None
+
+
+def test_classifiers_of_other_pairs_are_not_compared(contest: Contest) -> None:
+    goal = Goal("shop", AUC, "peer", "difference", "at least", 0.0)
+    standings = made(
+        contest, "shop", {("fused", AUC): around(0.9, 0.01), ("peer", AUC): around(0.8, 0.01)}
+    )
+    standings.candidates["peer"] = frozenset({("p", 2)})
+    (found,) = outcomes(standings, [goal])
+    assert found.reached is None
+    assert not found.same_pairs
+
+
+def test_what_was_not_measured_is_neither_reached_nor_missed(contest: Contest) -> None:
+    goal = Goal("shop", NDCG, "peer", "ratio", "at least", 1.0)
+    standings = made(contest, "shop", {("fused", NDCG): around(0.2, 0.01)})
+    (found,) = outcomes(standings, [goal])
+    assert (found.ours, found.peer, found.found, found.reached) == (0.2, None, None, None)
+
+
+def test_goals_of_other_data_sets_are_left_out(contest: Contest) -> None:
+    found = outcomes(made(contest, JOURNEY, {}))
+    assert [one.goal for one in found] == [goal for goal in GOALS if goal.dataset == JOURNEY]
+    assert len(found) == 8
+
+
+def test_a_floor_is_the_known_figure_at_the_level_of_the_weeks(contest: Contest) -> None:
+    """Weeks in which the yardstick is half as good ask half as much of the others."""
+    known = FIGURES[JOURNEY][NDCG]
+    half = Sampled(known["personal_decay"] / 2, np.zeros(0))
+    ease = Sampled(known["ease"] / 2 * SHARE * 0.99, np.zeros(0))
+    standings = made(contest, JOURNEY, {("personal_decay", NDCG): half, ("ease", NDCG): ease})
+    found = {one.model: one for one in floors(standings) if one.measure == NDCG}
+    assert found["ease"].level == pytest.approx(0.5)
+    assert found["ease"].wanted == pytest.approx(known["ease"] / 2 * SHARE)
+    assert found["ease"].reached is False
+    assert found["personal_decay"].reached is True
+    assert found["bpr"].reached is None
+
+
+def test_a_log_loss_has_a_ceiling_for_a_floor(contest: Contest) -> None:
+    measure = Measure(CANDIDATES, "log_loss")
+    known = FIGURES[JOURNEY][measure]["lightgbm"]
+    for value, reached in ((known, True), (known * 1.01, True), (known * 1.03, False)):
+        standings = made(contest, JOURNEY, {("lightgbm", measure): Sampled(value, np.zeros(0))})
+        found = next(one for one in floors(standings) if one.measure == measure)
+        assert found.reached is reached
+
+
+def test_every_yardstick_has_a_known_figure() -> None:
+    for (dataset, task), model in YARDSTICKS.items():
+        for measure, figures in FIGURES[dataset].items():
+            assert measure.task != task or model in figures

@@ -1,0 +1,36 @@
+import json
+from pathlib import Path
+
+import pytest
+
+from training.peers.ease import Ease
+from training.peers.popularity import Popularity
+from training.peers.table import PEERS
+from training.peers.tuned import Tuned, read_tuned, write_tuned
+
+
+def test_what_is_written_is_read(tmp_path: Path) -> None:
+    chosen = {
+        "ease": Tuned(Ease(power=1.0), 6, 0.3, 0.03, 4.5),
+        "popularity": Tuned(Popularity(7.0), 2, 0.1, 0.02, 0.5),
+    }
+    write_tuned(chosen, tmp_path / "tuned.json")
+    assert read_tuned(tmp_path / "tuned.json") == chosen
+    written = json.loads((tmp_path / "tuned.json").read_text())
+    assert list(written) == ["popularity", "ease"]
+    assert written["popularity"]["parameters"] == {"half_life_days": 7.0}
+
+
+def test_a_parameter_that_is_not_there_is_an_error(tmp_path: Path) -> None:
+    path = tmp_path / "tuned.json"
+    path.write_text(json.dumps({"ease": {"parameters": {"depth": 3}}}))
+    with pytest.raises(TypeError, match="depth"):
+        read_tuned(path)
+
+
+def test_every_peer_was_tuned_within_its_space() -> None:
+    committed = read_tuned()
+    assert set(committed) == set(PEERS)
+    for name, one in committed.items():
+        for parameter, values in PEERS[name].space.items():
+            assert getattr(one.parameters, parameter) in values

@@ -1,0 +1,100 @@
+from datetime import UTC, datetime, timedelta
+from io import StringIO
+
+import polars as pl
+import pytest
+from rich.console import Console
+
+from training.evaluation.held_out import held_out
+from training.peers import personal_decay, popularity
+from training.peers.pages import Pages
+from training.peers.popularity import Popularity
+from training.peers.table import PEERS, Peer
+from training.tune import Bench, Trial, attempt, best, settings, tune
+
+
+@pytest.mark.parametrize("name", PEERS)
+def test_the_first_trial_is_the_defaults_and_all_differ(name: str) -> None:
+    peer = PEERS[name]
+    found = settings(name, peer, 6, seed=7)
+    assert found[0] == peer.defaults
+    assert len(set(found)) == len(found) == 6
+    assert found == settings(name, peer, 6, seed=7)
+    assert found[:3] == settings(name, peer, 3, seed=7)
+    for parameters in found:
+        assert all(getattr(parameters, key) in values for key, values in peer.space.items())
+
+
+def test_a_small_space_is_tried_out() -> None:
+    peer = Peer(popularity.rank, Popularity(28.0), {"half_life_days": (7.0, 28.0)})
+    assert settings("any", peer, 6, seed=1) == [Popularity(28.0), Popularity(7.0)]
+
+
+def trial(any_: float, new: float) -> Trial:
+    return Trial(None, {"any": any_, "new": new}, 1.0)
+
+
+def test_the_best_is_taken_in_units_of_the_defaults() -> None:
+    tried = [trial(0.30, 0.020), trial(0.33, 0.018), trial(0.27, 0.026)]
+    assert best(tried, ("any",)) is tried[1]  # the means are 1, 1 and 1.1
+    assert best(tried, ("any", "new")) is tried[2]
+
+
+def test_equals_leave_the_defaults() -> None:
+    tried = [trial(0.3, 0.02), trial(0.3, 0.02)]
+    assert best(tried, ("any", "new")) is tried[0]
+
+
+@pytest.fixture
+def bench(shop_weeks: tuple[pl.DataFrame, datetime]) -> Bench:
+    purchases, cutoff = shop_weeks
+    targets = held_out(purchases, cutoff, timedelta(days=14))
+    return Bench(purchases.filter(pl.col("time") < cutoff), cutoff, targets, seed=3)
+
+
+@pytest.fixture
+def shop_weeks() -> tuple[pl.DataFrame, datetime]:
+    """User 1 buys item 1 daily, user 2 item 2; both buy item 3 once after the cut-off."""
+    start, days = datetime(2024, 1, 1, tzinfo=UTC), 30
+    rows = [
+        (user, user, day * 10 + user, start + timedelta(days=day))
+        for day in range(days)
+        for user in (1, 2)
+    ]
+    rows += [(user, 3, 900 + user, start + timedelta(days=25)) for user in (1, 2)]
+    purchases = pl.DataFrame(rows, schema=["user_id", "item_key", "group", "time"], orient="row")
+    return purchases, start + timedelta(days=20)
+
+
+def test_a_trial_is_judged_on_what_was_bought_after(bench: Bench) -> None:
+    found = attempt(PEERS["personal_decay"], personal_decay.PersonalDecay(), bench)
+    # The first of two bought items stands first, the other is unknown before the cut-off.
+    assert found.ndcg["any"] == pytest.approx(1 / (1 + 0.6309298))
+    assert found.ndcg["new"] == 0
+
+
+def test_what_was_chosen_is_told(bench: Bench) -> None:
+    def rank(
+        purchases: pl.DataFrame,
+        cutoff: datetime,
+        user_ids: pl.Series,
+        count: int,
+        parameters: Popularity,
+        seed: int,
+    ) -> Pages:
+        """Right only with a half-life of 7 days."""
+        right = parameters.half_life_days == 7
+        pages = personal_decay.rank(
+            purchases, cutoff, user_ids, count, personal_decay.PersonalDecay(), seed
+        )
+        return pages if right else Pages(pages.new, pages.new)
+
+    told = StringIO()
+    peer = Peer(rank, Popularity(28.0), {"half_life_days": (7.0, 28.0)})
+    found = tune("any", peer, 2, bench, Console(file=told))
+    assert found.parameters == Popularity(7.0)
+    assert found.trials == 2
+    assert found.any_ndcg10 == pytest.approx(0.61315, abs=1e-5)
+    first, second = told.getvalue().splitlines()
+    assert first == "Popularity(half_life_days=28.0): any 0.0000, new 0.0000 (0 s)"
+    assert second == "Popularity(half_life_days=7.0): any 0.6131, new 0.0000 (0 s)"

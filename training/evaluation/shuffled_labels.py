@@ -1,0 +1,71 @@
+"""Teaches a ranker labels that mean nothing: whoever still tells them apart has seen them.
+
+Labels are shuffled among all pairs, of training and of validation alike, after features and candidates were
+made. An honest ranker then has an AUC of one half on validation, but for chance.
+"""
+
+from dataclasses import dataclass, replace
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+
+from training.evaluation.classification import Pairs
+from training.evaluation.pair_figures import exact_ranks, ordered
+from training.learning.ranker_examples import ExampleBatches, Examples, UserOrder
+from training.models.ranker import Ranker
+from training.settings import TrainingSettings
+from training.train_ranker import teach
+
+DEVIATIONS = 4.0  # of chance, beyond which an AUC is none: one honest run in 16,000
+
+
+@dataclass(frozen=True, slots=True)
+class ByChance:
+    """AUC on shuffled labels, and the standard deviation that chance gives it."""
+
+    auc: float
+    deviation: float
+
+    @property
+    def is_chance(self) -> bool:
+        return abs(self.auc - 0.5) <= DEVIATIONS * self.deviation
+
+
+def shuffled(examples: Examples, seed: int) -> Examples:
+    """The same pairs with the same labels, dealt out anew."""
+    order = np.random.default_rng(seed).permutation(len(examples.bought))
+    return replace(examples, bought=examples.bought[torch.from_numpy(order)])
+
+
+def taught_by_chance(
+    settings: TrainingSettings, ranker: Ranker, taught: Examples, judged: Examples
+) -> ByChance:
+    """Teaches the ranker, in place, shuffled labels and judges it by others.
+
+    Raises:
+        ValueError: the pairs that judge are of one kind.
+    """
+    by, against = shuffled(taught, settings.seed), shuffled(judged, settings.seed + 1)
+    teach(settings, ranker, by, against, progress=False)
+    logits = _logits(ranker, against)
+    bought = against.bought.numpy() > 0
+    pairs = Pairs(np.zeros(len(bought), dtype=np.int64), logits, bought)
+    if not pairs.is_telling:
+        raise ValueError(f"all {len(bought)} pairs that judge are of one kind")
+    return ByChance(exact_ranks(ordered(pairs))[0], _deviation(int(bought.sum()), len(bought)))
+
+
+def _logits(ranker: Ranker, of: Examples) -> NDArray[np.float32]:
+    """(R,) of every candidate, in their order."""
+    batches = (ExampleBatches(of)[which] for which in UserOrder(of, 64, None))
+    with torch.no_grad():
+        parts = [ranker.logit(batch)[batch["mask"]] for batch in batches]
+    found: NDArray[np.float32] = torch.cat(parts).numpy()
+    return found
+
+
+def _deviation(bought: int, pairs: int) -> float:
+    """Of the AUC of scores that know nothing (Mann and Whitney, 1947)."""
+    others = pairs - bought
+    return float(np.sqrt((pairs + 1) / (12 * bought * others)))

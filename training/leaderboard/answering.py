@@ -1,0 +1,63 @@
+"""Asks every entrant, and keeps the answers: what is there and up to date is not asked again."""
+
+from collections.abc import Iterable, Iterator, Mapping
+from pathlib import Path
+
+from rich.console import Console
+
+from training.errors import Absent, AnswersError
+from training.leaderboard.answers import load, path_of, save
+from training.leaderboard.code import code_of
+from training.leaderboard.contests import Contest, Period
+from training.leaderboard.question import Entrant, question
+from training.progress_bar import progress_bar
+
+
+def answer_all(
+    contest: Contest, entrants: Mapping[str, Entrant], folder: Path, console: Console
+) -> int:
+    """How many files were made; after a stop, the next run goes on where this one was.
+
+    Who can't take part in a period is left out of it, and that is said.
+
+    Raises:
+        AnswersError: an entrant answered what can't be judged.
+    """
+    wanted = list(_missing(contest, entrants, folder))
+    made = 0
+    with progress_bar(console, f"{contest.dataset}, {contest.kind}", len(wanted)) as advance:
+        for period, name, seed, path in wanted:
+            console.print(f"{name}, seed {seed}, {period.name}", highlight=False)
+            try:
+                save(path, entrants[name].answer(question(contest, period), seed))
+                made += 1
+            except Absent as absent:
+                console.print(f"{name} takes no part in {period.name}: {absent}", highlight=False)
+            advance(1)
+    return made
+
+
+def up_to_date(path: Path, inputs: Iterable[Path]) -> bool:
+    """True if the answers are whole and later than everything that they come from."""
+    if not path.is_file():
+        return False
+    made = path.stat().st_mtime_ns
+    if any(of.stat().st_mtime_ns > made for of in inputs):
+        return False
+    try:
+        load(path)
+    except AnswersError:
+        return False
+    return True
+
+
+def _missing(
+    contest: Contest, entrants: Mapping[str, Entrant], folder: Path
+) -> Iterator[tuple[Period, str, int, Path]]:
+    for name, entrant in entrants.items():
+        inputs = (*contest.inputs, *entrant.inputs, *code_of(entrant.source))
+        for period in contest.periods:
+            for seed in entrant.seeds:
+                path = path_of(folder, contest.dataset, period.name, name, seed)
+                if not up_to_date(path, inputs):
+                    yield period, name, seed, path

@@ -1,0 +1,84 @@
+"""Who takes part in the leaderboard: one closed table a protocol.
+
+A model that ranks purchases, `rank(purchases, cutoff, user_ids, count, parameters, seed)`, becomes one by
+`ranked`; one that reads features, or scores candidates, answers a `Question` itself.
+"""
+
+import inspect
+import time
+from collections.abc import Mapping
+from datetime import datetime
+from pathlib import Path
+from typing import Protocol, TypeVar
+
+import numpy as np
+import polars as pl
+from numpy.typing import NDArray
+
+from training.leaderboard import boosted, ours
+from training.leaderboard.answers import DEEPEST, Answers
+from training.leaderboard.contests import Kind
+from training.leaderboard.question import NO_SEED, SEEDS, Entrant, Question
+from training.peers.table import PEERS
+from training.peers.tuned import read_tuned
+
+
+class Pages(Protocol):
+    """(U, count) item keys each, best first, -1 where there are fewer."""
+
+    @property
+    def any(self) -> NDArray[np.int64]: ...
+    @property
+    def new(self) -> NDArray[np.int64]: ...
+
+
+P_contra = TypeVar("P_contra", contravariant=True)
+
+
+class Rank(Protocol[P_contra]):
+    def __call__(
+        self,
+        purchases: pl.DataFrame,
+        cutoff: datetime,
+        user_ids: pl.Series,
+        count: int,
+        parameters: P_contra,
+        seed: int,
+    ) -> Pages: ...
+
+
+def ranked(
+    rank: Rank[P_contra],
+    parameters: P_contra,
+    seeds: tuple[int, ...] = NO_SEED,
+) -> Entrant:
+    """An entrant that ranks purchases alone."""
+
+    def answer(question: Question, seed: int) -> Answers:
+        began = time.perf_counter()
+        pages = rank(
+            question.purchases, question.cutoff, question.user_ids, DEEPEST, parameters, seed
+        )
+        seconds = time.perf_counter() - began
+        return Answers(question.user_ids, pages.any, pages.new, seconds)
+
+    return Entrant(answer, source_of(rank), seeds)
+
+
+def source_of(function: object) -> Path:
+    """The file that a function or an object's class is written in."""
+    written = function if inspect.isfunction(function) else type(function)
+    return Path(inspect.getfile(written))
+
+
+def peer(name: str) -> Entrant:
+    """A peer by the parameters that tuning chose for it; its defaults before it was tuned."""
+    of, chosen = PEERS[name], read_tuned().get(name)
+    parameters = of.defaults if chosen is None else chosen.parameters
+    return ranked(of.rank, parameters, SEEDS if of.draws else NO_SEED)
+
+
+ENTRANTS: Mapping[Kind, Mapping[str, Entrant]] = {
+    "by_cutoff": {name: peer(name) for name in PEERS} | ours.ENTRANTS | boosted.ENTRANTS,
+    "leave_one_out": {"popularity": peer("popularity")},
+}

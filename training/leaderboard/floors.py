@@ -1,0 +1,134 @@
+"""What a peer has to reach before a comparison with it counts: 98 % of its known figure.
+
+The figures were measured once, apart from this code: Complete Journey on weeks 51-52, trained on 1 to 50,
+MovieLens-100K by leave-one-out, coupon response on campaigns from October. Other weeks are harder or
+easier, most of all on `new`: a figure is therefore taken at the level of the weeks at hand, by how a
+yardstick does in them (a method without parameters to tune, whose figure is known too).
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from training.leaderboard.goals import COUPONS, FILMS, JOURNEY
+from training.leaderboard.judging import Measure
+from training.leaderboard.leave_one_out import TASK as NEXT
+from training.leaderboard.standings import CANDIDATES, Standings
+
+SHARE = 0.98
+SMALLER_IS_BETTER = ("log_loss", "ece")
+Figures = Mapping[str, float]  # model: figure
+FIGURES: Mapping[str, Mapping[Measure, Figures]] = {
+    JOURNEY: {
+        Measure("any", "recall@10"): {
+            "popularity": 0.050,
+            "personal_decay": 0.139,
+            "tifu_knn": 0.142,
+            "ease": 0.120,
+            "als": 0.061,
+            "bpr": 0.044,
+            "item_knn": 0.056,
+            "sasrec": 0.069,
+            "gru4rec": 0.057,
+            "lightgbm": 0.147,
+        },
+        Measure("any", "ndcg@10"): {
+            "popularity": 0.141,
+            "personal_decay": 0.342,
+            "tifu_knn": 0.345,
+            "ease": 0.291,
+            "als": 0.139,
+            "bpr": 0.123,
+            "item_knn": 0.163,
+            "sasrec": 0.171,
+            "gru4rec": 0.152,
+            "lightgbm": 0.354,
+        },
+        Measure("new", "ndcg@10"): {
+            "popularity": 0.028,
+            "tifu_knn": 0.030,
+            "ease": 0.035,
+            "als": 0.032,
+            "bpr": 0.020,
+            "item_knn": 0.028,
+            "sasrec": 0.028,
+            "gru4rec": 0.029,
+            "lightgbm": 0.043,
+        },
+        Measure("basket", "recall@10"): {
+            "popularity": 0.056,
+            "personal_decay": 0.175,
+            "tifu_knn": 0.177,
+            "ease": 0.144,
+            "als": 0.069,
+            "bpr": 0.049,
+            "item_knn": 0.060,
+            "sasrec": 0.084,
+            "gru4rec": 0.063,
+            "lightgbm": 0.179,
+        },
+        Measure(CANDIDATES, "auc"): {"logistic": 0.825, "lightgbm": 0.832},
+        Measure(CANDIDATES, "average_precision"): {"lightgbm": 0.315},
+        Measure(CANDIDATES, "f1"): {"lightgbm": 0.351},
+        Measure(CANDIDATES, "log_loss"): {"lightgbm": 0.1517},
+    },
+    FILMS: {
+        Measure(NEXT, "hit_rate@10"): {
+            "popularity": 0.071,
+            "item_knn": 0.187,
+            "bpr": 0.116,
+            "sasrec": 0.210,
+        },
+        Measure(NEXT, "ndcg@10"): {"sasrec": 0.109},
+    },
+    COUPONS: {
+        Measure(CANDIDATES, "auc"): {"logistic": 0.842, "past_rate": 0.741},
+        Measure(CANDIDATES, "average_precision"): {"logistic": 0.535, "past_rate": 0.352},
+    },
+}
+YARDSTICKS: Mapping[tuple[str, str], str] = {
+    (JOURNEY, "any"): "personal_decay",
+    (JOURNEY, "new"): "popularity",
+    (JOURNEY, "basket"): "personal_decay",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Floor:
+    """`figure` as it was measured elsewhere, `wanted` of these weeks; `reached` None: not measured."""
+
+    model: str
+    measure: Measure
+    figure: float
+    level: float  # of the weeks at hand, by the yardstick; 1 where there is none
+    wanted: float
+    found: float | None
+    reached: bool | None
+
+
+def floors(standings: Standings) -> list[Floor]:
+    """Every known figure of a peer of this contest's data set."""
+    known = FIGURES.get(standings.contest.dataset, {})
+    return [
+        _floor(standings, measure, model, figure, level)
+        for measure, figures in known.items()
+        for level in (_level(standings, measure, figures),)
+        for model, figure in figures.items()
+    ]
+
+
+def _level(standings: Standings, measure: Measure, figures: Figures) -> float:
+    yardstick = YARDSTICKS.get((standings.contest.dataset, measure.task), "")
+    found = standings.get(yardstick, measure)
+    return 1.0 if found is None else found.value / figures[yardstick]
+
+
+def _floor(
+    standings: Standings, measure: Measure, model: str, figure: float, level: float
+) -> Floor:
+    small = measure.metric in SMALLER_IS_BETTER
+    wanted = figure * level / SHARE if small else figure * level * SHARE
+    found = standings.get(model, measure)
+    if found is None:
+        return Floor(model, measure, figure, level, wanted, None, None)
+    reached = found.value <= wanted if small else found.value >= wanted
+    return Floor(model, measure, figure, level, wanted, found.value, reached)

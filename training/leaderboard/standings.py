@@ -1,0 +1,170 @@
+"""All entrants of a contest judged: every figure with its draws, by period and over all of them."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from training.errors import AnswersError
+from training.evaluation.classification import Pairs, best_threshold
+from training.evaluation.curves import Curve, calibration
+from training.evaluation.intervals import user_weights
+from training.evaluation.pair_figures import pair_figures
+from training.evaluation.sampled import Sampled, average, constant, means
+from training.leaderboard import answers as files
+from training.leaderboard.answers import Answers
+from training.leaderboard.contests import Contest, Period
+from training.leaderboard.judging import Measure, Values, candidates, pairs, shown, values
+
+MEAN = "mean"  # over the periods
+CANDIDATES = "candidates"  # the task of pairs
+SEED = 7
+DRAWS = 1000
+
+
+class Cell(NamedTuple):
+    period: str
+    model: str
+    measure: Measure
+
+
+@dataclass(slots=True)
+class Standings:
+    """`candidates` says by model which sets of pairs were scored: figures of pairs compare within one set."""
+
+    contest: Contest
+    cells: dict[Cell, Sampled] = field(default_factory=dict)
+    seeds: dict[str, tuple[int, ...]] = field(default_factory=dict)
+    candidates: dict[str, frozenset[tuple[str, int]]] = field(default_factory=dict)
+    calibration: dict[str, Curve] = field(default_factory=dict)  # of the last period, first seed
+
+    @property
+    def periods(self) -> tuple[str, ...]:
+        return tuple(period.name for period in self.contest.periods)
+
+    def get(self, model: str, measure: Measure, period: str = MEAN) -> Sampled | None:
+        return self.cells.get(Cell(period, model, measure))
+
+
+def standings(contest: Contest, folder: Path, draws: int = DRAWS) -> Standings:
+    """Judges every file of answers under `folder`.
+
+    Raises:
+        AnswersError: a model's answers can't be judged; it is named.
+    """
+    found = Standings(contest)
+    listed = {
+        period.name: files.found(folder / contest.dataset / period.name)
+        for period in contest.periods
+    }
+    weights = user_weights(len(contest.user_ids), SEED, draws)
+    for model in dict.fromkeys(name for seeds in listed.values() for name in seeds):
+        seeds = sorted({seed for by_model in listed.values() for seed in by_model.get(model, ())})
+        found.seeds[model] = tuple(seeds)
+        given = {
+            period.name: {
+                seed: files.load(files.path_of(folder, contest.dataset, period.name, model, seed))
+                for seed in listed[period.name].get(model, ())
+            }
+            for period in contest.periods
+        }
+        try:
+            for period in contest.periods:
+                if given[period.name]:
+                    _add_pages(found, model, period, list(given[period.name].values()), weights)
+            _add_pairs(found, model, given, weights)
+        except AnswersError as error:
+            raise AnswersError(f"{model}: {error}; remove its answers") from error
+    _add_means(found)
+    return found
+
+
+def _add_pages(
+    found: Standings,
+    model: str,
+    period: Period,
+    several: Sequence[Answers],
+    weights: NDArray[np.float64],
+) -> None:
+    contest = found.contest
+    per_seed = [values(one, period, contest) for one in several]
+    measures = [measure for measure in per_seed[0] if all(measure in one for one in per_seed)]
+    table = np.full((len(contest.user_ids), len(measures)), np.nan)
+    table[contest.rows(period)] = np.stack([_averaged(per_seed, m) for m in measures], axis=1)
+    for measure, figure in zip(measures, means(table, weights), strict=True):
+        found.cells[Cell(period.name, model, measure)] = figure
+    covered = [shown(one, period, contest) for one in several]
+    for measure in covered[0]:
+        mean = float(np.mean([one[measure] for one in covered]))
+        found.cells[Cell(period.name, model, measure)] = constant(mean)
+    seconds = float(np.mean([one.seconds for one in several]))
+    found.cells[Cell(period.name, model, Measure("fit", "seconds"))] = constant(seconds)
+
+
+def _averaged(per_seed: Sequence[Values], measure: Measure) -> NDArray[np.float64]:
+    """Seeds are averaged for each person, before anybody is drawn."""
+    return np.asarray(np.mean([one[measure] for one in per_seed], axis=0), dtype=np.float64)
+
+
+def _add_pairs(
+    found: Standings,
+    model: str,
+    given: Mapping[str, Mapping[int, Answers]],
+    weights: NDArray[np.float64],
+) -> None:
+    """The threshold of a period is the one with the highest F1 in the model's other periods."""
+    periods = {period.name: period for period in found.contest.periods}
+    scored: dict[str, dict[int, Pairs]] = {
+        name: {
+            seed: pairs(one, periods[name], found.contest)
+            for seed, one in by_seed.items()
+            if one.has_pairs
+        }
+        for name, by_seed in given.items()
+    }
+    found.candidates[model] = frozenset(
+        (name, candidates(one))
+        for name, by_seed in given.items()
+        for one in by_seed.values()
+        if one.has_pairs
+    )
+    for name, by_seed in scored.items():
+        figures = [
+            pair_figures(one, _threshold(scored, name, seed), weights)
+            for seed, one in by_seed.items()
+            if one.is_telling
+        ]
+        for metric in figures[0] if figures else ():
+            if not all(metric in of_seed for of_seed in figures):
+                continue
+            cell = Cell(name, model, Measure(CANDIDATES, metric))
+            found.cells[cell] = average([of_seed[metric] for of_seed in figures])
+        if by_seed:
+            found.calibration[model] = calibration(next(iter(by_seed.values())))
+
+
+def _threshold(scored: Mapping[str, Mapping[int, Pairs]], name: str, seed: int) -> float | None:
+    others = [
+        by_seed[seed] for other, by_seed in scored.items() if other != name and seed in by_seed
+    ]
+    if not others:
+        return None
+    joined = Pairs(
+        np.concatenate([one.user for one in others]),
+        np.concatenate([one.probability for one in others]),
+        np.concatenate([one.bought for one in others]),
+    )
+    return best_threshold(joined) if joined.is_telling else None
+
+
+def _add_means(found: Standings) -> None:
+    """Of what every period has."""
+    by_measure: dict[tuple[str, Measure], list[Sampled]] = {}
+    for cell, figure in found.cells.items():
+        by_measure.setdefault((cell.model, cell.measure), []).append(figure)
+    for (model, measure), figures in by_measure.items():
+        if len(figures) == len(found.contest.periods):
+            found.cells[Cell(MEAN, model, measure)] = average(figures)

@@ -1,0 +1,35 @@
+"""The multilayer perceptron: DCN-V2, cross layers and a deep part side by side.
+
+Wang et al., "DCN V2: Improved deep & cross network and practical lessons for web-scale learning to rank
+systems" (WWW 2021), with low-rank crosses. It reads no history beyond what the evidence says.
+"""
+
+import torch
+from torch import Tensor, nn
+
+from training.models.head import deep
+from training.models.ranker_config import RankerConfig
+
+
+class CrossNetwork(nn.Module):
+    """Evidence (B, C, W) to a logit (B, C)."""
+
+    reads = "evidence"
+
+    def __init__(self, config: RankerConfig, width: int) -> None:
+        super().__init__()
+        self.down = nn.ModuleList(
+            nn.Linear(width, config.cross_rank, bias=False) for _ in range(config.cross_layers)
+        )
+        self.up = nn.ModuleList(
+            nn.Linear(config.cross_rank, width) for _ in range(config.cross_layers)
+        )
+        self.deep = deep(width, config.hidden, config.dropout)
+        self.last = nn.Linear(width + config.hidden[-1], 1)
+
+    def forward(self, evidence: Tensor) -> Tensor:
+        crossed = evidence
+        for down, up in zip(self.down, self.up, strict=True):
+            crossed = evidence * up(down(crossed)) + crossed
+        joined = torch.cat([crossed, self.deep(evidence)], dim=-1)
+        return self.last(joined).squeeze(-1)  # type: ignore[no-any-return]

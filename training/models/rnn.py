@@ -1,0 +1,31 @@
+"""The recurrent ranker: a GRU over the latest purchases, oldest first.
+
+Hidasi et al., "Session-based recommendations with recurrent neural networks" (GRU4Rec, ICLR 2016). Its
+last state meets each candidate in a product.
+"""
+
+import torch
+from torch import Tensor, nn
+
+from training.models.head import Head
+from training.models.history import Tokens
+from training.models.ranker_config import RankerConfig
+from training.models.recurrence import Recurrence
+
+
+class RecurrentNetwork(nn.Module):
+    """Evidence (B, C, W), candidates (B, C, D) and tokens to a logit (B, C)."""
+
+    reads = "history"
+
+    def __init__(self, config: RankerConfig, width: int) -> None:
+        super().__init__()
+        self.recurrence = Recurrence(config.dimension)
+        self.dropout = nn.Dropout(config.dropout)
+        self.head = Head(width + 2 * config.dimension, config.hidden, config.dropout)
+
+    def forward(self, evidence: Tensor, candidates: Tensor, tokens: Tokens) -> Tensor:
+        person = self.dropout(self.recurrence(tokens)).unsqueeze(1)  # (B, 1, D)
+        met = person * candidates
+        wide = person.expand(-1, met.shape[1], -1)
+        return self.head(torch.cat([evidence, met, wide], dim=-1))  # type: ignore[no-any-return]

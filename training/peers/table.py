@@ -1,0 +1,153 @@
+"""The closed table of peers: how each ranks, its defaults, and what tuning may choose from."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any, Generic, Protocol, TypeVar
+
+import polars as pl
+
+from training.peers import (
+    als,
+    bpr,
+    ease,
+    gru4rec,
+    item_knn,
+    personal_decay,
+    popularity,
+    sasrec,
+    tifu_knn,
+)
+from training.peers.pages import Pages
+
+P_contra = TypeVar("P_contra", contravariant=True)
+P = TypeVar("P")
+
+
+class Rank(Protocol[P_contra]):
+    def __call__(
+        self,
+        purchases: pl.DataFrame,  # user_id, item_key, group, time
+        cutoff: datetime,  # later than every purchase
+        user_ids: pl.Series,
+        count: int,
+        parameters: P_contra,
+        seed: int,
+    ) -> Pages:
+        """Pages of `count` for each user.
+
+        Raises:
+            ValueError: a purchase is not before the cut-off.
+        """
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class Peer(Generic[P]):
+    """`space` names, by parameter, every value that tuning may choose; the rest stays as in `defaults`.
+
+    What learns of items from other people is judged on `any` and on `new`, the rest on `any`.
+    """
+
+    rank: Rank[P]
+    defaults: P
+    space: Mapping[str, tuple[float, ...]]
+    judged_on: tuple[str, ...] = ("any",)
+    draws: bool = False  # whether another seed gives another answer
+
+
+BOTH = ("any", "new")
+
+
+PEERS: Mapping[str, Peer[Any]] = {
+    "popularity": Peer(
+        popularity.rank,
+        popularity.Popularity(),
+        {"half_life_days": (14.0, 21.0, 28.0, 42.0, 56.0, 91.0)},
+    ),
+    "personal_decay": Peer(
+        personal_decay.rank,
+        personal_decay.PersonalDecay(),
+        {"half_life_days": (28.0, 45.0, 63.0, 91.0, 120.0, 182.0, 365.0)},
+    ),
+    "tifu_knn": Peer(
+        tifu_knn.rank,
+        tifu_knn.TifuKnn(),
+        {
+            "group_size": (1, 2, 3, 5),
+            "within_decay": (0.8, 0.9, 1.0),
+            "group_decay": (0.93, 0.95, 0.97, 0.98),
+            "neighbours": (50, 100, 300, 900),
+            "own_share": (0.5, 0.7, 0.8, 0.9),
+        },
+    ),
+    "ease": Peer(
+        ease.rank,
+        ease.Ease(),
+        {
+            "half_life_days": (63.0, 91.0, 120.0, 182.0),
+            "power": (0.0, 0.5, 0.7, 1.0),
+            "regularization": (10.0, 30.0, 50.0, 100.0, 200.0, 500.0),
+        },
+        judged_on=BOTH,
+    ),
+    "item_knn": Peer(
+        item_knn.rank,
+        item_knn.ItemKnn(),
+        {
+            "neighbours": (10, 20, 50, 100, 200, 500),
+            "shrinkage": (0.0, 5.0, 10.0, 30.0, 100.0),
+            "half_life_days": (14.0, 28.0, 63.0, 91.0, 182.0),
+        },
+    ),
+    "als": Peer(
+        als.rank,
+        als.Als(),
+        {
+            "factors": (32, 64, 96, 128),
+            "regularization": (3.0, 10.0, 20.0, 30.0, 60.0),
+            "half_life_days": (45.0, 63.0, 91.0, 182.0),
+            "confidence": (0.5, 1.0, 2.0, 4.0),
+        },
+        judged_on=BOTH,
+        draws=True,
+    ),
+    "bpr": Peer(
+        bpr.rank,
+        bpr.Bpr(),
+        {
+            "factors": (32, 64, 128),
+            "learning_rate": (0.002, 0.005, 0.01),
+            "regularization": (0.001, 0.003, 0.01, 0.03),
+            "iterations": (15, 30, 50),
+        },
+        judged_on=BOTH,
+        draws=True,
+    ),
+    "sasrec": Peer(
+        sasrec.rank,
+        sasrec.SasRec(),
+        {
+            "dropout": (0.0, 0.1, 0.2, 0.3),
+            "length": (50, 100),
+            "windows": (2, 3),
+            "learning_rate": (2e-3, 3e-3, 5e-3),
+            "negatives": (256, 512),
+        },
+        judged_on=BOTH,
+        draws=True,
+    ),
+    "gru4rec": Peer(
+        gru4rec.rank,
+        gru4rec.Gru4Rec(),
+        {
+            "dropout": (0.0, 0.1, 0.2, 0.3),
+            "length": (50, 100),
+            "windows": (2, 3),
+            "learning_rate": (2e-3, 3e-3, 5e-3),
+            "negatives": (256, 512),
+        },
+        judged_on=BOTH,
+        draws=True,
+    ),
+}

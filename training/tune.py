@@ -1,0 +1,149 @@
+"""Chooses each peer's parameters: `python -m training.tune --state FOLDER --trials N`.
+
+A peer is fitted where the first development period of Complete Journey begins, and judged on it, weeks
+45-46 of 2017. Its first trial are its defaults, the others are drawn from its space. What is best goes to
+`training/peers/tuned.json`, which is committed.
+"""
+
+import argparse
+import sys
+import time
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime, timedelta
+from math import prod
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import polars as pl
+from rich.console import Console
+from rich.markup import escape
+
+from training.datasets.errors import DataSetError
+from training.errors import TrainingError
+from training.evaluation.held_out import Targets, held_out, histories, read_purchases, rows_of
+from training.evaluation.metrics import judge
+from training.peers.table import PEERS, Peer
+from training.peers.tuned import FILE, Tuned, read_tuned, write_tuned
+
+CUTOFF = datetime(2017, 10, 30, 5, tzinfo=UTC)
+HORIZON = timedelta(days=14)
+TRIALS = 6  # as many as our own models are given; the defaults are one of them
+SEED = 7
+K = 10
+LEAST = 1e-6  # NDCG of defaults that found nothing at all
+
+
+@dataclass(frozen=True, slots=True)
+class Trial:
+    parameters: Any
+    ndcg: Mapping[str, float]  # by task
+    seconds: float
+
+
+@dataclass(frozen=True, slots=True)
+class Bench:
+    """What every trial is fitted to and judged by."""
+
+    history: pl.DataFrame
+    cutoff: datetime
+    targets: Mapping[str, Targets]
+    seed: int
+
+
+def main() -> int:
+    parser = argparse.ArgumentParser(prog="python -m training.tune")
+    parser.add_argument("--state", type=Path, default=Path("build/full"))
+    parser.add_argument("--trials", type=_count, default=TRIALS, help="default: %(default)s")
+    parser.add_argument("--peers", nargs="+", choices=PEERS, default=list(PEERS), metavar="PEER")
+    parser.add_argument("--out", type=Path, default=FILE, help="default: %(default)s")
+    given = parser.parse_args()
+    console = Console()
+    try:
+        bench = open_bench(given.state, CUTOFF, HORIZON)
+    except (TrainingError, DataSetError) as error:
+        console.print(f"[red]tune:[/red] {escape(str(error))}")
+        return 1
+    for name in given.peers:
+        found = tune(name, PEERS[name], given.trials, bench, console)
+        earlier = read_tuned(given.out) if given.out.is_file() else {}
+        write_tuned(earlier | {name: found}, given.out)
+    return 0
+
+
+def open_bench(state: Path, cutoff: datetime, horizon: timedelta) -> Bench:
+    """Nothing after the horizon is looked at.
+
+    Raises:
+        PreparedError: the state folder isn't prepared, or nothing was bought in the horizon.
+        DataSetError: the data set is incomplete.
+    """
+    purchases = read_purchases(state).filter(pl.col("time") < cutoff + horizon)
+    targets = held_out(purchases, cutoff, horizon)
+    return Bench(histories(purchases, cutoff), cutoff, targets, SEED)
+
+
+def tune(name: str, peer: Peer[Any], trials: int, bench: Bench, console: Console) -> Tuned:
+    """Tries the settings in turn, and tells of each."""
+    tried: list[Trial] = []
+    for parameters in settings(name, peer, trials, SEED):
+        tried.append(attempt(peer, parameters, bench))
+        console.print(
+            f"{escape(str(parameters))}: {_told(tried[-1])}", highlight=False, soft_wrap=True
+        )
+    chosen = best(tried, peer.judged_on)
+    return Tuned(
+        chosen.parameters,
+        len(tried),
+        round(chosen.ndcg["any"], 5),
+        round(chosen.ndcg["new"], 5),
+        round(chosen.seconds, 1),
+    )
+
+
+def settings(name: str, peer: Peer[Any], trials: int, seed: int) -> list[Any]:
+    """The defaults and then others of the space, all different; fewer than `trials` if it holds fewer."""
+    draw = np.random.default_rng([seed, *name.encode()])
+    found = [peer.defaults]
+    while len(found) < min(trials, prod(len(values) for values in peer.space.values())):
+        drawn = {key: values[draw.integers(len(values))] for key, values in peer.space.items()}
+        other = replace(peer.defaults, **drawn)
+        if other not in found:
+            found.append(other)
+    return found
+
+
+def attempt(peer: Peer[Any], parameters: object, bench: Bench) -> Trial:
+    """Fits, and judges `any` and `new`."""
+    users = bench.targets["any"].user_ids
+    began = time.perf_counter()
+    pages = peer.rank(bench.history, bench.cutoff, users, K, parameters, bench.seed)
+    seconds = time.perf_counter() - began
+    ndcg = {}
+    for task, page in (("any", pages.any), ("new", pages.new)):
+        targets = bench.targets[task]
+        mine = page[rows_of(targets.user_ids, users)]
+        ndcg[task] = float(judge(mine, targets.items).ndcg(K).mean())
+    return Trial(parameters, ndcg, seconds)
+
+
+def best(tried: Sequence[Trial], tasks: Sequence[str]) -> Trial:
+    """The highest mean over the tasks, each in units of what the first trial, the defaults, reached."""
+    first = {task: max(value, LEAST) for task, value in tried[0].ndcg.items()}
+    return max(tried, key=lambda trial: sum(trial.ndcg[task] / first[task] for task in tasks))
+
+
+def _told(trial: Trial) -> str:
+    figures = ", ".join(f"{task} {value:.4f}" for task, value in trial.ndcg.items())
+    return f"{figures} ({trial.seconds:.0f} s)"
+
+
+def _count(text: str) -> int:
+    if not text.isdigit() or not int(text):
+        raise argparse.ArgumentTypeError(f"{text} is no number of trials; it is at least 1")
+    return int(text)
+
+
+if __name__ == "__main__":
+    sys.exit(main())
