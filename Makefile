@@ -232,11 +232,17 @@ bench: bench-features ## Run every benchmark
 bench-features: env ## Measure features and events beside their floors: build/bench/features.json
 	@$(PLAIN) $(PY) -m tests.load.features --out build/bench/features.json
 
-# The models compared: of Complete Journey beside MovieLens, of another data set by itself.
-BOARD = $(if $(filter build/full,$(STATE)),--leave-one-out build/movielens-full --out build/leaderboard --report \
-	build/report --document docs/leaderboard.md,--out $(STATE)/leaderboard --report $(STATE)/leaderboard)
+# The models compared: of Complete Journey beside MovieLens and coupon response, of another data set by itself.
+RESPONSES = build/coupon_response
+BOARD = $(if $(filter build/full,$(STATE)),--leave-one-out build/movielens-full --responses $(RESPONSES) --out \
+	build/leaderboard --report build/report --document docs/leaderboard.md,--out $(STATE)/leaderboard --report \
+	$(STATE)/leaderboard)
 
-leaderboard: $(STATE)/prepared/features.yaml ## Compare all models and peers: build/leaderboard/index.html
+$(RESPONSES)/responses.yaml: training/datasets/coupon_responses.py training/prepare/coupon_pairs.py | env
+	$(call STEP,Coupon responses)
+	@$(PY) -m training.datasets.coupon_responses --out $(RESPONSES)
+
+leaderboard: $(STATE)/prepared/features.yaml $(if $(filter build/full,$(STATE)),$(RESPONSES)/responses.yaml) ## Compare all models and peers: build/leaderboard/index.html
 	@$(if $(filter build/full,$(STATE)),$(MAKE) --no-print-directory build/movielens-full/dataset/dataset.yaml \
 		PROFILE=full STATE=build/movielens-full DATASET=movielens DATA= USERS=0 NOW=)
 	@$(PY) -m training.leaderboard --state $(STATE) $(BOARD)

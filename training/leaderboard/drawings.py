@@ -11,7 +11,7 @@ from training.evaluation.report_figures import BLUE, GREY, figure
 from training.leaderboard.goals import OURS
 from training.leaderboard.judging import DEPTHS, Measure
 from training.leaderboard.slices import MEANING
-from training.leaderboard.standings import Standings
+from training.leaderboard.standings import CANDIDATES, Standings
 from training.leaderboard.tables import label, words
 
 RANKED = ("any", "new", "basket", "next")
@@ -20,24 +20,34 @@ RANKED = ("any", "new", "basket", "next")
 def drawings(standings: Standings) -> dict[str, str]:
     """Title to data URL; only of what was measured."""
     tasks = [task for task in RANKED if task in standings.contest.pages]
+    found = of_pages(standings, tasks) if tasks else of_pairs(standings)
+    if standings.calibration:
+        found["Calibration, equal mass bins"] = calibration(standings)
+    return found
+
+
+def of_pages(standings: Standings, tasks: Sequence[str]) -> dict[str, str]:
     measure = Measure(tasks[0], "ndcg@10")
     found = {
-        "NDCG@10 with 95 % intervals": ndcg_bars(standings, tasks),
+        "NDCG@10 with 95 % intervals": bars(standings, [Measure(t, "ndcg@10") for t in tasks]),
         "Candidate recall by depth": recall_by_depth(standings, tasks[0]),
         f"{label(measure)} by slice": slice_dots(standings, measure),
     }
-    if standings.calibration:
-        found["Calibration, equal mass bins"] = calibration(standings)
     if len(standings.periods) > 1:
         found[f"{label(measure)} by period"] = by_period(standings, measure)
     return found
 
 
-def ndcg_bars(standings: Standings, tasks: Sequence[str]) -> str:
+def of_pairs(standings: Standings) -> dict[str, str]:
+    measures = [Measure(CANDIDATES, metric) for metric in ("auc", "average_precision")]
+    return {"AUC and average precision with 95 % intervals": bars(standings, measures)}
+
+
+def bars(standings: Standings, measures: Sequence[Measure]) -> str:
     height = 1.0 + 0.24 * len(standings.seeds)
-    with figure(3.4 * len(tasks), height, len(tasks)) as (axes, drawn):
-        for ax, task in zip(axes, tasks, strict=True):
-            _bars(ax, standings, Measure(task, "ndcg@10"))
+    with figure(3.4 * len(measures), height, len(measures)) as (axes, drawn):
+        for ax, measure in zip(axes, measures, strict=True):
+            _bars(ax, standings, measure)
     return drawn[0]
 
 

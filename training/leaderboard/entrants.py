@@ -15,7 +15,7 @@ import numpy as np
 import polars as pl
 from numpy.typing import NDArray
 
-from training.leaderboard import boosted, ours
+from training.leaderboard import boosted, coupon_entrants, next_entrants, ours
 from training.leaderboard.answers import DEEPEST, Answers
 from training.leaderboard.contests import Kind
 from training.leaderboard.question import NO_SEED, SEEDS, Entrant, Question
@@ -80,5 +80,6 @@ def peer(name: str) -> Entrant:
 
 ENTRANTS: Mapping[Kind, Mapping[str, Entrant]] = {
     "by_cutoff": {name: peer(name) for name in PEERS} | ours.ENTRANTS | boosted.ENTRANTS,
-    "leave_one_out": {"popularity": peer("popularity")},
+    "leave_one_out": next_entrants.ENTRANTS,
+    "responses": coupon_entrants.ENTRANTS,
 }

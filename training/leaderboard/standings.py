@@ -73,8 +73,11 @@ def standings(contest: Contest, folder: Path, draws: int = DRAWS) -> Standings:
         }
         try:
             for period in contest.periods:
-                if given[period.name]:
-                    _add_pages(found, model, period, list(given[period.name].values()), weights)
+                several = list(given[period.name].values())
+                if several and contest.pages:
+                    _add_pages(found, model, period, several, weights)
+                if several:
+                    _add_seconds(found, model, period, several)
             _add_pairs(found, model, given, weights)
         except AnswersError as error:
             raise AnswersError(f"{model}: {error}; remove its answers") from error
@@ -100,6 +103,9 @@ def _add_pages(
     for measure in covered[0]:
         mean = float(np.mean([one[measure] for one in covered]))
         found.cells[Cell(period.name, model, measure)] = constant(mean)
+
+
+def _add_seconds(found: Standings, model: str, period: Period, several: Sequence[Answers]) -> None:
     seconds = float(np.mean([one.seconds for one in several]))
     found.cells[Cell(period.name, model, Measure("fit", "seconds"))] = constant(seconds)
 

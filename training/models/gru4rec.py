@@ -35,6 +35,11 @@ class Gru4Rec(nn.Module):
         person = self.last(self.recurrence(tokens)) + self.nothing
         return unit(person, self.log_temperature)
 
+    def moments(self, inputs: Mapping[str, Tensor]) -> Tensor:
+        """(B, L, dimension + 1): the state after each token, which knows nothing newer than itself."""
+        states = self.recurrence.moments(self.history(inputs))
+        return unit(self.last(states) + self.nothing, self.log_temperature)
+
     def item(self, item_row: Tensor, category_rows: Tensor, raw_floats: Tensor) -> Tensor:
         """(..., ), (..., G) rows and (..., F) floats to (..., dimension + 1)."""
         return self.items(item_row, category_rows, raw_floats)  # type: ignore[no-any-return]

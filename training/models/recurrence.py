@@ -18,13 +18,27 @@ class Recurrence(nn.Module):
 
     def forward(self, tokens: Tokens) -> Tensor:
         """(B, D): the state after the newest token; 0 without any."""
-        lengths = tokens.real.sum(dim=1, keepdim=True)  # (B, 1)
-        places = torch.arange(tokens.real.shape[1], device=lengths.device).unsqueeze(0)
-        turned = (lengths - 1 - places).clamp(min=0)  # (B, L)
-        values = torch.gather(tokens.values, 1, _wide(turned, tokens.values))
-        states, _ = self.gru(values)  # (B, L, D)
+        lengths, states = self._turned(tokens)
         last = torch.gather(states, 1, _wide((lengths - 1).clamp(min=0), states)).squeeze(1)
         return last * (lengths > 0).to(last.dtype)
+
+    def moments(self, tokens: Tokens) -> Tensor:
+        """(B, L, D): the state after each token, newest first; any number where there is none."""
+        lengths, states = self._turned(tokens)
+        return torch.gather(states, 1, _wide(_back(lengths, states), states))
+
+    def _turned(self, tokens: Tokens) -> tuple[Tensor, Tensor]:
+        """(B, 1) lengths, and states oldest first: (B, L, D)."""
+        lengths = tokens.real.sum(dim=1, keepdim=True)  # (B, 1)
+        values = torch.gather(tokens.values, 1, _wide(_back(lengths, tokens.values), tokens.values))
+        states, _ = self.gru(values)
+        return lengths, states
+
+
+def _back(lengths: Tensor, values: Tensor) -> Tensor:
+    """(B, L) the place of each within its length, from the other end."""
+    places = torch.arange(values.shape[1], device=lengths.device).unsqueeze(0)
+    return (lengths - 1 - places).clamp(min=0)
 
 
 def _wide(places: Tensor, values: Tensor) -> Tensor:

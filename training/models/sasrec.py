@@ -35,6 +35,18 @@ class SasRec(nn.Module):
 
     def user(self, inputs: Mapping[str, Tensor]) -> Tensor:
         """(B, dimension + 1): the state of the newest token."""
+        states, real = self._states(inputs)
+        empty = ~real[:, :1].unsqueeze(-1)
+        newest = torch.where(empty, states[:, -1:], states[:, :1]).squeeze(1)
+        return unit(self.last(newest), self.log_temperature)
+
+    def moments(self, inputs: Mapping[str, Tensor]) -> Tensor:
+        """(B, L, dimension + 1): the state of each token, which knows nothing newer than itself."""
+        states, _ = self._states(inputs)
+        return unit(self.last(states[:, :-1]), self.log_temperature)
+
+    def _states(self, inputs: Mapping[str, Tensor]) -> tuple[Tensor, Tensor]:
+        """(B, L + 1, dimension), the last of nothing at all, and which tokens are real (B, L)."""
         tokens = self.history(inputs)
         length = tokens.values.shape[1]
         none = self.nothing.expand(tokens.values.shape[0], -1, -1)
@@ -46,9 +58,7 @@ class SasRec(nn.Module):
         seen = (place.unsqueeze(1) <= place).unsqueeze(0) & real.unsqueeze(1)
         for layer in self.layers:
             states = layer(states, days, seen)
-        empty = ~tokens.real[:, :1].unsqueeze(-1)
-        newest = torch.where(empty, states[:, -1:], states[:, :1]).squeeze(1)
-        return unit(self.last(newest), self.log_temperature)
+        return states, tokens.real
 
     def item(self, item_row: Tensor, category_rows: Tensor, raw_floats: Tensor) -> Tensor:
         """(..., ), (..., G) rows and (..., F) floats to (..., dimension + 1)."""

@@ -1,0 +1,175 @@
+"""Our entrant of leave-one-out: the sequence models and item-to-item that ship, fused with two counts.
+
+Five members: both sequence models, taught what comes next; item-to-item; what stands near the newest items;
+popularity. All know all but everybody's last known item, which the weights of the fusion are learned on;
+then the sequence models are taught on with it, and the others counted anew.
+"""
+
+import time
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from math import nan
+from pathlib import Path
+
+import numpy as np
+import polars as pl
+import torch
+from numpy.typing import NDArray
+from scipy.sparse import csr_matrix
+
+from training.leaderboard.answers import DEEPEST, Answers
+from training.leaderboard.contests import coded
+from training.leaderboard.next_item import (
+    FIRST_ROW,
+    NEVER,
+    UNKNOWN,
+    Described,
+    Histories,
+    Plan,
+    log_likely,
+    teach,
+    windows,
+)
+from training.leaderboard.next_nearby import nearby
+from training.leaderboard.next_weights import learned_weights, weighed
+from training.leaderboard.question import Question
+from training.learning.co_purchase import learn
+from training.models.gru4rec import Gru4Rec
+from training.models.inputs import NULL_ROW, FeatureConfig
+from training.models.item_to_item import ItemToItemConfig
+from training.models.sasrec import SasRec
+from training.models.sequence_config import SequenceConfig
+from training.prepare.contract import open_data_set
+from training.prepare.keys import item_keys
+
+SEQUENCES: Mapping[str, type[SasRec] | type[Gru4Rec]] = {"sasrec": SasRec, "gru4rec": Gru4Rec}
+LENGTH = 64  # tokens
+AT_ONCE = 64  # people in memory together
+PLAN = Plan(epochs=12)
+ON = replace(PLAN, epochs=2, learning_rate=PLAN.learning_rate / 5)  # with the last known item
+RANK, RIDGE, HALF_LIFE = 256, 300.0, 10.0  # of item-to-item; places, the newest is 0
+
+
+def answer(question: Question, seed: int) -> Answers:
+    began = time.perf_counter()
+    shop = read_shop(question.state)
+    whole = histories(question.purchases, shop.keys)
+    scores = fused_scores(whole, shop, seed)
+    known = question.purchases["user_id"].unique().sort()
+    rows = known.search_sorted(question.user_ids).to_numpy()
+    best = np.argsort(-scores[rows], axis=1, kind="stable")[:, :DEEPEST]
+    page = np.where(np.isneginf(np.take_along_axis(scores[rows], best, 1)), -1, shop.keys[best])
+    return Answers(question.user_ids, page, page, time.perf_counter() - began)
+
+
+@dataclass(frozen=True, slots=True)
+class Shop:
+    """The catalogue, in the order of its keys."""
+
+    keys: NDArray[np.int64]  # (I,) ascending
+    categories: NDArray[np.int64]  # (I, G) rows of vocabularies
+    numbers: NDArray[np.float32]  # (I, F), NaN unknown
+
+
+def read_shop(state: Path) -> Shop:
+    """Of a data set: categories, categoricals and numbers by their roles."""
+    data = open_data_set(state / "dataset")
+    items = item_keys(data.items.unique("item_id").collect(), data.id_kind).sort("item_key")
+    numbers = items.select(pl.col(c).cast(pl.Float32).fill_null(nan) for c in data.item_numerics)
+    return Shop(
+        items["item_key"].to_numpy(),
+        coded(items, data.categories + data.item_categoricals) + FIRST_ROW,
+        numbers.to_numpy().reshape(items.height, -1),
+    )
+
+
+def histories(purchases: pl.DataFrame, keys: NDArray[np.int64]) -> Histories:
+    """By user, ascending; what has one time stays in the order of the rows."""
+    ordered = purchases.sort("user_id", "time", maintain_order=True)
+    counts = ordered.group_by("user_id", maintain_order=True).len()["len"].to_numpy()
+    return Histories(
+        np.searchsorted(keys, ordered["item_key"].to_numpy()),
+        ordered["time"].dt.epoch("s").to_numpy(),
+        np.append(0, np.cumsum(counts, dtype=np.int64)),
+        len(keys),
+    )
+
+
+def fused_scores(whole: Histories, shop: Shop, seed: int) -> NDArray[np.float64]:
+    """(U, I) how likely each item is the next, -inf of what was taken."""
+    known, last = whole.without_last()
+    asked = last != UNKNOWN
+    models = {name: _new(name, known, shop, seed) for name in SEQUENCES}
+    for model in models.values():
+        teach(model, known, described(known, shop), PLAN, seed)
+    then = scores(models, known, shop, seed)
+    weights = learned_weights(then[:, asked], last[asked])
+    for model in models.values():
+        teach(model, whole, described(whole, shop), ON, seed + 1)
+    return weighed(scores(models, whole, shop, seed), weights)
+
+
+def scores(
+    models: Mapping[str, SasRec | Gru4Rec], of: Histories, shop: Shop, seed: int
+) -> NDArray[np.float64]:
+    """(M, U, I) of the members, -inf of what was taken."""
+    taken = of.places() < NEVER
+    items = described(of, shop)
+    members = [log_likely(model, of, items).astype(np.float64) for model in models.values()]
+    members += [together(of, seed), nearby(of), np.log1p(_counts(of))[None, :]]
+    return np.stack([np.where(taken, -np.inf, one) for one in members])
+
+
+def together(of: Histories, seed: int) -> NDArray[np.float64]:
+    """(U, I) of item-to-item; what was taken long ago says little."""
+    once = np.full(len(of.items), np.log1p(1.0))
+    shape = (of.users, of.catalogue + FIRST_ROW)
+    taken = csr_matrix((once, of.items + FIRST_ROW, of.offsets), shape=shape)
+    model = learn(taken, ItemToItemConfig(_features(of, [], []), RANK, RIDGE), seed)
+    longest = int(np.diff(of.offsets).max())
+    fading = torch.tensor(0.5) ** (torch.arange(longest) / HALF_LIFE)
+    parts = []
+    for users in np.array_split(np.arange(of.users), -(-of.users // AT_ONCE)):
+        rows = windows(of, users, of.offsets[1:][users], longest)["recent_item__row"]
+        scores = fading[: rows.shape[1]].expand(rows.shape)
+        person = model.user({"owned_item__row": rows, "owned_score": scores})
+        parts.append(person @ model.item(torch.arange(of.catalogue) + FIRST_ROW).T)
+    return torch.cat(parts).double().numpy()
+
+
+def described(of: Histories, shop: Shop) -> Described:
+    """How often each item was taken, and what is known of it."""
+    numbers = np.concatenate([_counts(of)[:, None], shop.numbers], axis=1).astype(np.float32)
+    return Described(torch.from_numpy(shop.categories), torch.from_numpy(numbers))
+
+
+def _new(name: str, of: Histories, shop: Shop, seed: int) -> SasRec | Gru4Rec:
+    items = described(of, shop)
+    sizes = [int(rows.max(initial=NULL_ROW)) + 1 for rows in shop.categories.T]
+    features = _features(of, _statistics(items.floats.numpy()), sizes)
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(seed)
+        model = SEQUENCES[name](SequenceConfig(features, length=LENGTH))
+    model.history.described[FIRST_ROW:] = items.category_rows
+    return model
+
+
+def _features(of: Histories, statistics: list[dict[str, float]], sizes: list[int]) -> FeatureConfig:
+    return FeatureConfig(of.catalogue + FIRST_ROW, [], statistics, [], sizes, [], [])
+
+
+def _statistics(numbers: NDArray[np.float32]) -> list[dict[str, float]]:
+    """The first column is a count, taken by its logarithm."""
+    scaled = np.concatenate([np.log1p(numbers[:, :1]), numbers[:, 1:]], axis=1)
+    return [
+        {
+            "mean": float(np.nanmean(column)),
+            "std": float(np.nanstd(column)) or 1.0,
+            "log1p": float(place == 0),
+        }
+        for place, column in enumerate(scaled.T)
+    ]
+
+
+def _counts(of: Histories) -> NDArray[np.int64]:
+    return np.bincount(of.items, minlength=of.catalogue)
