@@ -31,15 +31,15 @@ def rank(
 ) -> Pages:
     at = coded(purchases, cutoff)
     counts = at.matrix(0.5 ** (at.age_days / parameters.half_life_days))
-    model = AlternatingLeastSquares(
-        factors=parameters.factors,
-        regularization=parameters.regularization,
-        alpha=parameters.confidence,
-        iterations=parameters.iterations,
-        num_threads=1,  # several add in another order each time
-        random_state=seed,
-    )
-    with threadpool_limits(1, "blas"):
+    with threadpool_limits(1, "blas"):  # the package warns of more as soon as a model is made
+        model = AlternatingLeastSquares(
+            factors=parameters.factors,
+            regularization=parameters.regularization,
+            alpha=parameters.confidence,
+            iterations=parameters.iterations,
+            num_threads=1,  # several add in another order each time
+            random_state=seed,
+        )
         model.fit(sp.csr_matrix(counts), show_progress=False)
     return best_scored(
         at, user_ids, count, lambda users: model.user_factors[users] @ model.item_factors.T

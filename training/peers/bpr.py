@@ -29,15 +29,15 @@ def rank(
     seed: int,
 ) -> Pages:
     at = coded(purchases, cutoff)
-    model = BayesianPersonalizedRanking(
-        factors=parameters.factors,
-        learning_rate=parameters.learning_rate,
-        regularization=parameters.regularization,
-        iterations=parameters.iterations,
-        num_threads=1,  # several write over each other
-        random_state=seed,
-    )
-    with threadpool_limits(1, "blas"):
+    with threadpool_limits(1, "blas"):  # the package warns of more as soon as a model is made
+        model = BayesianPersonalizedRanking(
+            factors=parameters.factors,
+            learning_rate=parameters.learning_rate,
+            regularization=parameters.regularization,
+            iterations=parameters.iterations,
+            num_threads=1,  # several write over each other
+            random_state=seed,
+        )
         model.fit(sp.csr_matrix(at.bought()), show_progress=False)
     return best_scored(
         at, user_ids, count, lambda users: model.user_factors[users] @ model.item_factors.T
