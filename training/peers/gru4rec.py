@@ -4,12 +4,10 @@ from dataclasses import dataclass
 from datetime import datetime
 
 import polars as pl
-import torch
 from torch import Tensor, nn
 
-from training.peers.coded import coded
-from training.peers.pages import Pages, best_scored
-from training.peers.sequences import Lesson, NextItem, learn, scores
+from training.peers.pages import Pages
+from training.peers.sequences import ranked
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,17 +45,4 @@ def rank(
     parameters: Gru4Rec,
     seed: int,
 ) -> Pages:
-    at = coded(purchases, cutoff)
-    lesson = Lesson(
-        parameters.length,
-        parameters.windows,
-        parameters.epochs,
-        parameters.batch,
-        parameters.learning_rate,
-        parameters.negatives,
-    )
-    with torch.random.fork_rng(devices=[]):
-        torch.manual_seed(seed)
-        model = NextItem(Encoder(parameters), at, parameters.dimension)
-        learn(model, at, lesson, seed)
-    return best_scored(at, user_ids, count, scores(model, at, lesson, seed))
+    return ranked(purchases, cutoff, user_ids, count, parameters, lambda: Encoder(parameters), seed)

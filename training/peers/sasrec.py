@@ -7,9 +7,8 @@ import polars as pl
 import torch
 from torch import Tensor, nn
 
-from training.peers.coded import coded
-from training.peers.pages import Pages, best_scored
-from training.peers.sequences import Lesson, NextItem, learn, scores
+from training.peers.pages import Pages
+from training.peers.sequences import ranked
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,17 +75,4 @@ def rank(
     parameters: SasRec,
     seed: int,
 ) -> Pages:
-    at = coded(purchases, cutoff)
-    lesson = Lesson(
-        parameters.length,
-        parameters.windows,
-        parameters.epochs,
-        parameters.batch,
-        parameters.learning_rate,
-        parameters.negatives,
-    )
-    with torch.random.fork_rng(devices=[]):
-        torch.manual_seed(seed)
-        model = NextItem(Encoder(parameters), at, parameters.dimension)
-        learn(model, at, lesson, seed)
-    return best_scored(at, user_ids, count, scores(model, at, lesson, seed))
+    return ranked(purchases, cutoff, user_ids, count, parameters, lambda: Encoder(parameters), seed)

@@ -4,29 +4,41 @@ A history is a user's purchases by time. What was bought at one time has no orde
 each epoch: in the order of keys a model would learn the keys.
 """
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from datetime import datetime
+from typing import Protocol
 
 import numpy as np
+import polars as pl
 import torch
 from numpy.typing import NDArray
 from torch import Tensor, nn
 from torch.nn.functional import cross_entropy
 
-from training.peers.coded import Coded
-from training.peers.pages import Scores
+from training.peers.coded import Coded, coded
+from training.peers.pages import Pages, Scores, best_scored
 
 PADDING = 0  # row of the item table; item i has row i + 1
 
 
-@dataclass(frozen=True, slots=True)
-class Lesson:
-    length: int  # purchases that are looked back at
-    windows: int  # of that length, the latest of each user
-    epochs: int
-    batch: int  # windows
-    learning_rate: float
-    negatives: int  # sampled items that a batch shares; 0: all items
+class Lesson(Protocol):
+    """What the parameters of every next-item model say of how it is taught."""
+
+    @property
+    def dimension(self) -> int: ...
+    @property
+    def length(self) -> int: ...  # purchases that are looked back at
+    @property
+    def windows(self) -> int: ...  # of that length, the latest of each user
+    @property
+    def epochs(self) -> int: ...
+    @property
+    def batch(self) -> int: ...  # windows
+    @property
+    def learning_rate(self) -> float: ...
+    @property
+    def negatives(self) -> int: ...  # sampled items that a batch shares; 0: all items
 
 
 class NextItem(nn.Module):
@@ -57,6 +69,24 @@ class Sampler:
     rows: NDArray[np.int64]  # (n,) of all purchases
     count: int
     log_chance: Tensor  # (I + 1,) log of the chance to be among the drawn
+
+
+def ranked(
+    purchases: pl.DataFrame,
+    cutoff: datetime,
+    user_ids: pl.Series,
+    count: int,
+    lesson: Lesson,
+    encoder: Callable[[], nn.Module],
+    seed: int,
+) -> Pages:
+    """By a model with a new encoder, taught as the lesson says."""
+    at = coded(purchases, cutoff)
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(seed)
+        model = NextItem(encoder(), at, lesson.dimension)
+        learn(model, at, lesson, seed)
+    return best_scored(at, user_ids, count, scores(model, at, lesson, seed))
 
 
 def learn(model: NextItem, at: Coded, lesson: Lesson, seed: int) -> None:

@@ -57,6 +57,13 @@ class Peer(Generic[P]):
 
 
 BOTH = ("any", "new")
+SEQUENCES: Mapping[str, tuple[float, ...]] = {
+    "dropout": (0.0, 0.1, 0.2, 0.3),
+    "length": (50, 100),
+    "windows": (2, 3),
+    "learning_rate": (2e-3, 3e-3, 5e-3),
+    "negatives": (256, 512),
+}
 
 
 PEERS: Mapping[str, Peer[Any]] = {
@@ -127,26 +134,14 @@ PEERS: Mapping[str, Peer[Any]] = {
     "sasrec": Peer(
         sasrec.rank,
         sasrec.SasRec(),
-        {
-            "dropout": (0.0, 0.1, 0.2, 0.3),
-            "length": (50, 100),
-            "windows": (2, 3),
-            "learning_rate": (2e-3, 3e-3, 5e-3),
-            "negatives": (256, 512),
-        },
+        SEQUENCES,
         judged_on=BOTH,
         draws=True,
     ),
     "gru4rec": Peer(
         gru4rec.rank,
         gru4rec.Gru4Rec(),
-        {
-            "dropout": (0.0, 0.1, 0.2, 0.3),
-            "length": (50, 100),
-            "windows": (2, 3),
-            "learning_rate": (2e-3, 3e-3, 5e-3),
-            "negatives": (256, 512),
-        },
+        SEQUENCES,
         judged_on=BOTH,
         draws=True,
     ),

@@ -13,7 +13,7 @@ from tests.unit.training.peers.conftest import Bought
 from training.peers import gru4rec, sasrec
 from training.peers.coded import coded
 from training.peers.pages import Pages
-from training.peers.sequences import Lesson, NextItem, batches, by_user, frequencies, loss, sampler
+from training.peers.sequences import NextItem, batches, by_user, frequencies, loss, sampler
 
 CYCLE = 7
 Learned = Callable[[pl.DataFrame, datetime, pl.Series, int], Pages]
@@ -103,7 +103,7 @@ def test_windows_end_at_the_latest_and_no_target_is_twice_in_them(
     at = coded(bought([*rows, (2, 3, 30, 9), (2, 4, 31, 8), (3, 5, 32, 7)]), cutoff)
     places, offsets = by_user(at, np.random.default_rng(0))
     keys = np.concatenate([[0], at.item_keys])  # of rows, 0 for padding
-    lesson = Lesson(length=4, windows=2, epochs=1, batch=8, learning_rate=1, negatives=0)
+    lesson = sasrec.SasRec(length=4, windows=2, epochs=1, batch=8, learning_rate=1, negatives=0)
     (found,) = batches(places, offsets, lesson, np.random.default_rng(1))
     assert sorted(keys[found].tolist()) == [
         [2, 3, 4, 5, 6],
