@@ -12,14 +12,9 @@ from pytorch_lightning.utilities.types import OptimizerLRSchedulerConfig
 from torch import Tensor, nn
 from torch.nn import functional
 
-from training.models.inputs import Categories, FeatureConfig, Floats
-from training.models.item_to_item import ItemToItemConfig
+from training.models.inputs import Categories, Floats
 from training.models.mlp import CrossNetwork
 from training.models.optimizer import falling
-from training.models.ranker_config import RankerConfig
-from training.models.two_tower import TwoTowerConfig
-
-NOTHING = FeatureConfig(0, [], [], [], [], [], [])  # what the network itself doesn't read
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,7 +35,7 @@ class CouponNetwork(nn.Module):
         self.categories = Categories(config.categories, config.category_dimension)
         self.forget = nn.Dropout(config.dropout)
         width = self.floats.width + self.categories.width
-        self.network = CrossNetwork(_ranker_config(config), width)
+        self.network = CrossNetwork(config, width)
 
     def forward(self, numbers: Tensor, rows: Tensor) -> Tensor:
         """(B, F) raw numbers, NaN unknown, and (B, G) rows to (B,) logits."""
@@ -64,15 +59,3 @@ class CouponLesson(lightning.LightningModule):
 
     def configure_optimizers(self) -> OptimizerLRSchedulerConfig:
         return falling(self.parameters(), self.learning_rate, self.weight_decay, self.steps)
-
-
-def _ranker_config(config: CouponConfig) -> RankerConfig:
-    return RankerConfig(
-        NOTHING,
-        TwoTowerConfig(NOTHING),
-        ItemToItemConfig(NOTHING),
-        hidden=config.hidden,
-        dropout=config.dropout,
-        cross_layers=config.cross_layers,
-        cross_rank=config.cross_rank,
-    )

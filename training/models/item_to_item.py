@@ -29,6 +29,11 @@ class ItemToItemConfig:
         return asdict(self)
 
 
+def item_to_item_config(plain: Mapping[str, Any]) -> ItemToItemConfig:
+    """The inverse of `plain`."""
+    return ItemToItemConfig(**{**plain, "features": FeatureConfig(**plain["features"])})
+
+
 class ItemToItem(nn.Module):
     """Takes `owned_item__row` and `owned_score`; nothing in it is taught by gradients."""
 

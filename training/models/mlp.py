@@ -4,11 +4,25 @@ Wang et al., "DCN V2: Improved deep & cross network and practical lessons for we
 systems" (WWW 2021), with low-rank crosses. It reads no history beyond what the evidence says.
 """
 
+from typing import Protocol
+
 import torch
 from torch import Tensor, nn
 
 from training.models.head import deep
-from training.models.ranker_config import RankerConfig
+
+
+class CrossConfig(Protocol):
+    """What of a configuration the network reads."""
+
+    @property
+    def hidden(self) -> tuple[int, ...]: ...
+    @property
+    def dropout(self) -> float: ...
+    @property
+    def cross_layers(self) -> int: ...
+    @property
+    def cross_rank(self) -> int: ...
 
 
 class CrossNetwork(nn.Module):
@@ -16,7 +30,7 @@ class CrossNetwork(nn.Module):
 
     reads = "evidence"
 
-    def __init__(self, config: RankerConfig, width: int) -> None:
+    def __init__(self, config: CrossConfig, width: int) -> None:
         super().__init__()
         self.down = nn.ModuleList(
             nn.Linear(width, config.cross_rank, bias=False) for _ in range(config.cross_layers)

@@ -5,7 +5,7 @@ from dataclasses import asdict, dataclass
 from typing import Any
 
 from training.models.inputs import FeatureConfig
-from training.models.item_to_item import ItemToItemConfig
+from training.models.item_to_item import ItemToItemConfig, item_to_item_config
 from training.models.two_tower import TwoTowerConfig, two_tower_config
 
 
@@ -44,9 +44,7 @@ def ranker_config(plain: Mapping[str, Any]) -> RankerConfig:
     nested = {
         "features": FeatureConfig(**plain["features"]),
         "tower": two_tower_config(plain["tower"]),
-        "item_to_item": ItemToItemConfig(
-            **{**plain["item_to_item"], "features": FeatureConfig(**plain["features"])}
-        ),
+        "item_to_item": item_to_item_config(plain["item_to_item"]),
         "hidden": tuple(plain["hidden"]),
         "heights": tuple(plain["heights"]),
     }

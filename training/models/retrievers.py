@@ -9,8 +9,7 @@ from types import MappingProxyType
 from typing import Any
 
 from training.models.gru4rec import Gru4Rec
-from training.models.inputs import FeatureConfig
-from training.models.item_to_item import ItemToItem, ItemToItemConfig
+from training.models.item_to_item import ItemToItem, ItemToItemConfig, item_to_item_config
 from training.models.sasrec import SasRec
 from training.models.sequence_config import SequenceConfig, sequence_config
 from training.models.two_tower import TwoTower, TwoTowerConfig, two_tower_config
@@ -48,7 +47,7 @@ def of_plain(name: str, plain: Mapping[str, Any]) -> RetrieverConfig:
     if name == TWO_TOWER:
         return two_tower_config(plain)
     if name == ITEM_TO_ITEM:
-        return ItemToItemConfig(**{**plain, "features": FeatureConfig(**plain["features"])})
+        return item_to_item_config(plain)
     return sequence_config(plain)
 
 
