@@ -17,7 +17,7 @@ from rich.console import Console
 from rich.markup import escape
 from torch.utils.data import DataLoader
 
-from serving.stages.fuse import log_odds
+from serving.stages.fuse import likely, log_odds
 from training.atomic import replace_text
 from training.candidates import sources_at
 from training.data import Prepared, known_users, open_prepared
@@ -154,8 +154,7 @@ def calibrate(
         "offset": offset,
         "bought_share": float(bought.mean()),
     }
-    probability = np.exp(-np.logaddexp(0.0, -(logits * slope + offset)))
-    return figures, probability.astype(np.float32)
+    return figures, likely(logits * slope + offset).astype(np.float32)
 
 
 def fuse(

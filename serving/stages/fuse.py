@@ -49,9 +49,8 @@ class Fusion:
             return answers[blend.members[0]]
         odds = (log_odds(answers[name]) for name in blend.members)
         weighed = (weight * of for weight, of in zip(blend.weights, odds, strict=True))
-        total = sum(weighed, start=np.float64(blend.offset))
-        probability: Probability = np.exp(-np.logaddexp(0.0, -total)).astype(np.float32)
-        return probability
+        total = np.asarray(sum(weighed, start=np.float64(blend.offset)))
+        return likely(total).astype(np.float32)
 
     def problems(self) -> Iterator[str]:
         """What is wrong with it; it must not be called unless there is nothing."""
@@ -61,7 +60,7 @@ class Fusion:
         yield from (
             f"members has {n} twice" for n, times in Counter(self.members).items() if times > 1
         )
-        wanted = {frozenset(some) for some in _subsets(self.members)}
+        wanted = {frozenset(some) for some in subsets(self.members)}
         given = Counter(frozenset(blend.members) for blend in self.blends)
         for some in sorted(wanted | set(given), key=lambda names: (len(names), sorted(names))):
             told = " and ".join(sorted(some)) or "no member"
@@ -91,6 +90,13 @@ def log_odds(probability: Probability) -> NDArray[np.float64]:
     return odds
 
 
-def _subsets(members: tuple[str, ...]) -> Iterator[tuple[str, ...]]:
+def likely(odds: NDArray[np.float64]) -> NDArray[np.float64]:
+    """The probability of log-odds, whose inverse `log_odds` is."""
+    probability: NDArray[np.float64] = np.exp(-np.logaddexp(0.0, -odds))
+    return probability
+
+
+def subsets(members: tuple[str, ...]) -> Iterator[tuple[str, ...]]:
+    """All that have a member, the smallest first."""
     for size in range(1, len(members) + 1):
         yield from combinations(members, size)

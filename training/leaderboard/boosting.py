@@ -12,6 +12,7 @@ import lightgbm
 import numpy as np
 from numpy.typing import NDArray
 
+from serving.stages.fuse import likely
 from training.leaderboard.boosted_columns import Lines
 from training.learning.calibration import log_loss, platt
 
@@ -50,8 +51,7 @@ class Boosted:
         return found
 
     def probability(self, values: NDArray[np.float32]) -> NDArray[np.float32]:
-        logits = self.raw(values) * self.slope + self.offset
-        return np.exp(-np.logaddexp(0.0, -logits)).astype(np.float32)
+        return likely(self.raw(values) * self.slope + self.offset).astype(np.float32)
 
 
 def classifier(

@@ -7,8 +7,8 @@ of the members' scores, each weighed, and the weights make what was taken as lik
 import numpy as np
 from numpy.typing import NDArray
 
-STEPS = 50  # Newton's method needs about ten
-SHORTEST = 2.0**-20  # of a step; a shorter one changes nothing
+from training.learning.newton import minimised
+
 RIDGE = 1e-3  # of a person: members that say the same share their weight
 
 
@@ -17,21 +17,11 @@ def learned_weights(scores: NDArray[np.float64], taken: NDArray[np.int64]) -> ND
 
     A score of -inf, in all members alike, bars an item.
     """
-    found = np.full(len(scores), 1.0 / len(scores))
-    loss, gradient, hessian = _at(found, scores, taken)
-    for _ in range(STEPS):
-        step = np.linalg.solve(hessian, gradient)
-        length = 1.0
-        # A whole step may overshoot; a short enough one can't.
-        while length >= SHORTEST and _at(found - length * step, scores, taken)[0] > loss:
-            length /= 2.0
-        if length < SHORTEST:
-            break
-        found = found - length * step
-        loss, gradient, hessian = _at(found, scores, taken)
-        if np.abs(step).max() < 1e-9:
-            break
-    return found
+    return minimised(
+        np.full(len(scores), 1.0 / len(scores)),
+        lambda weights: _loss(weights, scores, taken),
+        lambda weights: _newton(weights, scores, taken),
+    )
 
 
 def weighed(scores: NDArray[np.float64], weights: NDArray[np.float64]) -> NDArray[np.float64]:
@@ -41,24 +31,32 @@ def weighed(scores: NDArray[np.float64], weights: NDArray[np.float64]) -> NDArra
     return np.where(barred, -np.inf, found)
 
 
-def _at(
+def _loss(
     weights: NDArray[np.float64], scores: NDArray[np.float64], taken: NDArray[np.int64]
-) -> tuple[float, NDArray[np.float64], NDArray[np.float64]]:
-    """The mean loss with its first and second derivatives."""
-    utility = weighed(scores, weights)
-    utility -= utility.max(axis=1, keepdims=True)
-    likely = np.exp(utility)
-    total = likely.sum(axis=1, keepdims=True)
-    likely /= total
-    people = np.arange(len(taken))
-    loss = float(np.mean(np.log(total[:, 0]) - utility[people, taken]))
+) -> float:
+    """The mean over people, and the ridge."""
+    utility = _utility(weights, scores)
+    total = np.exp(utility).sum(axis=1)
+    loss = np.mean(np.log(total) - utility[np.arange(len(taken)), taken])
+    return float(loss + RIDGE / 2 * (weights @ weights))
+
+
+def _newton(
+    weights: NDArray[np.float64], scores: NDArray[np.float64], taken: NDArray[np.int64]
+) -> NDArray[np.float64]:
+    likely = np.exp(_utility(weights, scores))
+    likely /= likely.sum(axis=1, keepdims=True)
     filled = np.where(np.isneginf(scores), 0.0, scores)
     mean = (filled * likely).sum(axis=2)  # (M, U)
-    gradient = (mean - filled[:, people, taken]).mean(axis=1) + RIDGE * weights
+    chosen = filled[:, np.arange(len(taken)), taken]
+    gradient = (mean - chosen).mean(axis=1) + RIDGE * weights
     flat = filled.reshape(len(scores), -1)
     hessian = (flat * likely.ravel()) @ flat.T / len(taken) - mean @ mean.T / len(taken)
-    return (
-        loss + RIDGE / 2 * float(weights @ weights),
-        gradient,
-        hessian + RIDGE * np.eye(len(weights)),
-    )
+    step = np.linalg.solve(hessian + RIDGE * np.eye(len(weights)), gradient)
+    return np.asarray(step, dtype=np.float64)
+
+
+def _utility(weights: NDArray[np.float64], scores: NDArray[np.float64]) -> NDArray[np.float64]:
+    """(U, I), each person's highest at 0."""
+    found = weighed(scores, weights)
+    return found - found.max(axis=1, keepdims=True)

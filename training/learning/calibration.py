@@ -3,8 +3,9 @@
 import numpy as np
 from numpy.typing import NDArray
 
-STEPS = 50  # Newton's method needs fewer than ten
-SHORTEST = 2.0**-20  # of a step; a shorter one changes nothing
+from serving.stages.fuse import likely
+from training.learning.newton import minimised
+
 RIDGE = 1e-6  # of the examples: members that say the same share their weight
 
 
@@ -32,18 +33,11 @@ def logistic(
     if not 0.0 < rate < 1.0:
         return [1.0 / count] * count, 0.0
     inputs = np.concatenate([columns, np.ones((len(columns), 1))], axis=1)
-    found = np.append(np.zeros(count), np.log(rate / (1.0 - rate)))
-    for _ in range(STEPS):
-        step = _newton(inputs, happened, found)
-        length, before = 1.0, log_loss(inputs @ found, happened)
-        # A whole step may overshoot; a short enough one can't.
-        while length >= SHORTEST and log_loss(inputs @ (found - length * step), happened) > before:
-            length /= 2.0
-        if length < SHORTEST:
-            break
-        found = found - length * step
-        if np.abs(step).max() < 1e-9:
-            break
+    found = minimised(
+        np.append(np.zeros(count), np.log(rate / (1.0 - rate))),
+        lambda weights: log_loss(inputs @ weights, happened),
+        lambda weights: _newton(inputs, happened, weights),
+    )
     return found[:-1].tolist(), float(found[-1])
 
 
@@ -54,7 +48,7 @@ def log_loss(logits: NDArray[np.float64], happened: NDArray[np.float64]) -> floa
 def _newton(
     inputs: NDArray[np.float64], happened: NDArray[np.float64], at: NDArray[np.float64]
 ) -> NDArray[np.float64]:
-    probability = np.exp(-np.logaddexp(0.0, -inputs @ at))
+    probability = likely(inputs @ at)
     weight = probability * (1.0 - probability)
     ridge = RIDGE * len(inputs) * np.eye(inputs.shape[1])
     hessian = (inputs * weight[:, None]).T @ inputs + ridge

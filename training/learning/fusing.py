@@ -6,12 +6,11 @@ calibrated whoever fails to answer.
 """
 
 from collections.abc import Mapping, Sequence
-from itertools import combinations
 
 import numpy as np
 from numpy.typing import NDArray
 
-from serving.stages.fuse import Blend, Fusion, log_odds
+from serving.stages.fuse import Blend, Fusion, log_odds, subsets
 from training.learning.calibration import log_loss, logistic
 
 Probabilities = Mapping[str, NDArray[np.float32]]
@@ -24,11 +23,7 @@ def fused(members: Probabilities, happened: NDArray[np.float64]) -> Fusion:
     """
     names = tuple(members)
     odds = {name: log_odds(of) for name, of in members.items()}
-    blends = {
-        frozenset(some): _blend(some, odds, happened)
-        for size in range(1, len(names) + 1)
-        for some in combinations(names, size)
-    }
+    blends = {frozenset(some): _blend(some, odds, happened) for some in subsets(names)}
     losses = {some: _loss(blend, odds, happened) for some, blend in blends.items()}
     order: list[str] = []
     while len(order) < len(names):
