@@ -59,4 +59,5 @@ def _newton(
 def _utility(weights: NDArray[np.float64], scores: NDArray[np.float64]) -> NDArray[np.float64]:
     """(U, I), each person's highest at 0."""
     found = weighed(scores, weights)
-    return found - found.max(axis=1, keepdims=True)
+    highest: NDArray[np.float64] = found.max(axis=1, keepdims=True)
+    return found - highest
