@@ -158,7 +158,7 @@ def candidates(
 def best(lists: CandidateLists, count: int) -> Slates:
     """The `count` most probable of each list; equals by item key."""
     users = len(lists.user_ids)
-    of = np.repeat(np.arange(users), lists.item_key.lengths)
+    of = lists.item_key.owners
     keys = lists.item_key.values.astype(np.int64, copy=False)
     order = np.lexsort((keys, -lists.probability, of))
     place = np.arange(len(of)) - lists.item_key.offsets[of]  # within a list, since of[order] == of
@@ -173,18 +173,14 @@ def best(lists: CandidateLists, count: int) -> Slates:
 
 def score_raw(models: Models, inputs: Raw) -> NDArray[np.float32]:
     """The members' fused probability (B, C) from the contract's raw tensors."""
+    return models.rankers.fusion(said_raw(models, inputs))
+
+
+def said_raw(models: Models, inputs: Raw) -> dict[str, NDArray[np.float32]]:
+    """Each member's probability (B, C) from the contract's raw tensors."""
     tensors = with_rows(models.prepared, models.schema, inputs)
     with torch.no_grad():
-        said = {name: member(tensors).numpy() for name, member in models.rankers.members.items()}
-    return models.rankers.fusion(said)
-
-
-def retrieve_raw(
-    models: Models, sources: Sources, name: str, inputs: Raw
-) -> tuple[NDArray[np.int64], NDArray[np.float32]]:
-    """A retriever's `candidate_id` and `candidate_score`, each (B, K), from raw user tensors."""
-    found, scores = sources.retrieve(name, with_rows(models.prepared, models.schema, inputs))
-    return found.numpy(), scores.numpy()
+        return {name: member(tensors).numpy() for name, member in models.rankers.members.items()}
 
 
 def sources_of(models: Models, cutoff: datetime) -> Sources:

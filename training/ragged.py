@@ -19,6 +19,11 @@ class Ragged:
     def lengths(self) -> NDArray[np.int64]:
         return np.diff(self.offsets)
 
+    @property
+    def owners(self) -> NDArray[np.int64]:
+        """(total,) the place of the list that each value is in."""
+        return np.repeat(np.arange(len(self.offsets) - 1), self.lengths)
+
     def pad(self, which: NDArray[np.int64], width: int) -> NDArray[np.generic]:
         """The lists `which`, cut or filled to `width`: (len(which), width)."""
         lengths = np.minimum(self.offsets[which + 1] - self.offsets[which], width)

@@ -74,13 +74,11 @@ def train(settings: TrainingSettings, console: Console) -> None:
     of = schema(prepared.features, "retriever")
     plan = schedule(prepared.cutoffs, settings.ranker_cutoffs, prepared.horizon)
     with step(settings.models, "retriever") as figures:
-        phases = {
-            "early": Phase("early", plan.early, plan.early_validation, plan.ranker[0]),
-            "served": Phase("served", plan.served, plan.validation, plan.validation),
-        }
-        early, served = (
-            _phase(settings, prepared, of, p, figures, console) for p in phases.values()
+        phases = (
+            Phase("early", plan.early, plan.early_validation, plan.ranker[0]),
+            Phase("served", plan.served, plan.validation, plan.validation),
         )
+        early, served = (_phase(settings, prepared, of, p, figures, console) for p in phases)
         quotas = quotas_at(prepared, of, served, plan.validation, settings.retrieved)
         told = ", ".join(f"{name} {quota}" for name, quota in quotas.items())
         console.print(f"places in the list of candidates: {told}")

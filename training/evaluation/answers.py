@@ -73,6 +73,8 @@ def _offline_answers(
 ) -> OfflineAnswers:
     slates: dict[str, Slates] = {}
     lists: dict[str, CandidateLists] = {}
+    everybody = targets["any"].user_ids
+    by_source = _alone(models, cutoff, everybody)
     for task, one in targets.items():
         if task in SAME_PAGE or not len(one.user_ids):
             continue
@@ -80,21 +82,23 @@ def _offline_answers(
         lists[task] = offline.candidates(
             models, cutoff, one.user_ids, exclude_purchased=new, advance=advance
         )
-        slates[task] = {"pipeline": offline.best(lists[task], COUNT).item_key}
-        slates[task] |= _alone(models, cutoff, one.user_ids, new=new)
+        rows = rows_of(one.user_ids, everybody)
+        sources = {
+            name: page[rows] for name, page in by_source.items() if not (new and name == REPEAT)
+        }
+        slates[task] = {"pipeline": offline.best(lists[task], COUNT).item_key} | sources
     for task, page_of in SAME_PAGE.items():
         rows = rows_of(targets[task].user_ids, targets[page_of].user_ids)
         slates[task] = {name: keys[rows] for name, keys in slates[page_of].items()}
     return OfflineAnswers(slates, lists)
 
 
-def _alone(models: Models, cutoff: datetime, user_ids: pl.Series, *, new: bool) -> Slates:
+def _alone(models: Models, cutoff: datetime, user_ids: pl.Series) -> Slates:
     """By source, but for the best sellers, whom a baseline answers for; searches leave out what is owned."""
     people = offline.known(models, cutoff, user_ids)
     found = proposals(people, offline.sources_of(models, cutoff))
-    silent = {POPULAR, REPEAT} if new else {POPULAR}
     catalogue = models.prepared.item_keys
-    return {name: alone(keys, catalogue) for name, keys in found.items() if name not in silent}
+    return {name: alone(keys, catalogue) for name, keys in found.items() if name != POPULAR}
 
 
 def alone(proposed: NDArray[np.int64], catalogue: NDArray[np.int64]) -> NDArray[np.int64]:
@@ -114,16 +118,11 @@ def recall_of_candidates(lists: CandidateLists, targets: Targets) -> NDArray[np.
 
 def pairs(lists: CandidateLists, targets: Targets) -> Pairs:
     """Every candidate with its probability, and whether it was bought."""
-    users = _users(lists)
-    buyers = np.repeat(np.arange(len(targets.user_ids)), targets.items.lengths)
+    users = lists.item_key.owners
+    buyers = targets.items.owners
     keys = lists.item_key.values.astype(np.int64, copy=False)
     wanted = targets.items.values.astype(np.int64, copy=False)
     codes, coded = np.unique(np.concatenate([keys, wanted]), return_inverse=True)
     offered = users * len(codes) + coded[: len(keys)]
     bought = buyers * len(codes) + coded[len(keys) :]
     return Pairs(users, lists.probability, np.isin(offered, bought))
-
-
-def _users(lists: CandidateLists) -> NDArray[np.int64]:
-    """(total,) the user's position of each candidate."""
-    return np.repeat(np.arange(len(lists.user_ids)), lists.item_key.lengths)

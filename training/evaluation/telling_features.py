@@ -58,7 +58,7 @@ def _candidates(
     prepared: Prepared, users: Users, best: NDArray[np.int64], targets: pl.DataFrame
 ) -> _Candidates:
     lists = users.lists[OWNED[0]]
-    user = np.repeat(np.arange(len(users.ids)), lists.lengths)
+    user = lists.owners
     listed = np.arange(len(user)) - lists.offsets[user]
     item = prepared.item_index(lists.values.astype(np.int64))
     others = np.tile(best, len(users.ids))

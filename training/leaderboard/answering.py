@@ -7,7 +7,7 @@ from rich.console import Console
 
 from training.errors import Absent, AnswersError
 from training.leaderboard.answers import load, path_of, save
-from training.leaderboard.code import code_of
+from training.leaderboard.code import code_of, is_newer
 from training.leaderboard.contests import Contest, Period
 from training.leaderboard.question import Entrant, question
 from training.progress_bar import progress_bar
@@ -39,10 +39,7 @@ def answer_all(
 
 def up_to_date(path: Path, inputs: Iterable[Path]) -> bool:
     """True if the answers are whole and later than everything that they come from."""
-    if not path.is_file():
-        return False
-    made = path.stat().st_mtime_ns
-    if any(of.stat().st_mtime_ns > made for of in inputs):
+    if not is_newer(path, inputs):
         return False
     try:
         load(path)
@@ -54,10 +51,14 @@ def up_to_date(path: Path, inputs: Iterable[Path]) -> bool:
 def _missing(
     contest: Contest, entrants: Mapping[str, Entrant], folder: Path
 ) -> Iterator[tuple[Period, str, int, Path]]:
-    for name, entrant in entrants.items():
-        inputs = (*contest.inputs, *entrant.inputs, *code_of(entrant.source))
-        for period in contest.periods:
-            for seed in entrant.seeds:
+    """By period and seed: who answer from one trained system are asked one after another."""
+    inputs = {
+        name: (*contest.inputs, *entrant.inputs, *code_of(entrant.source))
+        for name, entrant in entrants.items()
+    }
+    for period in contest.periods:
+        for seed in sorted({seed for entrant in entrants.values() for seed in entrant.seeds}):
+            for name in (name for name, entrant in entrants.items() if seed in entrant.seeds):
                 path = path_of(folder, contest.dataset, period.name, name, seed)
-                if not up_to_date(path, inputs):
+                if not up_to_date(path, inputs[name]):
                     yield period, name, seed, path

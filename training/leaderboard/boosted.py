@@ -29,10 +29,11 @@ from training.leaderboard.answers import Answers
 from training.leaderboard.boosted_columns import Lines, categories, lines, of_batch
 from training.leaderboard.boosted_trials import Trial, tried
 from training.leaderboard.boosting import Boosted, Parameters, classifier, orderer
-from training.leaderboard.code import code_of
+from training.leaderboard.code import code_of, is_newer
 from training.leaderboard.contests import by_cutoff
-from training.leaderboard.ours import System, answers, is_newer, system
+from training.leaderboard.ours import answers
 from training.leaderboard.question import SEEDS, Entrant, Question, question
+from training.leaderboard.systems import System, system
 from training.learning.ranker_examples import Examples
 from training.models.ranker import Ranker
 from training.offline import Models, Score

@@ -1,7 +1,7 @@
-"""Which files of this repository decide what a program does: those that it imports, one through another."""
+"""Which files of this repository decide what a program does, and whether a result is newer than they are."""
 
 import ast
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from functools import cache
 from pathlib import Path
 
@@ -19,6 +19,14 @@ def code_of(source: Path) -> frozenset[Path]:
             found.add(path)
             waiting += _imported(path, path.stat().st_mtime_ns)
     return frozenset(found)
+
+
+def is_newer(path: Path, inputs: Iterable[Path]) -> bool:
+    """Whether the file is there, and none of its inputs was written after it."""
+    if not path.is_file():
+        return False
+    made = path.stat().st_mtime_ns
+    return all(of.stat().st_mtime_ns <= made for of in inputs)
 
 
 @cache

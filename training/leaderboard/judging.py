@@ -163,7 +163,7 @@ def _qualities(
 ) -> Iterator[tuple[Measure, NDArray[np.float64]]]:
     of = period.catalogue
     leaning = page_qualities.popularity(of, places)
-    users = np.repeat(np.arange(len(places)), wanted.lengths)
+    users = wanted.owners
     sold = np.bincount(users, of.popularity[wanted.values], len(places)) / wanted.lengths
     yield Measure(task, f"novelty@{SHOWN}"), page_qualities.novelty(of, places)
     yield Measure(task, f"diversity@{SHOWN}"), page_qualities.diversity(of, places)
@@ -180,7 +180,7 @@ def _of_items(
     wanted: Ragged,
 ) -> Iterator[tuple[Measure, NDArray[np.float64]]]:
     """Judged by such targets alone; who has none is no part of it."""
-    users = np.repeat(np.arange(len(places)), wanted.lengths)
+    users = wanted.owners
     sizes = np.bincount(users[items[wanted.values]], minlength=len(places))
     some = sizes > 0
     judged = Judged((right & np.append(items, False)[places])[some], sizes[some])

@@ -1,146 +1,130 @@
-"""Our whole system as entrants: trained as if now were the cut-off, by the very steps of `make up`.
+"""Our whole system as entrants: from one trained system answer the fusion, each member and each retriever."""
 
-`<state>/leaderboard-models/<cut-off>/prepared` is what was known then, and `<seed>/models` beside it what
-was trained on it; what is newer than its inputs, settings and code is not trained again. From one such
-system answer the fusion, each member alone, and each retriever alone.
-"""
-
-import json
 import time
-from collections.abc import Callable, Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
-from datetime import datetime
 from functools import partial
-from inspect import getfile
 from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
-from rich.console import Console
 
-from training import train_ranker, train_retriever
-from training.atomic import replace_text
+from serving.stages.fuse import Fusion
 from training.candidates import Sources, gather, sources_at
-from training.data import open_prepared
 from training.errors import Absent
-from training.leaderboard import truncated
+from training.known import Raw
 from training.leaderboard.answers import DEEPEST, Answers
-from training.leaderboard.code import code_of
 from training.leaderboard.question import Entrant, Question
-from training.learning.checkpoints import Rankers
-from training.learning.schedule import FEWEST_CUTOFFS
-from training.offline import (
-    BATCH,
-    CandidateLists,
-    Models,
-    Score,
-    best,
-    candidates,
-    known,
-    open_models,
-)
+from training.leaderboard.systems import System, system
+from training.offline import BATCH, CandidateLists, Models, Score, best, candidates, known, said_raw
 from training.policy import MAX_CANDIDATES, REPEAT
-from training.settings import TABLES, TrainingSettings, read_settings
+from training.settings import TABLES
 
-FOLDER = "leaderboard-models"
-Train = Callable[[TrainingSettings, Console], None]
+
+def answers(of: System, question: Question, score: Score) -> Answers:
+    """Pages ordered by probability, and that of all candidates of the task `any`."""
+    began = time.perf_counter()
+    everything, new = (_candidates(of, question, score, barred=barred) for barred in (False, True))
+    return _answers(of, everything, new, time.perf_counter() - began)
+
+
+def _candidates(of: System, question: Question, score: Score, *, barred: bool) -> CandidateLists:
+    return candidates(
+        of.models, question.cutoff, question.user_ids, exclude_purchased=barred, score=score
+    )
+
+
+def _answers(
+    of: System, everything: CandidateLists, new: CandidateLists, answering_s: float
+) -> Answers:
+    page, new_page = (best(one, DEEPEST).item_key for one in (everything, new))
+    seconds = of.retriever_seconds + of.ranker_seconds + answering_s
+    return Answers(everything.user_ids, page, new_page, seconds, *pairs(everything))
 
 
 @dataclass(frozen=True, slots=True)
-class System:
-    """A trained system and what training it took."""
+class Heard:
+    """Candidates, and what each member says of them: (total,) probabilities."""
 
-    settings: TrainingSettings
-    models: Models
-    retriever_seconds: float
-    ranker_seconds: float
+    lists: CandidateLists
+    said: Mapping[str, NDArray[np.float32]]
+
+    def fused(self, fusion: Fusion, names: Iterable[str]) -> CandidateLists:
+        """The lists with the probability of these members alone."""
+        return replace(self.lists, probability=fusion({name: self.said[name] for name in names}))
 
 
-def system(question: Question, seed: int) -> System:
-    """Trained at the question's cut-off, all other settings as they are in the environment.
+@dataclass(frozen=True, slots=True)
+class Scored:
+    """A system with all that its members say at a cut-off, from which any of them answer."""
+
+    of: System
+    everything: Heard
+    new: Heard
+    seconds: float
+
+    def answers(self, names: Iterable[str] = ()) -> Answers:
+        """Of these members, as if no other answered; by default of all.
+
+        Raises:
+            Absent: it has no such member.
+        """
+        rankers = self.of.models.rankers
+        asked = tuple(names) or rankers.fusion.members
+        if any(name not in rankers.members for name in asked):
+            raise Absent(f"the settings' members are {', '.join(rankers.members)}")
+        everything, new = (
+            heard.fused(rankers.fusion, asked) for heard in (self.everything, self.new)
+        )
+        return _answers(self.of, everything, new, self.seconds)
+
+
+def scored(of: System, question: Question) -> Scored:
+    """Asks all members."""
+    began = time.perf_counter()
+    everything, new = (_heard(of, question, barred=barred) for barred in (False, True))
+    return Scored(of, everything, new, time.perf_counter() - began)
+
+
+def _heard(of: System, question: Question, *, barred: bool) -> Heard:
+    parts: dict[str, list[NDArray[np.float32]]] = {name: [] for name in of.models.rankers.members}
+
+    def score(models: Models, raw: Raw) -> NDArray[np.float32]:
+        said = said_raw(models, raw)
+        for name, probability in said.items():
+            parts[name].append(probability[raw["mask"].astype(np.bool_)])
+        return models.rankers.fusion(said)
+
+    lists = _candidates(of, question, score, barred=barred)
+    return Heard(lists, {name: np.concatenate(part) for name, part in parts.items()})
+
+
+@dataclass(slots=True)
+class _Latest:
+    """What the system that was asked last said: its members are asked for one after another."""
+
+    key: tuple[object, ...] = ()
+    scored: Scored | None = None
+
+    def of(self, system: System, question: Question) -> Scored:
+        made_ns = (system.settings.models / "ranker.ckpt").stat().st_mtime_ns
+        people = tuple(question.user_ids)
+        key = (system.settings.state, made_ns, question.cutoff, people)
+        if self.scored is None or self.key != key:
+            self.key, self.scored = key, scored(system, question)
+        return self.scored
+
+
+_latest = _Latest()
+
+
+def of_members(of: System, question: Question, names: Iterable[str] = ()) -> Answers:
+    """What these members answer, by default all; the system's other members are asked in the same pass.
 
     Raises:
-        Absent: too few cut-offs lie before this one.
-        TrainingError: the prepared data is incomplete.
+        Absent: it has no such member.
     """
-    return trained(settings_at(read_settings(question.state), question.cutoff, seed))
-
-
-def settings_at(given: TrainingSettings, cutoff: datetime, seed: int) -> TrainingSettings:
-    """Of the folder of this cut-off and seed, whose prepared data is made if it is missing or older."""
-    folder = given.state / FOLDER / f"{cutoff:%Y-%m-%d}"
-    inputs = [given.prepared / "features.yaml", *code_of(Path(getfile(truncated)))]
-    if not is_newer(folder / "prepared" / "features.yaml", inputs):
-        truncated.truncate(given.prepared, folder / "prepared", cutoff)
-    mine = folder / str(seed)
-    mine.mkdir(exist_ok=True)
-    if not (mine / "prepared").is_symlink():
-        (mine / "prepared").symlink_to(Path("..") / "prepared")
-    return given.model_copy(update={"state": mine, "seed": seed})
-
-
-def trained(settings: TrainingSettings) -> System:
-    """Trains what is missing, or older than what it comes from."""
-    asked = kept_settings(settings)
-    _require_cutoffs(settings)
-    train_unless_done(settings, train_retriever.train, [settings.prepared / "features.yaml", asked])
-    train_unless_done(settings, train_ranker.train, [settings.models / "retriever.ckpt", asked])
-    return opened(settings)
-
-
-def kept_settings(settings: TrainingSettings) -> Path:
-    """A file that is written when a setting is another than last time."""
-    path = settings.state / "settings.json"
-    text = settings.model_dump_json(exclude={"state", "threads"}, indent=1) + "\n"
-    if not path.is_file() or path.read_text() != text:
-        replace_text(path, text)
-    return path
-
-
-def train_unless_done(settings: TrainingSettings, train: Train, inputs: Iterable[Path]) -> None:
-    """Runs a step of training unless its result is later than all it comes from, its code among it.
-
-    What it says goes to `training.log`.
-    """
-    source = Path(getfile(train))
-    name = source.stem.removeprefix("train_")
-    last = settings.models / f"{name}.json"  # what a step writes when all is well
-    checkpoint = last.with_suffix(".ckpt")
-    if last.is_file() and is_newer(checkpoint, [*inputs, *code_of(source)]):
-        return
-    with (settings.state / "training.log").open("a") as log:
-        train(settings, Console(file=log, width=120))
-
-
-def opened(settings: TrainingSettings) -> System:
-    """What has been trained."""
-    took = [
-        json.loads((settings.models / f"{name}.json").read_text())["seconds"]
-        for name in ("retriever", "ranker")
-    ]
-    return System(settings, open_models(settings), *took)
-
-
-def is_newer(path: Path, inputs: Iterable[Path]) -> bool:
-    """Whether the file is there, and none of its inputs was written after it."""
-    if not path.is_file():
-        return False
-    made = path.stat().st_mtime_ns
-    return all(of.stat().st_mtime_ns <= made for of in inputs)
-
-
-def answers(of: System, question: Question, score: Score | None = None) -> Answers:
-    """Pages ordered by probability, and that of all candidates of the task `any`."""
-    began = time.perf_counter()
-    lists = [
-        candidates(
-            of.models, question.cutoff, question.user_ids, exclude_purchased=barred, score=score
-        )
-        for barred in (False, True)
-    ]
-    everything, new = (best(one, DEEPEST).item_key for one in lists)
-    seconds = of.retriever_seconds + of.ranker_seconds + time.perf_counter() - began
-    return Answers(question.user_ids, everything, new, seconds, *pairs(lists[0]))
+    return _latest.of(of, question).answers(names)
 
 
 def pairs(
@@ -148,31 +132,16 @@ def pairs(
 ) -> tuple[NDArray[np.int64], NDArray[np.int64], NDArray[np.float32]]:
     """(R,) places of the people, item keys and probabilities of all candidates."""
     keys = lists.item_key
-    users = np.repeat(np.arange(len(lists.user_ids)), keys.lengths)
-    return users, keys.values.astype(np.int64, copy=False), lists.probability
+    return keys.owners, keys.values.astype(np.int64, copy=False), lists.probability
 
 
 def fused(question: Question, seed: int) -> Answers:
-    return answers(system(question, seed), question)
+    return of_members(system(question, seed), question)
 
 
 def member(question: Question, seed: int, name: str) -> Answers:
     """One ranker, calibrated by itself, over the candidates that all share."""
-    return answers(with_members(system(question, seed), [name]), question)
-
-
-def with_members(of: System, names: Iterable[str]) -> System:
-    """The system whose other members never answer.
-
-    Raises:
-        Absent: it has no such member.
-    """
-    rankers = of.models.rankers
-    strange = [name for name in names if name not in rankers.members]
-    if strange:
-        raise Absent(f"the settings' members are {', '.join(rankers.members)}")
-    some = Rankers({name: rankers.members[name] for name in names}, rankers.fusion)
-    return replace(of, models=replace(of.models, rankers=some))
+    return of_members(system(question, seed), question, [name])
 
 
 def retriever(question: Question, seed: int, name: str) -> Answers:
@@ -214,15 +183,6 @@ def _page(
         keys = np.where(places >= 0, models.prepared.item_keys[places], -1)
         page[which, : keys.shape[1]] = keys
     return page
-
-
-def _require_cutoffs(settings: TrainingSettings) -> None:
-    count = len(open_prepared(settings.prepared).cutoffs)
-    if count < FEWEST_CUTOFFS:
-        raise Absent(
-            f"it is trained on {FEWEST_CUTOFFS} cut-offs or more, and there are {count} up to "
-            "this one; prepare more, by CUTOFFS"
-        )
 
 
 ENTRANTS = {

@@ -14,16 +14,15 @@ import yaml
 from training import train_ranker
 from training.atomic import replace_text
 from training.leaderboard.answers import Answers
-from training.leaderboard.ours import (
+from training.leaderboard.ours import of_members
+from training.leaderboard.question import Question
+from training.leaderboard.systems import (
     System,
-    answers,
     kept_settings,
     opened,
     system,
     train_unless_done,
-    with_members,
 )
-from training.leaderboard.question import Question
 from training.schema import RECENT, RECENT_S
 from training.settings import TrainingSettings
 
@@ -40,12 +39,12 @@ class Variant:
         return self.answered(system(question, seed), question, name)
 
     def answered(self, base: System, question: Question, name: str) -> Answers:
-        return answers(self.system(base, name), question)
+        return of_members(self.system(base, name), question, self.members)
 
     def system(self, base: System, name: str) -> System:
         """The changed system, trained if it has to be."""
         changed = self.settings or self.history is not None
-        return with_members(self._trained(base.settings, name) if changed else base, self.members)
+        return self._trained(base.settings, name) if changed else base
 
     def _trained(self, base: TrainingSettings, name: str) -> System:
         folder = base.state / "steps" / name

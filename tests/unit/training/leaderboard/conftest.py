@@ -12,9 +12,9 @@ from tests.unit.training.bundle.shop import NOW, prepared_shop, silent
 from tests.unit.training.leaderboard.systems import small
 from training.leaderboard.answers import Answers, path_of, save
 from training.leaderboard.contests import Contest, by_cutoff
-from training.leaderboard.ours import System, settings_at
-from training.leaderboard.ours import trained as train
 from training.leaderboard.question import Question, question
+from training.leaderboard.systems import System, settings_at
+from training.leaderboard.systems import trained as train
 from training.prepare.__main__ import prepare
 
 FORTNIGHT = timedelta(days=14)

@@ -59,6 +59,16 @@ def test_every_period_is_asked_with_every_seed_once(
     assert len(recorder.asked) == 6
 
 
+def test_who_share_a_trained_system_are_asked_one_after_another(
+    contest: Contest, source: Path, tmp_path: Path
+) -> None:
+    one, other = Recorder(), Recorder()
+    other.asked = one.asked
+    table = {"a": Entrant(one, source, (7, 8)), "b": Entrant(other, source, (0, 7))}
+    answer_all(contest, table, tmp_path, silent())
+    assert one.asked == [(p.cutoff, seed) for p in contest.periods for seed in (0, 7, 7, 8)]
+
+
 def test_what_is_missing_broken_or_of_older_code_is_asked_again(
     contest: Contest, source: Path, tmp_path: Path
 ) -> None:

@@ -19,8 +19,8 @@ from training.leaderboard.boosted_columns import Lines, categories, of_batch
 from training.leaderboard.boosted_trials import SPACE, tried
 from training.leaderboard.boosting import Boosted, Parameters, classifier, orderer
 from training.leaderboard.judging import candidates
-from training.leaderboard.ours import System
 from training.leaderboard.question import Question
+from training.leaderboard.systems import System
 from training.offline import known
 
 SMALL = Parameters(num_leaves=4, min_data_in_leaf=5, most_rounds=20)
@@ -43,7 +43,7 @@ def answered(trained: System, asked: Question, trees: Boosted) -> Answers:
 def test_it_scores_the_very_pairs_of_the_fusion(
     trained: System, asked: Question, grown: tuple[Boosted, Boosted]
 ) -> None:
-    whole, trees = ours.answers(trained, asked), answered(trained, asked, grown[0])
+    whole, trees = ours.of_members(trained, asked), answered(trained, asked, grown[0])
     assert problems(trees) == []
     assert candidates(trees) == candidates(whole)
     assert np.array_equal(trees.pair_item, whole.pair_item)

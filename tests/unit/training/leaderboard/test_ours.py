@@ -1,21 +1,20 @@
-"""Our system as known at a cut-off: what it answers, and when it is trained again."""
+"""What our system, its members and its retrievers answer."""
 
-import os
 from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 import pytest
+from numpy.typing import NDArray
 
-from tests.unit.training.leaderboard.conftest import OWN
-from tests.unit.training.leaderboard.systems import MEMBERS, folder_of, small
+from tests.unit.training.leaderboard.systems import MEMBERS, small
 from training.errors import Absent
-from training.leaderboard import ours
+from training.leaderboard import ours, systems
 from training.leaderboard.answers import Answers, problems
-from training.leaderboard.contests import Contest
-from training.leaderboard.ours import System
-from training.leaderboard.question import Question, question
-from training.offline import recommend
+from training.leaderboard.question import Question
+from training.leaderboard.systems import System
+from training.learning.checkpoints import Rankers
+from training.offline import candidates, recommend
 
 
 def alike(one: Answers, other: Answers) -> bool:
@@ -23,16 +22,10 @@ def alike(one: Answers, other: Answers) -> bool:
     return all(np.array_equal(getattr(one, n), getattr(other, n)) for n in names)
 
 
-def test_it_is_trained_on_what_was_known_then(trained: System, asked: Question) -> None:
-    assert trained.models.prepared.now == asked.cutoff == OWN
-    assert trained.settings.seed == 7
-    assert trained.retriever_seconds > 0 < trained.ranker_seconds
-
-
 def test_pages_and_pairs_are_those_of_the_served_pipeline_offline(
     trained: System, asked: Question
 ) -> None:
-    found = ours.answers(trained, asked)
+    found = ours.of_members(trained, asked)
     assert problems(found) == []
     assert found.user_ids.equals(asked.user_ids)
     for name, barred in (("any", False), ("new", True)):
@@ -53,15 +46,23 @@ def test_pages_and_pairs_are_those_of_the_served_pipeline_offline(
         )
 
 
+def by_itself(trained: System, asked: Question, name: str) -> NDArray[np.float32]:
+    """From a system that has no other member."""
+    rankers = Rankers({name: trained.models.rankers.members[name]}, trained.models.rankers.fusion)
+    models = replace(trained.models, rankers=rankers)
+    return candidates(models, asked.cutoff, asked.user_ids, exclude_purchased=False).probability
+
+
 def test_a_member_alone_scores_the_same_pairs_as_all(trained: System, asked: Question) -> None:
-    whole = ours.answers(trained, asked)
+    whole = ours.of_members(trained, asked)
     for name in MEMBERS:
-        alone = ours.answers(ours.with_members(trained, [name]), asked)
+        alone = ours.of_members(trained, asked, [name])
         assert np.array_equal(alone.pair_item, whole.pair_item)
         assert np.array_equal(alone.pair_user, whole.pair_user)
         assert not np.array_equal(alone.probability, whole.probability)
+        assert np.array_equal(alone.probability, by_itself(trained, asked, name))
     with pytest.raises(Absent, match="members are"):
-        ours.with_members(trained, ["cnn"])
+        ours.of_members(trained, asked, ["cnn"])
 
 
 @pytest.mark.parametrize("name", ["two_tower", "item_to_item"])
@@ -92,26 +93,7 @@ def test_the_same_seed_gives_the_same_answer_and_another_seed_another(
 ) -> None:
     (tmp_path / "prepared").symlink_to(asked.state / "prepared")
     given = small(tmp_path)
-    again = ours.trained(ours.settings_at(given, asked.cutoff, 7))
-    assert alike(ours.answers(again, asked), ours.answers(trained, asked))
-    other = ours.trained(ours.settings_at(given, asked.cutoff, 8))
-    assert not alike(ours.answers(other, asked), ours.answers(trained, asked))
-
-
-def test_what_is_up_to_date_is_not_trained_again(trained: System, asked: Question) -> None:
-    folder = folder_of(asked.state, asked.cutoff, 7)
-    retriever, ranker = (folder / "models" / f"{n}.ckpt" for n in ("retriever", "ranker"))
-    made = retriever.stat().st_mtime_ns, ranker.stat().st_mtime_ns
-    ours.trained(trained.settings)
-    assert (retriever.stat().st_mtime_ns, ranker.stat().st_mtime_ns) == made
-    os.utime(ranker, (1, 1))
-    ours.trained(trained.settings)
-    assert retriever.stat().st_mtime_ns == made[0]
-    assert ranker.stat().st_mtime_ns > made[1]
-
-
-def test_too_few_cut_offs_are_said(contest: Contest, tmp_path: Path) -> None:
-    first = replace(question(contest, contest.periods[0]), state=tmp_path)
-    (tmp_path / "prepared").symlink_to(contest.state / "prepared")
-    with pytest.raises(Absent, match="there are 3 up to this one"):
-        ours.trained(ours.settings_at(small(tmp_path), first.cutoff, 7))
+    again = systems.trained(systems.settings_at(given, asked.cutoff, 7))
+    assert alike(ours.of_members(again, asked), ours.of_members(trained, asked))
+    other = systems.trained(systems.settings_at(given, asked.cutoff, 8))
+    assert not alike(ours.of_members(other, asked), ours.of_members(trained, asked))

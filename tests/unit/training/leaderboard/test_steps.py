@@ -9,11 +9,11 @@ from tests.unit.training.leaderboard.systems import folder_of
 from training.leaderboard import ours
 from training.leaderboard.answers import path_of, problems, save
 from training.leaderboard.contests import Contest, by_cutoff
-from training.leaderboard.ours import System
 from training.leaderboard.question import Question
 from training.leaderboard.standings import standings
 from training.leaderboard.steps import STEPS, latest
 from training.leaderboard.steps_table import steps_table
+from training.leaderboard.systems import System
 from training.leaderboard.variants import Variant, shortened
 from training.schema import RECENT, schema
 from training.settings import TrainingSettings
@@ -40,7 +40,7 @@ def test_the_last_step_is_our_system() -> None:
 
 def test_left_out_members_train_nothing(trained: System, asked: Question) -> None:
     found = Variant(("mlp",)).answered(trained, asked, "mlp")
-    alone = ours.answers(ours.with_members(trained, ["mlp"]), asked)
+    alone = ours.of_members(trained, asked, ["mlp"])
     assert np.array_equal(found.probability, alone.probability)
     assert not (folder_of(asked.state, asked.cutoff, 7) / "steps" / "mlp").exists()
 
@@ -55,7 +55,7 @@ def test_a_changed_step_is_trained_over_the_same_retrievers(
     name = variant.members[0]
     found = variant.answered(trained, asked, f"{name}_changed")
     assert problems(found) == []
-    before = ours.answers(ours.with_members(trained, [name]), asked)
+    before = ours.of_members(trained, asked, [name])
     assert not np.array_equal(found.probability, before.probability)
     folder = folder_of(asked.state, asked.cutoff, 7) / "steps" / f"{name}_changed"
     made = (folder / "models" / "ranker.ckpt").stat().st_mtime_ns
