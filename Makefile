@@ -202,10 +202,10 @@ score: ## Score the running gateway on what was held out
 	$(SET_UP)
 	@$(PY) -m training.score --state $(STATE) --endpoint $(GATEWAY)
 
-final: env ## Refit at the end of week 50, score weeks 51-52 once, log the figures
+final: env ## Refit at the end of week 50, score weeks 51-52 once beside all peers, log the figures
 	@$(PY) -m training.final check --state build/final
 	@$(MAKE) --no-print-directory start $(FINAL)
-	@$(MAKE) --no-print-directory score $(FINAL) || refused=1; \
+	@{ $(MAKE) --no-print-directory leaderboard $(FINAL) && $(MAKE) --no-print-directory score $(FINAL); } || refused=1; \
 		$(PY) -m training.final log --state build/final || refused=1; \
 		$(MAKE) --no-print-directory down $(FINAL); exit $${refused:-0}
 
@@ -236,7 +236,7 @@ bench-features: env ## Measure features and events beside their floors: build/be
 RESPONSES = build/coupon_response
 BOARD = $(if $(filter build/full,$(STATE)),--leave-one-out build/movielens-full --responses $(RESPONSES) --out \
 	build/leaderboard --report build/report --document docs/leaderboard.md,--out $(STATE)/leaderboard --report \
-	$(STATE)/leaderboard)
+	$(STATE)/leaderboard) $(if $(filter build/final,$(STATE)),--cutoff $(NOW))
 
 $(RESPONSES)/responses.yaml: training/datasets/coupon_responses.py training/prepare/coupon_pairs.py | env
 	$(call STEP,Coupon responses)

@@ -19,11 +19,13 @@ from rich.markup import escape
 
 from training.atomic import replace_text
 from training.errors import ScoreRefused, TrainingError
+from training.leaderboard.slices import ALL
 
 ROOT = Path(__file__).parents[1]
 LOG = ROOT / "docs" / "final_runs.jsonl"
 CODE = ("training", "serving", "feature_repo", "protos", "requirements")  # what can change a figure
 PERMIT = "final_permit.json"
+BOARD = "leaderboard"  # of all peers: its folder, and the file of its figures there
 
 
 def main() -> int:
@@ -78,7 +80,8 @@ def log(state: Path, log_file: Path, repository: Path) -> int:
     """Appends the run that `check` permitted, and takes the permit back; the count of all runs.
 
     Raises:
-        ScoreRefused: nothing was permitted or scored, or the code is no longer what was permitted.
+        ScoreRefused: nothing was permitted or scored, no peer was, or the code is no longer what was
+            permitted.
     """
     if not _was_scored(state):
         raise ScoreRefused(f"{state} holds no score that was permitted; run `make final`")
@@ -87,6 +90,8 @@ def log(state: Path, log_file: Path, repository: Path) -> int:
         raise ScoreRefused(
             f"the code changed since {permit['commit'][:10]} was permitted; check that commit out to log"
         )
+    if not _is_since(state, state / BOARD / f"{BOARD}.json"):
+        raise ScoreRefused(f"{state} holds no figures of the peers since the permit; run `make final`")
     entry = _entry(state, permit)
     earlier = log_file.read_text() if log_file.is_file() else ""
     replace_text(log_file, earlier + json.dumps(entry, sort_keys=True) + "\n")
@@ -136,15 +141,29 @@ def _entry(state: Path, permit: Mapping[str, str]) -> dict[str, Any]:
         "training": manifest["training"],
         "checks": score["checks"],
         "measurements": score["measurements"],
+        "leaderboard": _leaderboard(state),
+        "goals": json.loads((state / BOARD / f"{BOARD}_goals.json").read_text()),
     }
+
+
+def _leaderboard(state: Path) -> list[dict[str, Any]]:
+    """The figures of all models, of everybody; those of slices stay in the state folder."""
+    rows = json.loads((state / BOARD / f"{BOARD}.json").read_text())
+    kept = ("task", "model", "metric", "value", "low", "high", "seeds")
+    return [{name: row[name] for name in kept} for row in rows if row["slice"] == ALL]
 
 
 def _was_scored(state: Path) -> bool:
     """True if a permitted scoring has left its figures."""
-    permit, score = state / PERMIT, state / "report" / "score.json"
-    if not (permit.is_file() and score.is_file()):
+    return _is_since(state, state / "report" / "score.json")
+
+
+def _is_since(state: Path, path: Path) -> bool:
+    """True if there is a permit, and the file was written later."""
+    permit = state / PERMIT
+    if not (permit.is_file() and path.is_file()):
         return False
-    return score.stat().st_mtime_ns >= permit.stat().st_mtime_ns
+    return path.stat().st_mtime_ns >= permit.stat().st_mtime_ns
 
 
 def _data_set(state: Path) -> str | None:

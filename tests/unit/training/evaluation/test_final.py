@@ -58,6 +58,22 @@ def scored(state: Path) -> None:
     (state / "report").mkdir(exist_ok=True)
     path = state / "report" / "score.json"
     path.write_text(json.dumps(document))
+    after_permit(state, path)
+    compared(state)
+
+
+def compared(state: Path) -> None:
+    """Leaves what `make leaderboard` leaves."""
+    row = {"dataset": "shop", "task": "any", "model": "ease", "metric": "ndcg@10", "value": 0.2}
+    row |= {"low": 0.1, "high": 0.3, "seeds": [0], "period": "2017-12-11"}
+    (state / "leaderboard").mkdir(exist_ok=True)
+    path = state / "leaderboard" / "leaderboard.json"
+    path.write_text(json.dumps([row | {"slice": "all"}, row | {"slice": "heavy_users"}]))
+    path.with_name("leaderboard_goals.json").write_text(json.dumps([{"dataset": "shop"}]))
+    after_permit(state, path)
+
+
+def after_permit(state: Path, path: Path) -> None:
     permit = (state / "final_permit.json").stat().st_mtime_ns
     os.utime(path, ns=(permit + 1, permit + 1))
 
@@ -80,6 +96,19 @@ def test_a_run_is_logged_with_its_figures_commit_and_parameters(
     assert run["training"] == {"seed": 7}
     assert run["now"] == LATER.isoformat()
     assert len(run["commit"]) == 40
+    assert [(row["model"], row["value"]) for row in run["leaderboard"]] == [("ease", 0.2)]
+    assert run["goals"] == [{"dataset": "shop"}]
+
+
+def test_a_score_without_its_peers_is_not_logged(
+    repository: Path, state: Path, log_file: Path
+) -> None:
+    check(state, log_file, repository)
+    scored(state)
+    (state / "leaderboard" / "leaderboard.json").unlink()
+    with pytest.raises(ScoreRefused, match="no figures of the peers"):
+        log(state, log_file, repository)
+    assert not runs(log_file)
 
 
 def test_the_same_code_is_not_scored_twice(repository: Path, state: Path, log_file: Path) -> None:
