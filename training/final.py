@@ -91,7 +91,9 @@ def log(state: Path, log_file: Path, repository: Path) -> int:
             f"the code changed since {permit['commit'][:10]} was permitted; check that commit out to log"
         )
     if not _is_since(state, state / BOARD / f"{BOARD}.json"):
-        raise ScoreRefused(f"{state} holds no figures of the peers since the permit; run `make final`")
+        raise ScoreRefused(
+            f"{state} holds no figures of the peers since the permit; run `make final`"
+        )
     entry = _entry(state, permit)
     earlier = log_file.read_text() if log_file.is_file() else ""
     replace_text(log_file, earlier + json.dumps(entry, sort_keys=True) + "\n")

@@ -10,7 +10,6 @@ from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from rich.console import Console
 from rich.markup import escape
 
@@ -18,9 +17,9 @@ from training.atomic import replace_text
 from training.errors import PreparedError, TrainingError
 from training.evaluation import report_figures as figures
 from training.evaluation.held_out import TASKS
+from training.rendered import rendered, words
 from training.settings import read_settings
 
-TEMPLATES = Path(__file__).parent / "templates"
 METRICS = ("ndcg@10", "recall@10", "hit_rate@10", "coverage@10")
 METRICS_20 = ("ndcg@20", "recall@20", "hit_rate@20", "coverage@20")
 Row = dict[str, Any]
@@ -51,17 +50,10 @@ def write_page(state: Path) -> Path:
     measured = _read(report / "metrics.json")
     if material is None or measured is None:
         raise PreparedError(f"{report} holds no evaluation; run training.evaluate first")
-    environment = Environment(
-        loader=FileSystemLoader(TEMPLATES),
-        autoescape=True,
-        undefined=StrictUndefined,
-        trim_blocks=True,
-        lstrip_blocks=True,
-    )
-    environment.filters["words"] = _words
     manifest = _read(state / "bundles" / "current" / "manifest.json")
     score = _current_score(_read(report / "score.json"), material, manifest)
-    page = environment.get_template("report.html.j2").render(
+    page = rendered(
+        "report.html.j2",
         material=material,
         manifest=manifest,
         score=score,
@@ -154,15 +146,11 @@ def _taught(models: Path) -> Iterator[tuple[str, str]]:
     """Title, and the stem of the file of curves."""
     retrievers, rankers = (_read(models / f"{s}.json") or {} for s in ("retriever", "ranker"))
     for name in retrievers.get("served", {}):
-        yield f"Retriever: {_words(name)}", name
+        yield f"Retriever: {words(name)}", name
     for name in retrievers.get("early", {}):
-        yield f"Retriever: {_words(name)}, before the ranker's cut-offs", f"{name}_early"
+        yield f"Retriever: {words(name)}, before the ranker's cut-offs", f"{name}_early"
     for name in rankers.get("members", {}):
-        yield f"Ranker: {_words(name)}", name
-
-
-def _words(name: object) -> str:
-    return str(name).replace("_", " ")
+        yield f"Ranker: {words(name)}", name
 
 
 def _drawings(material: Mapping[str, Any], measured: Sequence[Row]) -> dict[str, str]:

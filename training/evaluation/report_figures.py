@@ -11,6 +11,8 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator
 
+from training.rendered import words
+
 BLUE, GREY = "#2b6cb0", "#a0aec0"
 STYLE: dict[str, Any] = {
     "font.size": 9,
@@ -34,7 +36,7 @@ def learning_curves(epochs: Sequence[Mapping[str, float]]) -> str:
         for ax, name in zip(axes, names, strict=True):
             known = [(e["epoch"], e[name]) for e in epochs if name in e]
             ax.plot(*zip(*known, strict=True), "o-", color=BLUE, ms=3.5)
-            ax.set_title(_words(name))
+            ax.set_title(words(name))
             ax.set_xlabel("epoch")
             ax.xaxis.set_major_locator(MaxNLocator(integer=True))
     return drawn[0]
@@ -88,10 +90,6 @@ def _labels(ax: Axes, title: str, x: str, y: str) -> None:
     ax.set_xlabel(x)
     ax.set_ylabel(y)
     ax.legend()
-
-
-def _words(name: str) -> str:
-    return name.replace("_", " ")
 
 
 @contextmanager

@@ -14,8 +14,8 @@ from training.coupons.responses import Mailed, asked, folds, mailed, read_pairs,
 from training.leaderboard.answers import Answers
 from training.leaderboard.question import NO_SEED, SEEDS, Entrant, Question
 from training.learning.fusing import fused as fusion
+from training.prepare.coupon_pairs import SMOOTHING
 
-SMOOTHING = 3.0  # mailings that a household's own rate is mixed with, at everybody's rate
 MEMBERS: Mapping[str, Classifier] = {"network": network, "boosted": boosted}
 
 

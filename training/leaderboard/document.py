@@ -14,8 +14,8 @@ from training.leaderboard.tables import (
     floor_rows,
     goal_rows,
     table,
-    words,
 )
+from training.rendered import words
 
 
 class Marks(NamedTuple):

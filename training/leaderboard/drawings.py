@@ -12,7 +12,8 @@ from training.leaderboard.goals import OURS
 from training.leaderboard.judging import DEPTHS, Measure
 from training.leaderboard.slices import MEANING
 from training.leaderboard.standings import CANDIDATES, Standings
-from training.leaderboard.tables import label, words
+from training.leaderboard.tables import label
+from training.rendered import words
 
 RANKED = ("any", "new", "basket", "next")
 

@@ -20,7 +20,6 @@ from scipy.sparse import csr_matrix
 from training.leaderboard.answers import DEEPEST, Answers
 from training.leaderboard.contests import coded
 from training.leaderboard.next_item import (
-    FIRST_ROW,
     NEVER,
     UNKNOWN,
     Described,
@@ -39,6 +38,7 @@ from training.models.inputs import NULL_ROW, FeatureConfig
 from training.models.item_to_item import ItemToItemConfig
 from training.models.sasrec import SasRec
 from training.models.sequence_config import SequenceConfig
+from training.models.top_k import FIRST_ROW
 from training.prepare.contract import open_data_set
 from training.prepare.keys import item_keys
 

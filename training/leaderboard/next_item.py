@@ -22,8 +22,8 @@ from training.models.gru4rec import Gru4Rec
 from training.models.inputs import NULL_ROW
 from training.models.optimizer import falling
 from training.models.sasrec import SasRec
+from training.models.top_k import FIRST_ROW
 
-FIRST_ROW = 2  # of the catalogue in the item vocabulary
 UNKNOWN = -1
 NEVER = np.iinfo(np.int32).max
 Batch = dict[str, Tensor]

@@ -3,8 +3,6 @@
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
-from jinja2 import Environment, FileSystemLoader, StrictUndefined
-
 from training.atomic import replace_text
 from training.evaluation.leak_check import LIMIT, Checked
 from training.leaderboard.drawings import drawings
@@ -23,23 +21,14 @@ from training.leaderboard.tables import (
     label,
     slice_table,
     table,
-    words,
 )
-
-TEMPLATES = Path(__file__).parents[1] / "templates"
+from training.rendered import rendered
 
 
 def write_page(path: Path, several: Sequence[Standings], checked: Mapping[str, Checked]) -> None:
     """The page of all contests; `checked` says by data set what the leak check looked at."""
-    environment = Environment(
-        loader=FileSystemLoader(TEMPLATES),
-        autoescape=True,
-        undefined=StrictUndefined,
-        trim_blocks=True,
-        lstrip_blocks=True,
-    )
-    environment.filters["words"] = words
-    page = environment.get_template("leaderboard.html.j2").render(
+    page = rendered(
+        "leaderboard.html.j2",
         boards=[_board(one, checked.get(one.contest.dataset)) for one in several],
         meaning=MEANING,
         limit=LIMIT,

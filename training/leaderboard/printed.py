@@ -5,7 +5,8 @@ from rich.console import Console
 from rich.table import Table
 
 from training.leaderboard.standings import Standings
-from training.leaderboard.tables import MAIN, floor_rows, goal_rows, table, words
+from training.leaderboard.tables import MAIN, floor_rows, goal_rows, table
+from training.rendered import words
 
 
 def print_standings(standings: Standings, console: Console) -> None:

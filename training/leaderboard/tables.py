@@ -11,6 +11,7 @@ from training.leaderboard.judging import Measure
 from training.leaderboard.leave_one_out import TASK as NEXT
 from training.leaderboard.slices import ALL, MEANING
 from training.leaderboard.standings import CANDIDATES, MEAN, Standings
+from training.rendered import words
 
 SMALL = ("log_loss", "ece")
 NEITHER = ("seconds", "accuracy")  # reported, and no best one marked
@@ -123,10 +124,6 @@ def label(measure: Measure) -> str:
     short = f"{SHORT.get(name, words(name))}{at}{cut}"
     plain = measure.task in (CANDIDATES, "fit")
     return short if plain else f"{measure.task} {short}"
-
-
-def words(name: str) -> str:
-    return name.replace("_", " ")
 
 
 def number(value: float, measure: Measure) -> str:
