@@ -26,8 +26,10 @@ TASK = "next"
 TIES = 7  # seed of the order of what was taken at one time
 
 
-def leave_one_out(state: Path) -> Contest:
+def leave_one_out(state: Path, back: int = 0) -> Contest:
     """One period whose targets are each user's latest item; users with one event are not asked.
+
+    With `back`, nobody sees the latest so many of each; the one before is asked, to choose parameters by.
 
     Raises:
         ScoreRefused: the data set's last weeks are kept for `make final`.
@@ -48,6 +50,7 @@ def leave_one_out(state: Path) -> Contest:
         .sort("time", "user_id", pl.struct("user_id", "item_key").hash(TIES), "group")
         .collect()
         .unique(["user_id", "item_key"], keep="first", maintain_order=True)
+        .filter(pl.int_range(pl.len()).over("user_id") < pl.len().over("user_id") - back)
     )
     last = pl.int_range(pl.len()).over("user_id") == pl.len().over("user_id") - 1
     several = pl.len().over("user_id") > 1

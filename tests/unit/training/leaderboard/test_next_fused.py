@@ -3,14 +3,13 @@
 from pathlib import Path
 
 import numpy as np
-import polars as pl
 from numpy.typing import NDArray
 from scipy.optimize import minimize
 
 from tests.unit.training.leaderboard.test_next_item import ITEMS, walks
 from training.leaderboard.answers import problems
 from training.leaderboard.leave_one_out import leave_one_out
-from training.leaderboard.next_entrants import ENTRANTS, by_place
+from training.leaderboard.next_entrants import ENTRANTS
 from training.leaderboard.next_fused import Shop, fused_scores
 from training.leaderboard.next_item import Histories
 from training.leaderboard.next_nearby import NEARER, NEWER, USUAL, nearby, pairs
@@ -77,17 +76,6 @@ def test_all_members_together_learn_a_cycle_and_the_same_seed_gives_the_same() -
     found = fused_scores(known, shop, 7)
     assert (found.argmax(axis=1) == last).mean() > 0.8
     assert np.array_equal(found, fused_scores(known, shop, 7))
-
-
-def test_a_history_by_places_ends_a_day_before_the_cut_off(state: Path) -> None:
-    period = leave_one_out(state).periods[0]
-    found = by_place(period.history, period.cutoff)
-    for user in period.user_ids.head(5):
-        mine = found.filter(pl.col("user_id") == user)
-        days = ((period.cutoff - mine["time"]).dt.total_days()).to_list()
-        assert days == list(range(mine.height, 0, -1))
-        of = period.history.filter(pl.col("user_id") == user)
-        assert mine["item_key"].to_list() == of["item_key"].to_list()
 
 
 def test_every_entrant_gives_pages_that_can_be_judged(state: Path) -> None:
