@@ -60,6 +60,12 @@ class Prepared:
         """How long after a cut-off a purchase counts."""
         return timedelta(days=self.features["horizon_days"])
 
+    @property
+    def actions(self) -> tuple[str, ...]:
+        """Kinds of events beside the target's, in the order in which models foresee them."""
+        view = self.features["views"].get("user_engagement")
+        return () if view is None else tuple(view["updates"]["kinds"])
+
     def item_index(self, keys: NDArray[np.int64]) -> NDArray[np.int64]:
         """Position in the catalogue, -1 for what isn't in it."""
         places = np.searchsorted(self.item_keys, keys).clip(max=len(self.item_keys) - 1)
@@ -165,6 +171,21 @@ def read_targets(prepared: Prepared, cutoff: datetime) -> pl.DataFrame:
     )
     items = prepared.item_index(frame["item_key"].to_numpy())
     return frame.select("user_id", "is_new", item=pl.Series(items)).filter(pl.col("item") >= 0)
+
+
+def read_actions(prepared: Prepared, cutoff: datetime, kind: str) -> pl.DataFrame:
+    """`user_id` and `item` (position in the catalogue) of what was done of this kind in the horizon.
+
+    Raises:
+        PreparedError: the file of what was done beside the target is missing.
+    """
+    path = prepared.folder / "actions.parquet"
+    if not path.is_file():
+        raise PreparedError(f"{path} is missing; run the prepare step again")
+    wanted = (pl.col("cutoff") == cutoff) & (pl.col("kind") == kind)
+    frame = pl.scan_parquet(path).filter(wanted).select("user_id", "item_key").collect()
+    items = prepared.item_index(frame["item_key"].to_numpy())
+    return frame.select("user_id", item=pl.Series(items)).filter(pl.col("item") >= 0)
 
 
 def _view(prepared: Prepared, name: str, cutoff: datetime, columns: list[str]) -> pl.LazyFrame:

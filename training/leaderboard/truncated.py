@@ -1,6 +1,6 @@
 """A prepared folder as it would have been at an earlier cut-off: what a system trained there may read.
 
-Only rows of cut-offs up to then are left in the views, and only targets whose horizon had ended. Statistics
+Only rows of cut-offs up to then are left in the views, and only labels whose horizon had ended. Statistics
 are computed anew, from the cut-offs that then teach.
 
 Catalogue and vocabularies are those of the whole folder, at every cut-off. The catalogue is the protocol's:
@@ -26,6 +26,7 @@ from training.errors import PreparedError
 from training.prepare.statistics import of_views, teaching
 
 SHARED = ("catalogue.parquet", "vocabularies")
+LABELS = ("targets.parquet", "actions.parquet")  # the second where there are other actions
 
 
 def truncate(prepared: Path, folder: Path, cutoff: datetime) -> None:
@@ -48,9 +49,9 @@ def truncate(prepared: Path, folder: Path, cutoff: datetime) -> None:
             known = pl.scan_parquet(path).filter(pl.col("event_timestamp") <= cutoff)
             known.sink_parquet(fresh / "views" / path.name, row_group_size=50_000)
         ended = pl.col("cutoff") + whole.horizon <= cutoff
-        pl.scan_parquet(prepared / "targets.parquet").filter(ended).sink_parquet(
-            fresh / "targets.parquet"
-        )
+        for name in LABELS:
+            if (prepared / name).is_file():
+                pl.scan_parquet(prepared / name).filter(ended).sink_parquet(fresh / name)
         statistics = of_views(fresh / "views", teaching(cutoffs, whole.horizon))
         (fresh / "statistics.json").write_text(json.dumps(statistics, indent=1, sort_keys=True))
         features = _up_to(whole.features, len(cutoffs))

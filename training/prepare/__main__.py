@@ -24,11 +24,11 @@ from training.learning.schedule import FEWEST_CUTOFFS
 from training.prepare import clean, offers
 from training.prepare.contract import DataSet, open_data_set
 from training.prepare.contract_checks import instant
-from training.prepare.engagement import other_events
+from training.prepare.engagement import kinds_in, other_events
 from training.prepare.known_events import catalogue_items, keyed_events
 from training.prepare.recorded import recorded_events, with_recorded
 from training.prepare.statistics import FIRST_ROW, of_views, teaching, vocabulary
-from training.prepare.targets import targets
+from training.prepare.targets import other_actions, targets
 from training.prepare.views import View, as_contract, field_dtype, max_length, views
 from training.progress_bar import bars
 
@@ -76,6 +76,10 @@ def prepare(state: Path, now: datetime | None, count: int, console: Console) -> 
         pl.concat([targets(events, t, horizon) for t in cutoffs[:-1]]).sink_parquet(
             folder / "targets.parquet"
         )
+        if kinds_in(others):
+            pl.concat(
+                [other_actions(others, events, t, horizon) for t in cutoffs[:-1]]
+            ).sink_parquet(folder / "actions.parquet")
         offers.write(folder, data, known_items)
         _write_features(folder, data, cutoffs, written)
     console.print(f"{state / 'prepared'}: {known_items.height:,} items, {len(cutoffs)} cut-offs")

@@ -1,4 +1,4 @@
-"""What was taken in the horizon after a cut-off."""
+"""What was taken, and what else was done, in the horizon after a cut-off."""
 
 from datetime import datetime, timedelta
 
@@ -28,4 +28,28 @@ def targets(events: pl.LazyFrame, cutoff: datetime, horizon: timedelta) -> pl.La
         )
         .with_columns(pl.col("is_new").fill_null(value=True), cutoff=pl.lit(cutoff))
         .sort("user_id", "item_key")
+    )
+
+
+def other_actions(
+    others: pl.LazyFrame, events: pl.LazyFrame, cutoff: datetime, horizon: timedelta
+) -> pl.LazyFrame:
+    """Events of the other kinds in [cutoff, cutoff + horizon), of the users whom `targets` is of.
+
+    One row per user, item and kind: `user_id`, `cutoff`, `item_key`, `kind`.
+
+    Args:
+        others: as `engagement.other_events` gives them.
+        events: those of the target kinds, by which a user is known.
+        cutoff: its horizon has ended by now.
+        horizon: of labels.
+    """
+    known = events.filter(pl.col("time") < cutoff).select("user_id").unique()
+    return (
+        others.filter(pl.col("time") >= cutoff, pl.col("time") < cutoff + horizon)
+        .join(known, on="user_id", how="semi")
+        .select("user_id", "item_key", "kind", cutoff=pl.lit(cutoff))
+        .unique()
+        .select("user_id", "cutoff", "item_key", "kind")
+        .sort("user_id", "item_key", "kind")
     )

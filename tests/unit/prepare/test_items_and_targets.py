@@ -1,10 +1,11 @@
 from datetime import UTC, datetime, timedelta
 
+import numpy as np
 import polars as pl
 import pytest
 
 from training.prepare import items
-from training.prepare.targets import targets
+from training.prepare.targets import other_actions, targets
 
 FORTNIGHT = timedelta(days=14)
 
@@ -82,3 +83,48 @@ def test_a_user_without_history_is_no_target(events: pl.LazyFrame, now: datetime
     )
     frame = pl.concat([events, stranger], how="vertical_relaxed")
     assert 99 not in targets(frame, now, FORTNIGHT).collect()["user_id"]
+
+
+def test_other_actions_are_those_of_the_horizon_of_known_users(
+    events: pl.LazyFrame, now: datetime
+) -> None:
+    """At the cut-off counts, at the horizon's end no more; nobody is known by what they only looked at."""
+    second = timedelta(seconds=1)
+    rows = [
+        (1, 3, "view", now - second),
+        (1, 4, "view", now),
+        (1, 4, "click", now + FORTNIGHT - second),
+        (1, 5, "click", now + FORTNIGHT),
+        (2, 4, "view", now + timedelta(days=3)),
+        (2, 4, "view", now + timedelta(days=4)),
+        (99, 4, "view", now + timedelta(days=3)),
+        (99, 4, "view", now - timedelta(days=3)),
+    ]
+    drawn = np.random.default_rng(3)
+    rows += [
+        (int(user), int(item), kind, now + timedelta(minutes=int(minute)))
+        for user, item, kind, minute in zip(
+            drawn.integers(1, 8, 300),
+            drawn.integers(1, 7, 300),
+            drawn.choice(["view", "click", "cart"], 300),
+            drawn.integers(-40_000, 40_000, 300),
+            strict=True,
+        )
+    ]
+    others = pl.LazyFrame(rows, ["user_id", "item_key", "kind", "time"], orient="row").with_columns(
+        pl.col("time").dt.cast_time_unit("us").dt.convert_time_zone("UTC")
+    )
+    known = {r["user_id"] for r in events.collect().to_dicts() if r["time"] < now}
+    assert 99 not in known
+    expected = sorted(
+        {
+            (user, item, kind)
+            for user, item, kind, time in rows
+            if user in known and now <= time < now + FORTNIGHT
+        }
+    )
+    found = other_actions(others, events, now, FORTNIGHT).collect()
+    assert found.columns == ["user_id", "cutoff", "item_key", "kind"]
+    assert list(found.select("user_id", "item_key", "kind").iter_rows()) == expected
+    assert {(1, 4, "view"), (1, 4, "click"), (2, 4, "view")} <= set(expected)
+    assert found["cutoff"].unique().to_list() == [now]

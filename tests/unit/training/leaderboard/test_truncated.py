@@ -10,6 +10,8 @@ import yaml
 from tests.unit.training.bundle.shop import silent
 from tests.unit.training.leaderboard.conftest import FORTNIGHT, OWN
 from training.data import open_prepared
+from training.datasets.generated.generate import generate
+from training.datasets.generated.shop import SHOP
 from training.errors import PreparedError
 from training.leaderboard.truncated import truncate
 from training.prepare.__main__ import prepare
@@ -113,3 +115,21 @@ def test_a_cut_off_that_was_not_prepared_is_refused(state: Path, tmp_path: Path)
 def test_the_description_can_be_read_as_before(folder: Path) -> None:
     described = yaml.safe_load((folder / "features.yaml").read_text())
     assert described["now"] == described["cutoffs"][-1] == f"{EARLIER:%Y-%m-%dT%H:%M:%SZ}"
+
+
+def test_what_else_was_done_is_left_out_as_targets_are(tmp_path: Path) -> None:
+    generate(SHOP, tmp_path / "dataset", 30, 7, silent())
+    prepare(tmp_path, None, 5, silent())
+    whole = open_prepared(tmp_path / "prepared")
+    earlier = whole.cutoffs[-2]
+    truncate(tmp_path / "prepared", tmp_path / "earlier", earlier)
+    found = pl.read_parquet(tmp_path / "earlier/actions.parquet")
+    every = pl.read_parquet(tmp_path / "prepared/actions.parquet")
+    assert found.equals(every.filter(pl.col("cutoff") <= whole.cutoffs[-3]))
+    assert (found["cutoff"].max(), every["cutoff"].max()) == (whole.cutoffs[-3], earlier)
+    assert open_prepared(tmp_path / "earlier").actions == whole.actions
+
+
+def test_where_nothing_else_is_done_nothing_is_said_of_it(folder: Path) -> None:
+    assert not (folder / "actions.parquet").exists()
+    assert open_prepared(folder).actions == ()
