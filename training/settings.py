@@ -68,6 +68,7 @@ class TrainingSettings(BaseSettings):
     ranker_patience: int = Field(default=2, ge=1, le=1000)
     trees: int = Field(default=60, ge=1, le=10_000)  # of the tree member, at the most
     ranker_item_to_item: bool = True  # whether rankers are told its score
+    action_weight: float = Field(default=0.01, ge=0, le=100)  # of other actions beside the target
     embedding_dropout: float = Field(default=0.2, ge=0, lt=1)  # of items' identities in a history
 
     unknown_share: float = Field(default=0.03, ge=0, le=0.5)  # users and ids blanked in training

@@ -29,6 +29,7 @@ from training.learning.calibration import log_loss, platt
 from training.learning.checkpoints import Rankers, Searches, load_searches, save_rankers
 from training.learning.feature_config import check_same_inputs, described_rows, feature_config
 from training.learning.fit import Watch, batch_size, fit, set_threads
+from training.learning.foreseen import foresee
 from training.learning.fusing import fused
 from training.learning.ranker_examples import (
     ExampleBatches,
@@ -89,12 +90,15 @@ def train(settings: TrainingSettings, console: Console) -> None:
             f"rankers: {len(taught.item):,} examples, {len(judged.item):,} for validation, of which "
             f"{float(judged.bought.mean()):.2%} were taken"
         )
-        measured: dict[str, dict[str, float]] = {}
+        measured: dict[str, Mapping[str, object]] = {}
         said: dict[str, NDArray[np.float32]] = {}
         for name, ranker in new.items():
             curves = teach(settings, ranker, taught, judged, progress=console.is_terminal)
-            measured[name], said[name] = calibrate(settings, ranker, judged)
-            console.print(f"{name}: {curves[-1]['epoch']} epochs, {_told(measured[name])}")
+            logits = _logits(settings, ranker, judged)
+            found, said[name] = calibrate(ranker, logits[:, 0], judged)
+            console.print(f"{name}: {curves[-1]['epoch']} epochs, {_told(found)}")
+            others = foresee(ranker, logits[:, 1:], judged.others.numpy())
+            measured[name] = found | ({"actions": others} if others else {})
             text = json.dumps(curves, indent=1) + "\n"
             replace_text(settings.models / f"{name}_curves.json", text)
         rankers, whole = fuse(new, said, judged)
@@ -125,6 +129,7 @@ def teach(
         settings.ranker_learning_rate,
         settings.ranker_weight_decay,
         settings.ranker_negative_share,
+        settings.action_weight,
     )
     fit(
         lesson,
@@ -138,10 +143,9 @@ def teach(
 
 
 def calibrate(
-    settings: TrainingSettings, ranker: Ranker, judged: Examples
+    ranker: Ranker, logits: NDArray[np.float64], judged: Examples
 ) -> tuple[dict[str, float], NDArray[np.float32]]:
-    """Platt scaling on validation, in place: what it is worth, and the (R,) probabilities."""
-    logits = _logits(settings, ranker, judged)
+    """Platt scaling of (R,) on validation, in place: what it is worth, and the (R,) probabilities."""
     bought = judged.bought.numpy().astype(np.float64)
     before = log_loss(logits * float(ranker.slope) + float(ranker.offset), bought)
     slope, offset = platt(logits, bought, float(ranker.offset))
@@ -180,9 +184,9 @@ def _told(figures: Mapping[str, float]) -> str:
 
 
 def _logits(settings: TrainingSettings, ranker: Ranker, judged: Examples) -> NDArray[np.float64]:
-    """(R,) before calibration."""
+    """(R, 1 + A) before calibration, of the target and the other actions."""
     with torch.no_grad():
-        parts = [ranker.logit(b)[b["mask"]] for b in _loader(judged, settings.ranker_batch, None)]
+        parts = [ranker.logits(b)[b["mask"]] for b in _loader(judged, settings.ranker_batch, None)]
     return torch.cat(parts).numpy().astype(np.float64)
 
 
@@ -205,6 +209,7 @@ def fresh(
             length=of[RECENT].length,
             embedding_dropout=settings.embedding_dropout,
             trees=settings.trees,
+            actions=() if network == "trees" else prepared.actions,
         )
     )
     ranker.tower.load_state_dict(tower.state_dict())

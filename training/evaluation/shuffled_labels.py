@@ -33,9 +33,9 @@ class ByChance:
 
 
 def shuffled(examples: Examples, seed: int) -> Examples:
-    """The same pairs with the same labels, dealt out anew."""
-    order = np.random.default_rng(seed).permutation(len(examples.bought))
-    return replace(examples, bought=examples.bought[torch.from_numpy(order)])
+    """The same pairs with the same labels, those of a pair together, dealt out anew."""
+    order = torch.from_numpy(np.random.default_rng(seed).permutation(len(examples.bought)))
+    return replace(examples, bought=examples.bought[order], others=examples.others[order])
 
 
 def taught_by_chance(

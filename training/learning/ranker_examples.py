@@ -1,4 +1,4 @@
-"""Examples for the ranker: candidates as they are proposed, with whether they were then bought.
+"""Examples for the ranker: candidates as they are proposed, with whether they were then bought, or what else.
 
 What has no parameters to be taught (the crosses, the frozen tower's score) is computed here once, by the
 module that ships, so that an epoch costs only what is learned.
@@ -16,7 +16,7 @@ from torch.nn import functional
 from torch.utils.data import Dataset, Sampler
 
 from training.candidates import Sources, gather
-from training.data import read_targets
+from training.data import read_actions, read_targets
 from training.known import Known, forget, with_rows
 from training.models.inputs import NULL_ROW
 from training.models.ranker import Ranker
@@ -26,7 +26,12 @@ BATCH = 64  # users whose lists are padded together
 
 @dataclass(frozen=True, slots=True)
 class Sampling:
-    """How training examples are thinned; validation takes all."""
+    """How training examples are thinned; validation takes all.
+
+    Whether a candidate is kept depends on the target alone, so that the same offset makes up for it whatever
+    else was done with the item. What is kept of the other actions is thinned along: their heads see the
+    pairs that were bought too often, which calibration on validation mends on the whole.
+    """
 
     negative_share: float = 1.0  # of candidates not bought
     unknown_share: float = 0.0  # of users, made strangers
@@ -43,6 +48,7 @@ class Examples:
     item: Tensor  # (R,) place in `items`
     crosses: Tensor  # (R, X) float32
     bought: Tensor  # (R,) float32, 1 if the user buys the item within the horizon
+    others: Tensor  # (R, A) float32, 1 if the user does that with it within the horizon
 
 
 @dataclass(slots=True)
@@ -52,6 +58,7 @@ class _Parts:
     item: list[Tensor] = field(default_factory=list)
     crosses: list[Tensor] = field(default_factory=list)
     bought: list[Tensor] = field(default_factory=list)
+    others: list[Tensor] = field(default_factory=list)
 
 
 def examples(known: Known, sources: Sources, ranker: Ranker, sampling: Sampling) -> Examples:
@@ -78,6 +85,8 @@ def examples(known: Known, sources: Sources, ranker: Ranker, sampling: Sampling)
         parts.crosses.append(crosses[taken])
         wanted = torch.from_numpy(labels.of(which, positions))
         parts.bought.append(wanted[taken].to(torch.float32))
+        done = torch.from_numpy(labels.others(which, positions))
+        parts.others.append(done[taken].to(torch.float32))
     return _whole(parts, _item_tensors(known))
 
 
@@ -94,6 +103,7 @@ def together(several: Sequence[Examples]) -> Examples:
         torch.cat([e.item + int(shift) for e, shift in zip(several, shifts, strict=True)]),
         torch.cat([e.crosses for e in several]),
         torch.cat([e.bought for e in several]),
+        torch.cat([e.others for e in several]),
     )
 
 
@@ -105,28 +115,49 @@ def some_users(of: Examples, every: int) -> Examples:
     within = np.arange(offsets[-1]) - np.repeat(offsets[:-1], counts)
     rows = torch.from_numpy(np.repeat(of.offsets[which], counts) + within)
     users = {name: values[torch.from_numpy(which)] for name, values in of.users.items()}
-    return Examples(users, of.items, offsets, of.item[rows], of.crosses[rows], of.bought[rows])
+    return Examples(
+        users, of.items, offsets, *(x[rows] for x in (of.item, of.crosses, of.bought, of.others))
+    )
 
 
 class Labels:
-    """Who bought what within the horizon of a cut-off."""
+    """Who bought what within the horizon of a cut-off, and did what else."""
 
     def __init__(self, known: Known) -> None:
-        targets = read_targets(known.prepared, known.cutoff)
-        ids = known.users.ids
-        places = pl.DataFrame({"user_id": ids, "user": np.arange(len(ids))})
-        rows = targets.join(places, on="user_id", how="inner")
         self.catalogue = len(known.prepared.item_keys)
-        self.pairs = np.sort(rows["user"].to_numpy() * self.catalogue + rows["item"].to_numpy())
+        self.bought = self._pairs(known, read_targets(known.prepared, known.cutoff))
+        self.done = [
+            self._pairs(known, read_actions(known.prepared, known.cutoff, kind))
+            for kind in known.prepared.actions
+        ]
 
     def of(self, which: NDArray[np.int64], positions: NDArray[np.int64]) -> NDArray[np.bool_]:
         """(B,) users and (B, C) positions in the catalogue, -1 for none: (B, C) bought."""
-        if not len(self.pairs):
+        return self._among(self.bought, which, positions)
+
+    def others(self, which: NDArray[np.int64], positions: NDArray[np.int64]) -> NDArray[np.bool_]:
+        """The same of the other actions: (B, C, A)."""
+        found = np.zeros((*positions.shape, len(self.done)), dtype=np.bool_)
+        for action, pairs in enumerate(self.done):
+            found[..., action] = self._among(pairs, which, positions)
+        return found
+
+    def _pairs(self, known: Known, rows: pl.DataFrame) -> NDArray[np.int64]:
+        """Users and items as one number each, ascending."""
+        ids = known.users.ids
+        places = pl.DataFrame({"user_id": ids, "user": np.arange(len(ids))})
+        of = rows.join(places, on="user_id", how="inner")
+        return np.sort(of["user"].to_numpy() * self.catalogue + of["item"].to_numpy())
+
+    def _among(
+        self, listed: NDArray[np.int64], which: NDArray[np.int64], positions: NDArray[np.int64]
+    ) -> NDArray[np.bool_]:
+        if not len(listed):
             return np.zeros(positions.shape, dtype=np.bool_)
         pairs = which[:, None] * self.catalogue + positions
-        places = np.searchsorted(self.pairs, pairs).clip(max=len(self.pairs) - 1)
-        bought: NDArray[np.bool_] = (self.pairs[places] == pairs) & (positions >= 0)
-        return bought
+        places = np.searchsorted(listed, pairs).clip(max=len(listed) - 1)
+        found: NDArray[np.bool_] = (listed[places] == pairs) & (positions >= 0)
+        return found
 
 
 class ExampleBatches(Dataset[dict[str, Tensor]]):
@@ -150,6 +181,7 @@ class ExampleBatches(Dataset[dict[str, Tensor]]):
             **{name: values[item] for name, values in self.of.items.items()},
             "crosses": self.of.crosses[rows],
             "bought": self.of.bought[rows],
+            "others": self.of.others[rows],
             "mask": mask,
         }
 
@@ -203,4 +235,5 @@ def _whole(parts: _Parts, items: dict[str, Tensor]) -> Examples:
         torch.cat(parts.item),
         torch.cat(parts.crosses),
         torch.cat(parts.bought),
+        torch.cat(parts.others),
     )

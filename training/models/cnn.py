@@ -15,7 +15,7 @@ from training.models.ranker_config import RankerConfig
 
 
 class ConvolutionNetwork(nn.Module):
-    """Evidence (B, C, W), candidates (B, C, D) and tokens to a logit (B, C)."""
+    """Evidence (B, C, W), candidates (B, C, D) and tokens to logits (B, C, outputs), as of a `Head`."""
 
     reads = "history"
 
@@ -29,7 +29,9 @@ class ConvolutionNetwork(nn.Module):
         found = config.channels * len(config.heights) + config.vertical * config.dimension
         self.dropout = nn.Dropout(config.dropout)
         self.person = nn.Linear(found, config.dimension)
-        self.head = Head(width + 2 * config.dimension, config.hidden, config.dropout)
+        self.head = Head(
+            width + 2 * config.dimension, config.hidden, config.dropout, config.outputs
+        )
 
     def forward(self, evidence: Tensor, candidates: Tensor, tokens: Tokens) -> Tensor:
         person = self.of_person(tokens.values).unsqueeze(1)  # (B, 1, D)

@@ -26,6 +26,7 @@ class CouponConfig:
     dropout: float = 0.4
     cross_layers: int = 1
     cross_rank: int = 8
+    outputs: int = 1  # whether the coupon is redeemed
 
 
 class CouponNetwork(nn.Module):
@@ -40,7 +41,7 @@ class CouponNetwork(nn.Module):
     def forward(self, numbers: Tensor, rows: Tensor) -> Tensor:
         """(B, F) raw numbers, NaN unknown, and (B, G) rows to (B,) logits."""
         known = torch.cat([self.floats(numbers), self.categories(rows)], dim=-1)
-        return self.network(self.forget(known))  # type: ignore[no-any-return]
+        return self.network(self.forget(known)).squeeze(-1)  # type: ignore[no-any-return]
 
 
 class CouponLesson(lightning.LightningModule):

@@ -23,10 +23,12 @@ class CrossConfig(Protocol):
     def cross_layers(self) -> int: ...
     @property
     def cross_rank(self) -> int: ...
+    @property
+    def outputs(self) -> int: ...
 
 
 class CrossNetwork(nn.Module):
-    """Evidence (B, C, W) to a logit (B, C)."""
+    """Evidence (..., W) to logits (..., outputs), as of a `Head`."""
 
     reads = "evidence"
 
@@ -39,11 +41,11 @@ class CrossNetwork(nn.Module):
             nn.Linear(config.cross_rank, width) for _ in range(config.cross_layers)
         )
         self.deep = deep(width, config.hidden, config.dropout)
-        self.last = nn.Linear(width + config.hidden[-1], 1)
+        self.last = nn.Linear(width + config.hidden[-1], config.outputs)
 
     def forward(self, evidence: Tensor) -> Tensor:
         crossed = evidence
         for down, up in zip(self.down, self.up, strict=True):
             crossed = evidence * up(down(crossed)) + crossed
         joined = torch.cat([crossed, self.deep(evidence)], dim=-1)
-        return self.last(joined).squeeze(-1)  # type: ignore[no-any-return]
+        return self.last(joined)  # type: ignore[no-any-return]

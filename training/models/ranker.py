@@ -34,8 +34,8 @@ USER_CATEGORY_DIMENSION = 4
 SCORES = 2  # of the retrievers inside, the last of the crosses
 
 
-# Each gives a logit (B, C), and says what it reads: the evidence (B, C, W), raw for the trees; with the
-# history also the candidates (B, C, D) and the tokens.
+# Each gives logits (B, C, outputs), the trees one (B, C), and says what it reads: the evidence (B, C, W), raw
+# for the trees; with the history also the candidates (B, C, D) and the tokens.
 NETWORKS: Mapping[str, type[nn.Module]] = MappingProxyType(
     {
         "mlp": CrossNetwork,
@@ -49,6 +49,8 @@ NETWORKS: Mapping[str, type[nn.Module]] = MappingProxyType(
 
 class Ranker(nn.Module):
     """The probability that a user buys an item within the horizon.
+
+    Teaching also asks what the user does with it otherwise (`config.actions`); that is not served.
 
     Takes every input of the contract's ranker by its name: keys as they are, because users' lists are
     matched with candidates by key, and also as vocabulary rows for what is embedded: `user_key__row`,
@@ -82,10 +84,15 @@ class Ranker(nn.Module):
         self.register_buffer("score_std", torch.ones(SCORES))
         self.register_buffer("slope", torch.ones(()))
         self.register_buffer("offset", torch.zeros(()))
+        if config.actions:
+            self.register_buffer("action_slopes", torch.ones(len(config.actions)))
+            self.register_buffer("action_offsets", torch.zeros(len(config.actions)))
         self.score_mean: Tensor
         self.score_std: Tensor
         self.slope: Tensor
         self.offset: Tensor
+        self.action_slopes: Tensor
+        self.action_offsets: Tensor
 
     def train(self, mode: bool = True) -> Self:  # noqa: FBT001, FBT002 (torch's signature)
         """The tower inside is frozen: it is never in training mode."""
@@ -146,9 +153,16 @@ class Ranker(nn.Module):
         return torch.matmul(items, self.tower.user(inputs).unsqueeze(-1)).squeeze(-1)
 
     def logit(self, inputs: Mapping[str, Tensor]) -> Tensor:
-        """(B, C), as taught: before calibration. Takes what `crosses` gave as an input of that name."""
+        """(B, C) of the target, as taught: before calibration."""
+        return self.logits(inputs)[..., 0]
+
+    def logits(self, inputs: Mapping[str, Tensor]) -> Tensor:
+        """(B, C, 1 + A): the target's, then those of the other actions.
+
+        Takes what `crosses` gave as an input of that name.
+        """
         if self.network.reads == "raw":
-            return self.network(self.raw(inputs))  # type: ignore[no-any-return]
+            return self.network(self.raw(inputs)).unsqueeze(-1)  # type: ignore[no-any-return]
         evidence = self.evidence(inputs)
         if self.history is None:
             return self.network(evidence)  # type: ignore[no-any-return]

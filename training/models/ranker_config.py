@@ -8,6 +8,8 @@ from training.models.inputs import FeatureConfig
 from training.models.item_to_item import ItemToItemConfig, item_to_item_config
 from training.models.two_tower import TwoTowerConfig, two_tower_config
 
+TUPLES = ("hidden", "heights", "actions")
+
 
 @dataclass(frozen=True, slots=True)
 class RankerConfig:
@@ -34,18 +36,24 @@ class RankerConfig:
     trees: int = 60
     leaves: int = 16
     tree_depth: int = 5  # the walk costs its depth times the trees: 6 ms for 512 candidates
+    actions: tuple[str, ...] = ()  # beside the target: a head each; trees have none
+
+    @property
+    def outputs(self) -> int:
+        """Logits that a network gives of a candidate."""
+        return 1 + len(self.actions)
 
     def plain(self) -> dict[str, Any]:
-        return {**asdict(self), "hidden": list(self.hidden), "heights": list(self.heights)}
+        lists = {name: list(getattr(self, name)) for name in TUPLES}
+        return {**asdict(self), **lists}
 
 
 def ranker_config(plain: Mapping[str, Any]) -> RankerConfig:
-    """The inverse of `plain`."""
+    """The inverse of `plain`; where no other actions are told of there were none."""
     nested = {
         "features": FeatureConfig(**plain["features"]),
         "tower": two_tower_config(plain["tower"]),
         "item_to_item": item_to_item_config(plain["item_to_item"]),
-        "hidden": tuple(plain["hidden"]),
-        "heights": tuple(plain["heights"]),
+        **{name: tuple(plain[name]) for name in TUPLES if name in plain},
     }
     return RankerConfig(**{**plain, **nested})

@@ -1,4 +1,4 @@
-"""Teaches the ranker by binary cross-entropy over thinned negatives."""
+"""Teaches the ranker by binary cross-entropy over thinned negatives, and what else people do beside."""
 
 from collections.abc import Mapping
 from math import log
@@ -18,26 +18,40 @@ class RankerLesson(lightning.LightningModule):
     Negatives kept with a share s make the odds 1 / s too high: the model's offset is log s, so that what
     is validated is the true probability (He et al., "Practical lessons from predicting clicks on ads at
     Facebook", ADKDD 2014).
+
+    The mean cross-entropy of the other actions, times `action_weight`, is added to the target's. They teach
+    the body, and heads of their own; which epoch is best is for the target alone to say.
     """
 
     def __init__(
-        self, model: Ranker, learning_rate: float, weight_decay: float, negative_share: float
+        self,
+        model: Ranker,
+        learning_rate: float,
+        weight_decay: float,
+        negative_share: float,
+        action_weight: float,
     ) -> None:
         super().__init__()
         self.model = model
         self.model.offset.fill_(log(negative_share))
         self.learning_rate, self.weight_decay = learning_rate, weight_decay
-        self.losses: list[float] = []
+        self.action_weight = action_weight
+        self.losses: list[float] = []  # of the target, a step each
         self.curves: list[dict[str, float]] = []
 
     def training_step(self, batch: Mapping[str, Tensor], _: int) -> Tensor:
-        loss = functional.binary_cross_entropy_with_logits(*self._asked(batch, calibrated=False))
+        logits, bought = self.model.logits(batch)[batch["mask"]], batch["bought"][batch["mask"]]
+        loss = functional.binary_cross_entropy_with_logits(logits[:, 0], bought)
         self.losses.append(float(loss.detach()))
-        return loss
+        if logits.shape[1] == 1:
+            return loss
+        done = batch["others"][batch["mask"]]
+        beside = functional.binary_cross_entropy_with_logits(logits[:, 1:], done)
+        return loss + self.action_weight * beside
 
     def validation_step(self, batch: Mapping[str, Tensor], _: int) -> None:
-        logit, bought = self._asked(batch, calibrated=True)
-        loss = functional.binary_cross_entropy_with_logits(logit, bought)
+        logit = self.model.calibrated(self.model.logit(batch))[batch["mask"]]
+        loss = functional.binary_cross_entropy_with_logits(logit, batch["bought"][batch["mask"]])
         self.log("log_loss", loss, batch_size=len(logit), prog_bar=True)
 
     def on_train_epoch_end(self) -> None:
@@ -45,11 +59,6 @@ class RankerLesson(lightning.LightningModule):
         loss = sum(self.losses) / len(self.losses)
         self.curves.append({"epoch": self.current_epoch + 1, "train_loss": loss, **measures})
         self.losses.clear()
-
-    def _asked(self, batch: Mapping[str, Tensor], *, calibrated: bool) -> tuple[Tensor, Tensor]:
-        """(R,) logits and outcomes of the candidates that are none of the padding."""
-        logit = self.model.logit(batch)[batch["mask"]]
-        return self.model.calibrated(logit) if calibrated else logit, batch["bought"][batch["mask"]]
 
     def configure_optimizers(self) -> OptimizerLRSchedulerConfig:
         steps = int(self.trainer.estimated_stepping_batches)

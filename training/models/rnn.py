@@ -14,7 +14,7 @@ from training.models.recurrence import Recurrence
 
 
 class RecurrentNetwork(nn.Module):
-    """Evidence (B, C, W), candidates (B, C, D) and tokens to a logit (B, C)."""
+    """Evidence (B, C, W), candidates (B, C, D) and tokens to logits (B, C, outputs), as of a `Head`."""
 
     reads = "history"
 
@@ -22,7 +22,9 @@ class RecurrentNetwork(nn.Module):
         super().__init__()
         self.recurrence = Recurrence(config.dimension)
         self.dropout = nn.Dropout(config.dropout)
-        self.head = Head(width + 2 * config.dimension, config.hidden, config.dropout)
+        self.head = Head(
+            width + 2 * config.dimension, config.hidden, config.dropout, config.outputs
+        )
 
     def forward(self, evidence: Tensor, candidates: Tensor, tokens: Tokens) -> Tensor:
         person = self.dropout(self.recurrence(tokens)).unsqueeze(1)  # (B, 1, D)

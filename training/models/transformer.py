@@ -16,7 +16,7 @@ from training.models.ranker_config import RankerConfig
 
 
 class AttentionNetwork(nn.Module):
-    """Evidence (B, C, W), candidates (B, C, D) and tokens to a logit (B, C)."""
+    """Evidence (B, C, W), candidates (B, C, D) and tokens to logits (B, C, outputs), as of a `Head`."""
 
     reads = "history"
 
@@ -34,7 +34,7 @@ class AttentionNetwork(nn.Module):
         )
         self.asked = Attention(size, config.heads)
         self.dropout = nn.Dropout(config.dropout)
-        self.head = Head(width + 2 * size, config.hidden, config.dropout)
+        self.head = Head(width + 2 * size, config.hidden, config.dropout, config.outputs)
 
     def forward(self, evidence: Tensor, candidates: Tensor, tokens: Tokens) -> Tensor:
         values, days, real = self._with_nothing(tokens)

@@ -4,19 +4,21 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import numpy as np
+import onnxruntime
 import polars as pl
 import pytest
 import yaml
 
 from tests.unit.training.bundle.shop import random_models, silent
-from training.bundle.graph import tensor_shape
+from training.bundle.graph import export_graph, tensor_shape
 from training.bundle.shipped import ShippedModel
-from training.data import open_prepared
+from training.data import known_users, open_prepared
 from training.datasets.generated.courses import COURSES
 from training.datasets.generated.generate import generate
 from training.models.ranker import NETWORKS
 from training.models.retrievers import NAMES
 from training.prepare.__main__ import prepare
+from training.prepare.contract import open_data_set
 
 NOW = datetime(2024, 6, 3, tzinfo=UTC)
 
@@ -105,6 +107,37 @@ def test_what_was_noticed_is_counted_for_people_and_things(courses: Path) -> Non
     assert set(fields(courses, "user_engagement")) == expected | latest
 
 
+def test_what_else_was_done_after_each_cut_off_is_kept(courses: Path) -> None:
+    """Held against the events themselves, of the kinds that are counted as features."""
+    prepared = open_prepared(courses / "prepared")
+    data = open_data_set(courses / "dataset")
+    assert prepared.actions == ("ad_click", "ad_impression", "click", "complete", "impression")
+    written = pl.read_parquet(prepared.folder / "actions.parquet")
+    assert written["cutoff"].unique().sort().to_list() == list(prepared.cutoffs[:-1])
+    keys = dict(zip(prepared.item_ids.to_list(), prepared.item_keys.tolist(), strict=True))
+    events = data.events.filter(pl.col("item_id").is_in(list(keys))).collect()
+    for cutoff in prepared.cutoffs[:-1]:
+        known = set(known_users(prepared, cutoff).to_list())
+        inside = events.filter(
+            pl.col("kind").is_in(prepared.actions),
+            pl.col("time") >= cutoff,
+            pl.col("time") < cutoff + prepared.horizon,
+        )
+        expected = {
+            (user, keys[item], kind)
+            for user, item, kind in inside.select("user_id", "item_id", "kind").iter_rows()
+            if user in known
+        }
+        found = written.filter(pl.col("cutoff") == cutoff).drop("cutoff")
+        assert set(found.iter_rows()) == expected
+        assert found.height == len(expected) > 0
+
+
+def test_with_one_kind_of_event_there_are_no_other_actions(bare: Path) -> None:
+    assert open_prepared(bare / "prepared").actions == ()
+    assert not (bare / "prepared" / "actions.parquet").exists()
+
+
 def test_horizon_and_surface_are_the_data_sets_own(courses: Path) -> None:
     features = open_prepared(courses / "prepared").features
     assert (features["horizon_days"], features["surface"]) == (28, "content")
@@ -132,6 +165,21 @@ def test_models_take_whatever_features_there_are(
     for name in NETWORKS:
         nobody = asked_by_nobody(models[name]) | {"mask": np.ones((1, 1), np.bool_)}
         assert 0 < models[name].run(nobody)["probability"][0, 0] < 1
+
+
+@pytest.mark.parametrize("network", NETWORKS)
+def test_the_target_alone_is_exported(courses: Path, network: str) -> None:
+    prepared = open_prepared(courses / "prepared")
+    model = next(m for m in random_models(prepared) if m.name == network)
+    assert len(model.module.config.actions) == (0 if network == "trees" else 5)
+    outputs = [o.name for o in model.outputs]
+    graph = export_graph(model.module, model.inputs, outputs, model.vocabularies)
+    session = onnxruntime.InferenceSession(graph.SerializeToString())
+    assert [o.name for o in session.get_outputs()] == ["probability"]
+    asked = asked_by_nobody(model) | {"mask": np.ones((1, 1), np.bool_)}
+    (found,) = session.run(None, asked)
+    assert found.shape == (1, 1)
+    assert found == pytest.approx(model.run(asked)["probability"], abs=1e-6)
 
 
 def asked_by_nobody(model: ShippedModel) -> dict[str, np.ndarray]:

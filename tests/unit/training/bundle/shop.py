@@ -107,7 +107,14 @@ def random_ranker(prepared: Prepared, searches: Mapping[str, Retriever], network
     assert isinstance(together, ItemToItem)
     features, length = feature_config(prepared, of), of[RECENT].length
     config = RankerConfig(
-        features, tower.config, together.config, network, length=length, trees=20, leaves=8
+        features,
+        tower.config,
+        together.config,
+        network,
+        length=length,
+        trees=20,
+        leaves=8,
+        actions=() if network == "trees" else prepared.actions,
     )
     ranker = drawn(Ranker(config))
     if isinstance(ranker.network, TreeNetwork):

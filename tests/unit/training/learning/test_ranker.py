@@ -63,7 +63,7 @@ def test_a_stranger_and_an_unknown_item_have_a_score(known: Known, ranker: Ranke
 
 def test_the_tower_inside_is_neither_taught_nor_made_to_drop_out(ranker: Ranker) -> None:
     try:
-        lesson = RankerLesson(ranker, 1e-3, 1e-2, negative_share=0.35).train()
+        lesson = RankerLesson(ranker, 1e-3, 1e-2, 0.35, action_weight=0.0).train()
         assert lesson.model.network.training
         assert not any(m.training for m in lesson.model.tower.modules())
         assert not any(p.requires_grad for p in lesson.model.tower.parameters())
@@ -83,7 +83,7 @@ def test_thinned_negatives_are_made_up_for_in_the_odds(known: Known, ranker: Ran
     raw = batch(known, [0], [[0, 1, 2]])
     before = scores(known, ranker, raw)
     try:
-        RankerLesson(ranker, 1e-3, 1e-2, negative_share=0.25)
+        RankerLesson(ranker, 1e-3, 1e-2, 0.25, action_weight=0.0)
         after = scores(known, ranker, raw)
     finally:
         ranker.offset.zero_()

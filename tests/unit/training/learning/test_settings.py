@@ -50,6 +50,7 @@ def test_the_names_of_the_settings_are_those_of_the_models() -> None:
         ("RETRIEVERS", "two_tower,sasrec", "item_to_item can't be left out: rankers read them"),
         ("RETRIEVERS", "sasrec", "two_tower and item_to_item can't be left out"),
         ("EMBEDDING_DROPOUT", "1", "less than 1"),
+        ("ACTION_WEIGHT", "-0.1", "greater than or equal to 0"),
         ("ITEM_TO_ITEM_RANK", "0", "greater than or equal to 1"),
     ],
 )

@@ -44,6 +44,12 @@ def test_shuffled_labels_are_as_many_and_elsewhere(made: tuple[Examples, ...]) -
     assert torch.equal(mixed.bought, shuffled(made[0], 5).bought)
 
 
+def test_labels_of_a_pair_stay_together(made: tuple[Examples, ...]) -> None:
+    several = replace(made[0], others=made[0].bought.unsqueeze(-1).repeat(1, 2))
+    mixed = shuffled(several, 5)
+    assert torch.equal(mixed.others, mixed.bought.unsqueeze(-1).repeat(1, 2))
+
+
 @pytest.mark.parametrize("network", NETWORKS)
 def test_a_ranker_taught_shuffled_labels_has_an_auc_of_one_half(
     prepared: Prepared, searches: Retrievers, made: tuple[Examples, ...], network: str

@@ -13,6 +13,7 @@ from training.models.two_tower import TwoTowerConfig
 
 ITEMS, LENGTH, NOW_S, DAY_S = 14, 6, 1_700_000_000, 86_400
 TAUGHT = tuple(name for name in NETWORKS if name != "trees")  # by gradients
+ACTIONS = ("click", "view")  # beside the target
 PLAIN = {"mean": 1.0, "std": 2.0, "log1p": 0.0}
 FEATURES = FeatureConfig(
     items=ITEMS,
@@ -81,11 +82,14 @@ def users(count: int, seed: int = 0) -> dict[str, Tensor]:
     }
 
 
-def examples(count: int, candidates: int, seed: int = 0) -> dict[str, Tensor]:
+def examples(
+    count: int, candidates: int, seed: int = 0, actions: tuple[str, ...] = ()
+) -> dict[str, Tensor]:
     """A batch for rankers; the last users have fewer candidates."""
     draw = np.random.default_rng(seed)
     shape = (count, candidates)
     crosses = OWNED_CROSSES + AFFINITY_CROSSES * len(FEATURES.affinities) + SCORES
+    done = np.random.default_rng(seed + 1).random((*shape, len(actions))) < 0.4
     mask = np.arange(candidates)[None] < np.maximum(candidates - np.arange(count), 1)[:, None]
     return users(count, seed) | {
         "item_id__row": torch.from_numpy(draw.integers(0, ITEMS, shape)),
@@ -93,5 +97,6 @@ def examples(count: int, candidates: int, seed: int = 0) -> dict[str, Tensor]:
         "item_float": torch.from_numpy(draw.normal(1, 2, (*shape, 3)).astype(np.float32)),
         "crosses": torch.from_numpy(draw.normal(size=(*shape, crosses)).astype(np.float32)),
         "bought": torch.from_numpy((draw.random(shape) < 0.4).astype(np.float32)),
+        "others": torch.from_numpy(done.astype(np.float32)),
         "mask": torch.from_numpy(mask),
     }

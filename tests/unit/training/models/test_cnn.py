@@ -67,5 +67,5 @@ def test_the_logit_is_that_of_person_and_candidate_side_by_side(
         for place in range(4):
             x = np.concatenate([evidence[line, place], of * candidates[line, place], of])
             joined = np.concatenate([x, stack(network.head.deep, x)])
-            expected = linear(network.head.last, joined)[0]
+            expected = linear(network.head.last, joined)
             assert found[line, place] == pytest.approx(expected, abs=1e-5)

@@ -8,7 +8,15 @@ import torch
 from torch import Tensor, nn
 
 from tests.unit.training.models import made
-from tests.unit.training.models.made import FEATURES, ITEMS, LENGTH, examples, ranker_config, users
+from tests.unit.training.models.made import (
+    ACTIONS,
+    FEATURES,
+    ITEMS,
+    LENGTH,
+    examples,
+    ranker_config,
+    users,
+)
 from training.models.item_to_item import ItemToItem, ItemToItemConfig
 from training.models.ranker import Ranker
 from training.models.ranker_lesson import RankerLesson
@@ -38,9 +46,24 @@ def test_every_ranker_learns_one_batch_by_heart(network: str) -> None:
     torch.manual_seed(1)
     batch = examples(10, 8)
     model = Ranker(ranker_config(network, hidden=(32, 16), dimension=16, channels=8))
-    lesson = RankerLesson(model, 1e-2, 0.0, negative_share=1.0).train()
+    lesson = RankerLesson(model, 1e-2, 0.0, negative_share=1.0, action_weight=0.0).train()
     found = losses(lesson, lambda: lesson.training_step(batch, 0))
     assert found[-1] < 0.1 * found[0]
+
+
+@pytest.mark.parametrize("network", made.TAUGHT)
+def test_every_ranker_learns_a_batch_with_several_actions_by_heart(network: str) -> None:
+    torch.manual_seed(1)
+    batch = examples(10, 8, actions=ACTIONS)
+    config = ranker_config(network, hidden=(32, 16), dimension=16, channels=8, actions=ACTIONS)
+    model = Ranker(config)
+    lesson = RankerLesson(model, 1e-2, 0.0, negative_share=1.0, action_weight=1.0).train()
+    found = losses(lesson, lambda: lesson.training_step(batch, 0))
+    assert found[-1] < 0.15 * found[0]
+    with torch.no_grad():
+        said = model.logits(batch)[batch["mask"]] > 0
+    outcomes = torch.cat([batch["bought"].unsqueeze(-1), batch["others"]], dim=-1)[batch["mask"]]
+    assert (said == (outcomes > 0)).float().mean(dim=0).min() > 0.95
 
 
 def told_by_history_alone() -> dict[str, Tensor]:
@@ -58,7 +81,7 @@ def test_a_ranker_learns_what_histories_alone_tell_if_it_reads_them(network: str
     torch.manual_seed(1)
     batch = told_by_history_alone()
     model = Ranker(ranker_config(network, hidden=(32, 16), dimension=16, channels=8))
-    lesson = RankerLesson(model, 1e-2, 0.0, negative_share=1.0).train()
+    lesson = RankerLesson(model, 1e-2, 0.0, negative_share=1.0, action_weight=0.0).train()
     found = losses(lesson, lambda: lesson.training_step(batch, 0))
     assert (found[-1] < 0.5 * found[0]) == (network != "mlp")
 

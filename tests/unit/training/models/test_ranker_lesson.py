@@ -6,14 +6,25 @@ import numpy as np
 import pytest
 import torch
 
-from tests.unit.training.models.made import TAUGHT, examples, ranker_config
+from tests.unit.training.models.made import ACTIONS, TAUGHT, examples, ranker_config
 from training.models.ranker import Ranker
 from training.models.ranker_lesson import RankerLesson
 
 
-def lesson(network: str, negative_share: float = 1.0) -> RankerLesson:
+def lesson(
+    network: str,
+    negative_share: float = 1.0,
+    actions: tuple[str, ...] = (),
+    action_weight: float = 0.5,
+) -> RankerLesson:
     torch.manual_seed(1)
-    return RankerLesson(Ranker(ranker_config(network)), 1e-3, 1e-2, negative_share).eval()
+    ranker = Ranker(ranker_config(network, actions=actions))
+    return RankerLesson(ranker, 1e-3, 1e-2, negative_share, action_weight).eval()
+
+
+def entropy(logit: float, happened: float) -> float:
+    probability = 1 / (1 + exp(-logit))
+    return -log(probability if happened else 1 - probability)
 
 
 @pytest.mark.parametrize("network", TAUGHT)
@@ -26,25 +37,62 @@ def test_the_loss_is_the_mean_over_what_is_no_padding(network: str) -> None:
     losses = []
     for line, place in np.ndindex(*logits.shape):
         if batch["mask"][line, place]:
-            probability = 1 / (1 + exp(-logits[line, place]))
-            bought = bool(batch["bought"][line, place])
-            losses.append(-log(probability if bought else 1 - probability))
+            losses.append(entropy(logits[line, place], batch["bought"][line, place]))
     assert len(losses) == 4 + 3 + 2 + 1 + 1
     assert found == pytest.approx(np.mean(losses), rel=1e-5)
     assert taught.losses == [found]
 
 
 @pytest.mark.parametrize("network", TAUGHT)
-def test_padding_adds_nothing_to_loss_or_gradients(network: str) -> None:
-    narrow = examples(3, 4)
+def test_the_other_actions_add_their_mean_by_its_weight(network: str) -> None:
+    batch = examples(5, 4, actions=ACTIONS)
+    taught = lesson(network, actions=ACTIONS, action_weight=0.25)
+    with torch.no_grad():
+        found = float(taught.training_step(batch, 0))
+        logits = taught.model.logits(batch).numpy()
+    real = [tuple(at) for at in batch["mask"].nonzero().tolist()]
+    target = np.mean([entropy(logits[at][0], batch["bought"][at]) for at in real])
+    beside = [
+        np.mean([entropy(logits[at][1 + action], batch["others"][at][action]) for at in real])
+        for action in range(len(ACTIONS))
+    ]
+    assert found == pytest.approx(target + 0.25 * np.mean(beside), rel=1e-5)
+    assert taught.losses == [pytest.approx(target, rel=1e-5)]
+
+
+@pytest.mark.parametrize("network", TAUGHT)
+def test_the_other_actions_teach_the_body_and_the_targets_head_nothing(network: str) -> None:
+    """What differs between weights of 0 and 1 is the body's slope, and that of the other heads."""
+    batch = examples(5, 4, actions=ACTIONS)
+    of_last, of_body = [], []
+    for weight in (0.0, 1.0):
+        taught = lesson(network, actions=ACTIONS, action_weight=weight)
+        taught.training_step(batch, 0).backward()
+        head = getattr(taught.model.network, "head", taught.model.network)
+        of_last.append(head.last.weight.grad)
+        of_body.append(head.deep[0].weight.grad)
+    assert torch.allclose(of_last[0][0], of_last[1][0], atol=1e-7)
+    assert not of_last[0][1:].any()
+    assert of_last[1][1:].any(dim=1).all()
+    assert not torch.allclose(of_body[0], of_body[1])
+
+
+@pytest.mark.parametrize("actions", [(), ACTIONS])
+@pytest.mark.parametrize("network", TAUGHT)
+def test_padding_adds_nothing_to_loss_or_gradients(network: str, actions: tuple[str, ...]) -> None:
+    narrow = examples(3, 4, actions=actions)
     narrow["mask"][:] = True
-    of_items = ("item_id__row", "item_key__row", "item_float", "crosses", "bought", "mask")
+    of_items = (
+        *("item_id__row", "item_key__row", "item_float"),
+        *("crosses", "bought", "others", "mask"),
+    )
     wide = {n: torch.cat([v, v[:, -1:]], dim=1) if n in of_items else v for n, v in narrow.items()}
     wide["mask"][:, -1] = False
     wide["bought"][:, -1] = 1.0
+    wide["others"][:, -1] = 1.0
     found = []
     for batch in (narrow, wide):
-        taught = lesson(network)
+        taught = lesson(network, actions=actions)
         loss = taught.training_step(batch, 0)
         loss.backward()
         slopes = [p.grad for p in taught.parameters() if p.grad is not None]

@@ -26,5 +26,5 @@ def test_the_last_state_meets_each_candidate() -> None:
         for place in range(4):
             x = np.concatenate([evidence[line, place], of * candidates[line, place], of])
             joined = np.concatenate([x, stack(network.head.deep, x)])
-            expected = linear(network.head.last, joined)[0]
+            expected = linear(network.head.last, joined)
             assert found[line, place] == pytest.approx(expected, abs=1e-5)
