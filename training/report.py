@@ -63,6 +63,7 @@ def write_page(state: Path) -> Path:
         candidate_recall=_recalls(measured),
         held_out=_held_out(score),
         learning=_learning(state / "models"),
+        foreseen=_foreseen(state / "models"),
         drawings=_drawings(material, measured),
     )
     path = report / "index.html"
@@ -151,6 +152,16 @@ def _taught(models: Path) -> Iterator[tuple[str, str]]:
         yield f"Retriever: {words(name)}, before the ranker's cut-offs", f"{name}_early"
     for name in rankers.get("members", {}):
         yield f"Ranker: {words(name)}", name
+
+
+def _foreseen(models: Path) -> list[Row]:
+    """A row a ranker and action beside the target, where the data set has any."""
+    members = (_read(models / "ranker.json") or {}).get("members", {})
+    return [
+        {"model": name, "action": kind, **figures}
+        for name, member in members.items()
+        for kind, figures in member.get("actions", {}).items()
+    ]
 
 
 def _drawings(material: Mapping[str, Any], measured: Sequence[Row]) -> dict[str, str]:

@@ -58,7 +58,10 @@ def state(tmp_path: Path) -> Path:
         {"epoch": 2, "train_loss": 0.4, "auc": 0.8},
     ]
     taught = {"retriever": {"early": {"two_tower": {}}, "served": {"two_tower": {}, "sasrec": {}}}}
-    taught["ranker"] = {"members": {"mlp": {}, "transformer": {}}}
+    click = {"auc": 0.8765, "log_loss_calibrated": 0.1234, "share": 0.0321}
+    never = {"auc": None, "log_loss_calibrated": 0.0, "share": 0.0}
+    others = {"actions": {"click": click, "wish": never}}
+    taught["ranker"] = {"members": {"mlp": others, "transformer": {}}}
     for step, figures in taught.items():
         (tmp_path / "models" / f"{step}.json").write_text(json.dumps(figures))
     for name in ("two_tower_early", "two_tower", "sasrec", "mlp", "transformer", "of_another_run"):
@@ -121,6 +124,21 @@ def test_the_page_shows_curves_tables_intervals_and_the_data(state: Path) -> Non
     for part in ("Small Shop", "ndcg@10", "calibration error", "95&#8239;% intervals", "10 items"):
         assert part in page
     assert len(re.findall(r'class="range">0\.\d{4} to ', page)) > 10
+
+
+def test_other_actions_are_shown_where_there_are_any(state: Path) -> None:
+    page = write_page(state).read_text()
+    (shown,) = re.findall(r"<h2>Other actions</h2>.*?</table>", page, re.DOTALL)
+    rows = re.findall(r"<tr><th>mlp</th>(.*)</tr>", shown)
+    assert rows == [
+        "<td>click</td><td>0.8765</td><td>0.1234</td><td>0.0321</td>",
+        (
+            '<td>wish</td><td><span class="none">not measured</span></td>'
+            "<td>0.0000</td><td>0.0000</td>"
+        ),
+    ]
+    (state / "models/ranker.json").write_text(json.dumps({"members": {"mlp": {}}}))
+    assert "Other actions" not in write_page(state).read_text()
 
 
 def test_served_figures_are_shown_once_the_current_bundle_was_scored(state: Path) -> None:
