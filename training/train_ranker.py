@@ -37,6 +37,7 @@ from training.learning.ranker_examples import (
     Sampling,
     UserOrder,
     examples,
+    logits_of,
     some_users,
     together,
 )
@@ -94,7 +95,7 @@ def train(settings: TrainingSettings, console: Console) -> None:
         said: dict[str, NDArray[np.float32]] = {}
         for name, ranker in new.items():
             curves = teach(settings, ranker, taught, judged, progress=console.is_terminal)
-            logits = _logits(settings, ranker, judged)
+            logits = logits_of(ranker, judged)
             found, said[name] = calibrate(ranker, logits[:, 0], judged)
             console.print(f"{name}: {curves[-1]['epoch']} epochs, {_told(found)}")
             others = foresee(ranker, logits[:, 1:], judged.others.numpy())
@@ -117,9 +118,9 @@ def teach(
     progress: bool,
 ) -> list[dict[str, float]]:
     """Teaches in place, and gives the curve; the ranker is that of the lowest validation log loss."""
+    watched = some_users(judged, WATCHED)
     if ranker.config.network == "trees":
         growth = Growth(seed=settings.seed)
-        watched = some_users(judged, WATCHED)
         return grow(ranker, taught, watched, growth, settings.ranker_negative_share)
     scores = taught.crosses[:, -SCORES:]
     ranker.score_mean.copy_(scores.mean(dim=0))
@@ -134,7 +135,7 @@ def teach(
     fit(
         lesson,
         _loader(taught, batch_size(settings.ranker_batch, len(taught.offsets) - 1), settings.seed),
-        _loader(some_users(judged, WATCHED), settings.ranker_batch, None),
+        _loader(watched, settings.ranker_batch, None),
         settings.ranker_epochs,
         Watch("log_loss", "min", settings.ranker_patience),
         progress=progress,
@@ -181,13 +182,6 @@ def _told(figures: Mapping[str, float]) -> str:
     if "threshold" in figures:
         return f"{told}; F1 is best from a probability of {figures['threshold']:.3f}"
     return f"{told} (before calibration {figures['log_loss']:.4f})"
-
-
-def _logits(settings: TrainingSettings, ranker: Ranker, judged: Examples) -> NDArray[np.float64]:
-    """(R, 1 + A) before calibration, of the target and the other actions."""
-    with torch.no_grad():
-        parts = [ranker.logits(b)[b["mask"]] for b in _loader(judged, settings.ranker_batch, None)]
-    return torch.cat(parts).numpy().astype(np.float64)
 
 
 def fresh(

@@ -8,11 +8,10 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 import torch
-from numpy.typing import NDArray
 
 from training.evaluation.classification import Pairs
 from training.evaluation.pair_figures import exact_ranks, ordered
-from training.learning.ranker_examples import ExampleBatches, Examples, UserOrder
+from training.learning.ranker_examples import Examples, logits_of
 from training.models.ranker import Ranker
 from training.settings import TrainingSettings
 from training.train_ranker import teach
@@ -48,21 +47,12 @@ def taught_by_chance(
     """
     by, against = shuffled(taught, settings.seed), shuffled(judged, settings.seed + 1)
     teach(settings, ranker, by, against, progress=False)
-    logits = _logits(ranker, against)
+    logits = logits_of(ranker, against)[:, 0].astype(np.float32)
     bought = against.bought.numpy() > 0
     pairs = Pairs(np.zeros(len(bought), dtype=np.int64), logits, bought)
     if not pairs.is_telling:
         raise ValueError(f"all {len(bought)} pairs that judge are of one kind")
     return ByChance(exact_ranks(ordered(pairs))[0], _deviation(int(bought.sum()), len(bought)))
-
-
-def _logits(ranker: Ranker, of: Examples) -> NDArray[np.float32]:
-    """(R,) of every candidate, in their order."""
-    batches = (ExampleBatches(of)[which] for which in UserOrder(of, 64, None))
-    with torch.no_grad():
-        parts = [ranker.logit(batch)[batch["mask"]] for batch in batches]
-    found: NDArray[np.float32] = torch.cat(parts).numpy()
-    return found
 
 
 def _deviation(bought: int, pairs: int) -> float:

@@ -203,6 +203,14 @@ class UserOrder(Sampler[NDArray[np.int64]]):
             yield mixed[start : start + self.size]
 
 
+def logits_of(ranker: Ranker, of: Examples) -> NDArray[np.float64]:
+    """(R, 1 + A) of every candidate in their order, before calibration."""
+    batches = (ExampleBatches(of)[which] for which in UserOrder(of, BATCH, None))
+    with torch.no_grad():
+        parts = [ranker.logits(batch, batch["mask"]) for batch in batches]
+    return torch.cat(parts).numpy().astype(np.float64)
+
+
 def _compact(positions: NDArray[np.int64]) -> NDArray[np.int64]:
     """What is there to the front, in its order; no wider than the most that a user has."""
     order = np.argsort(positions < 0, axis=1, kind="stable")

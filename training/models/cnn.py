@@ -9,13 +9,13 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-from training.models.head import Head
+from training.models.head import Head, chosen
 from training.models.history import Tokens
 from training.models.ranker_config import RankerConfig
 
 
 class ConvolutionNetwork(nn.Module):
-    """Evidence (B, C, W), candidates (B, C, D) and tokens to logits (B, C, outputs), as of a `Head`."""
+    """Evidence (B, C, W), candidates (B, C, D) and tokens to logits (B, C, outputs), or of the `real`."""
 
     reads = "history"
 
@@ -29,15 +29,16 @@ class ConvolutionNetwork(nn.Module):
         found = config.channels * len(config.heights) + config.vertical * config.dimension
         self.dropout = nn.Dropout(config.dropout)
         self.person = nn.Linear(found, config.dimension)
-        self.head = Head(
-            width + 2 * config.dimension, config.hidden, config.dropout, config.outputs
-        )
+        self.head = Head(config, width + 2 * config.dimension)
 
-    def forward(self, evidence: Tensor, candidates: Tensor, tokens: Tokens) -> Tensor:
+    def forward(
+        self, evidence: Tensor, candidates: Tensor, tokens: Tokens, real: Tensor | None = None
+    ) -> Tensor:
         person = self.of_person(tokens.values).unsqueeze(1)  # (B, 1, D)
         met = person * candidates
         wide = person.expand(-1, met.shape[1], -1)
-        return self.head(torch.cat([evidence, met, wide], dim=-1))  # type: ignore[no-any-return]
+        joined = torch.cat([evidence, met, wide], dim=-1)
+        return self.head(chosen(joined, real))  # type: ignore[no-any-return]
 
     def of_person(self, values: Tensor) -> Tensor:
         """(B, L, D) tokens, of a length up to the configured, to (B, D)."""

@@ -12,6 +12,7 @@ import torch
 from torch import Tensor, nn
 
 from training.models.cnn import ConvolutionNetwork
+from training.models.head import chosen
 from training.models.history import History
 from training.models.inputs import (
     AFFINITY_CROSSES,
@@ -156,18 +157,20 @@ class Ranker(nn.Module):
         """(B, C) of the target, as taught: before calibration."""
         return self.logits(inputs)[..., 0]
 
-    def logits(self, inputs: Mapping[str, Tensor]) -> Tensor:
+    def logits(self, inputs: Mapping[str, Tensor], real: Tensor | None = None) -> Tensor:
         """(B, C, 1 + A): the target's, then those of the other actions.
 
-        Takes what `crosses` gave as an input of that name.
+        Takes what `crosses` gave as an input of that name. With `real` (B, C) it gives those of the real
+        candidates one under another, (R, 1 + A), and spends nothing on the padding.
         """
         if self.network.reads == "raw":
-            return self.network(self.raw(inputs)).unsqueeze(-1)  # type: ignore[no-any-return]
+            found = self.network(self.raw(inputs)).unsqueeze(-1)
+            return chosen(found, real)
         evidence = self.evidence(inputs)
         if self.history is None:
-            return self.network(evidence)  # type: ignore[no-any-return]
+            return self.network(evidence, real)  # type: ignore[no-any-return]
         candidates, tokens = self.history.candidates(inputs), self.history(inputs)
-        return self.network(evidence, candidates, tokens)  # type: ignore[no-any-return]
+        return self.network(evidence, candidates, tokens, real)  # type: ignore[no-any-return]
 
     def evidence(self, inputs: Mapping[str, Tensor]) -> Tensor:
         """All that is known without the order of the history: (B, C, W)."""

@@ -22,7 +22,7 @@ class RankerConfig:
     category_dimension: int = 8
     hidden: tuple[int, ...] = (128, 64)
     dropout: float = 0.1
-    cross_layers: int = 2  # mlp
+    cross_layers: int = 2
     cross_rank: int = 64
     # of the networks that read the history
     dimension: int = 32  # of a token

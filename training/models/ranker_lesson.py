@@ -40,7 +40,7 @@ class RankerLesson(lightning.LightningModule):
         self.curves: list[dict[str, float]] = []
 
     def training_step(self, batch: Mapping[str, Tensor], _: int) -> Tensor:
-        logits, bought = self.model.logits(batch)[batch["mask"]], batch["bought"][batch["mask"]]
+        logits, bought = self.model.logits(batch, batch["mask"]), batch["bought"][batch["mask"]]
         loss = functional.binary_cross_entropy_with_logits(logits[:, 0], bought)
         self.losses.append(float(loss.detach()))
         if logits.shape[1] == 1:
@@ -50,7 +50,7 @@ class RankerLesson(lightning.LightningModule):
         return loss + self.action_weight * beside
 
     def validation_step(self, batch: Mapping[str, Tensor], _: int) -> None:
-        logit = self.model.calibrated(self.model.logit(batch))[batch["mask"]]
+        logit = self.model.calibrated(self.model.logits(batch, batch["mask"])[:, 0])
         loss = functional.binary_cross_entropy_with_logits(logit, batch["bought"][batch["mask"]])
         self.log("log_loss", loss, batch_size=len(logit), prog_bar=True)
 

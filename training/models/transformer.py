@@ -10,13 +10,13 @@ import torch
 from torch import Tensor, nn
 
 from training.models.attention import Attention
-from training.models.head import Head
+from training.models.head import Head, chosen
 from training.models.history import Tokens
 from training.models.ranker_config import RankerConfig
 
 
 class AttentionNetwork(nn.Module):
-    """Evidence (B, C, W), candidates (B, C, D) and tokens to logits (B, C, outputs), as of a `Head`."""
+    """Evidence (B, C, W), candidates (B, C, D) and tokens to logits (B, C, outputs), or of the `real`."""
 
     reads = "history"
 
@@ -34,16 +34,18 @@ class AttentionNetwork(nn.Module):
         )
         self.asked = Attention(size, config.heads)
         self.dropout = nn.Dropout(config.dropout)
-        self.head = Head(width + 2 * size, config.hidden, config.dropout, config.outputs)
+        self.head = Head(config, width + 2 * size)
 
-    def forward(self, evidence: Tensor, candidates: Tensor, tokens: Tokens) -> Tensor:
-        values, days, real = self._with_nothing(tokens)
+    def forward(
+        self, evidence: Tensor, candidates: Tensor, tokens: Tokens, real: Tensor | None = None
+    ) -> Tensor:
+        values, days, known = self._with_nothing(tokens)
         usual = self.before(values)
-        values = values + self.dropout(self.among(usual, usual, days, real))
+        values = values + self.dropout(self.among(usual, usual, days, known))
         values = values + self.dropout(self.step(self.after(values)))
-        said = self.asked(candidates, values, days, real)  # (B, C, D)
+        said = self.asked(candidates, values, days, known)  # (B, C, D)
         joined = torch.cat([evidence, said, said * candidates], dim=-1)
-        return self.head(joined)  # type: ignore[no-any-return]
+        return self.head(chosen(joined, real))  # type: ignore[no-any-return]
 
     def _with_nothing(self, tokens: Tokens) -> tuple[Tensor, Tensor, Tensor]:
         always = self.nothing.expand(tokens.values.shape[0], -1, -1)

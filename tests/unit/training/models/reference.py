@@ -7,6 +7,7 @@ from numpy.typing import NDArray
 from torch import nn
 
 from training.models.attention import Attention
+from training.models.head import Head
 
 Array = NDArray[np.float64]
 
@@ -49,6 +50,15 @@ def stack(layers: nn.Sequential, x: Array) -> Array:
     for layer in layers:
         x = linear(layer, x) if isinstance(layer, nn.Linear) else done[type(layer)](x)
     return x
+
+
+def head(of: Head, x: Array) -> Array:
+    """DCN-V2: x' = x0 * (U V x + b) + x, entry by entry, with a deep part beside."""
+    crossed = x
+    for down, up in zip(of.down, of.up, strict=True):
+        weighed = linear(up, linear(down, crossed))
+        crossed = np.array([a * w + c for a, w, c in zip(x, weighed, crossed, strict=True)])
+    return linear(of.last, np.concatenate([crossed, stack(of.deep, x)]))
 
 
 def gru(layer: nn.GRU, states: list[Array]) -> Array:

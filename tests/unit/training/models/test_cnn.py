@@ -3,7 +3,7 @@ import pytest
 import torch
 
 from tests.unit.training.models.made import LENGTH, ranker_config, tokens
-from tests.unit.training.models.reference import linear, relu, stack, weights
+from tests.unit.training.models.reference import head, linear, relu, weights
 from training.models.cnn import ConvolutionNetwork
 from training.models.history import Tokens
 
@@ -66,6 +66,5 @@ def test_the_logit_is_that_of_person_and_candidate_side_by_side(
         of = person(network, empty_behind.values[line].double().numpy())
         for place in range(4):
             x = np.concatenate([evidence[line, place], of * candidates[line, place], of])
-            joined = np.concatenate([x, stack(network.head.deep, x)])
-            expected = linear(network.head.last, joined)
+            expected = head(network.head, x)
             assert found[line, place] == pytest.approx(expected, abs=1e-5)

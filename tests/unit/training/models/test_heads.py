@@ -26,7 +26,8 @@ def last(of: Ranker) -> nn.Linear:
 
 @pytest.mark.parametrize("outputs", [1, 3])
 def test_a_head_has_an_output_an_action_over_one_body(outputs: int) -> None:
-    head = Head(5, (6, 4), 0.0, outputs)
+    config = ranker_config("mlp", hidden=(6, 4), actions=("click", "view")[: outputs - 1])
+    head = Head(config, 5)
     assert head(torch.zeros(2, 7, 5)).shape == (2, 7, outputs)
     assert [p.shape for p in head.deep.parameters()] == [(6, 5), (6,), (4, 6), (4,)]
     assert head.last.weight.shape == (outputs, 5 + 4)
@@ -43,6 +44,17 @@ def test_logits_are_the_targets_and_then_the_other_actions(network: str) -> None
         changed = of.logits(batch)
     assert torch.equal(changed[..., 0], logits[..., 0])
     assert not torch.allclose(changed[..., 1:], logits[..., 1:])
+
+
+@pytest.mark.parametrize("network", [*TAUGHT, "trees"])
+def test_the_real_candidates_alone_have_the_logits_that_they_have_among_padding(
+    network: str,
+) -> None:
+    of, batch = ranker(network, ()), examples(5, 4)
+    with torch.no_grad():
+        whole, real = of.logits(batch), of.logits(batch, batch["mask"])
+    assert not batch["mask"].all()
+    assert torch.allclose(real, whole[batch["mask"]], atol=1e-6)
 
 
 @pytest.mark.parametrize("network", TAUGHT)

@@ -3,23 +3,16 @@ import pytest
 import torch
 
 from tests.unit.training.models.made import ranker_config
-from tests.unit.training.models.reference import linear, stack
+from tests.unit.training.models.reference import head
 from training.models.mlp import CrossNetwork
 
 
 @pytest.mark.parametrize("layers", [1, 2, 3])
 def test_cross_layers_are_products_with_what_came_in(layers: int) -> None:
-    """DCN-V2: x' = x0 * (U V x + b) + x, entry by entry, with a deep part beside."""
     torch.manual_seed(1)
     network = CrossNetwork(ranker_config("mlp", cross_layers=layers), 5).eval()
     evidence = np.random.default_rng(2).normal(size=(2, 3, 5))
     with torch.no_grad():
         found = network(torch.from_numpy(evidence.astype(np.float32))).numpy()
     for line, place in np.ndindex(2, 3):
-        first = evidence[line, place]
-        crossed = first
-        for down, up in zip(network.down, network.up, strict=True):
-            weighed = linear(up, linear(down, crossed))
-            crossed = np.array([x * w + c for x, w, c in zip(first, weighed, crossed, strict=True)])
-        joined = np.concatenate([crossed, stack(network.deep, first)])
-        assert found[line, place] == pytest.approx(linear(network.last, joined), abs=1e-5)
+        assert found[line, place] == pytest.approx(head(network, evidence[line, place]), abs=1e-5)

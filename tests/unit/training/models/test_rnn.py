@@ -3,7 +3,7 @@ import pytest
 import torch
 
 from tests.unit.training.models.made import LENGTH, ranker_config, tokens
-from tests.unit.training.models.reference import gru, linear, stack
+from tests.unit.training.models.reference import gru, head
 from training.models.rnn import RecurrentNetwork
 
 
@@ -25,6 +25,5 @@ def test_the_last_state_meets_each_candidate() -> None:
         of = gru(network.recurrence.gru, list(oldest_first))
         for place in range(4):
             x = np.concatenate([evidence[line, place], of * candidates[line, place], of])
-            joined = np.concatenate([x, stack(network.head.deep, x)])
-            expected = linear(network.head.last, joined)
+            expected = head(network.head, x)
             assert found[line, place] == pytest.approx(expected, abs=1e-5)

@@ -3,7 +3,7 @@ import pytest
 import torch
 
 from tests.unit.training.models.made import LENGTH, ranker_config, tokens
-from tests.unit.training.models.reference import attention, linear, normed, stack, weights
+from tests.unit.training.models.reference import attention, head, normed, stack, weights
 from training.models.history import Tokens
 from training.models.transformer import AttentionNetwork
 
@@ -60,8 +60,7 @@ def test_logits_are_those_of_loops_over_tokens_and_candidates(
         for place in range(4):
             said = attention(network.asked, candidates[line, place], after, days)
             x = np.concatenate([evidence[line, place], said, said * candidates[line, place]])
-            joined = np.concatenate([x, stack(network.head.deep, x)])
-            expected = linear(network.head.last, joined)
+            expected = head(network.head, x)
             assert found[line, place] == pytest.approx(expected, abs=1e-5)
 
 
