@@ -46,7 +46,10 @@ STEPS = {
     "more_negatives": Step(
         "MLP, half of the negatives kept", "mlp", Variant(MLP, {"ranker_negative_share": 0.5})
     ),
-    "more_epochs": Step("MLP, twice the epochs", "mlp", Variant(MLP, {"ranker_epochs": 6})),
+    "more_epochs": Step("MLP, twice the epochs", "mlp", Variant(MLP, {"ranker_epochs": 4})),
+    "fewer_cutoffs": Step(
+        "MLP, taught from two cut-offs instead of five", "mlp", Variant(MLP, {"ranker_cutoffs": 2})
+    ),
     "transformer": Step("Transformer", "mlp", Variant(TRANSFORMER)),
     "short_history": Step(
         "Transformer, 16 latest purchases", "transformer", Variant(TRANSFORMER, history=16)
