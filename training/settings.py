@@ -65,6 +65,7 @@ class TrainingSettings(BaseSettings):
     ranker_learning_rate: float = Field(default=2e-3, gt=0, lt=1)
     ranker_weight_decay: float = Field(default=1e-2, ge=0, lt=1)
     ranker_dropout: float = Field(default=0.1, ge=0, lt=1)
+    ranker_cross_layers: int = Field(default=2, ge=0, le=8)
     ranker_patience: int = Field(default=2, ge=1, le=1000)
     trees: int = Field(default=60, ge=1, le=10_000)  # of the tree member, at the most
     ranker_item_to_item: bool = True  # whether rankers are told its score

@@ -200,6 +200,7 @@ def fresh(
             together.config,
             network,
             dropout=settings.ranker_dropout,
+            cross_layers=settings.ranker_cross_layers,
             length=of[RECENT].length,
             embedding_dropout=settings.embedding_dropout,
             trees=settings.trees,

@@ -35,7 +35,7 @@ from training.leaderboard.ours import answers
 from training.leaderboard.question import SEEDS, Entrant, Question, question
 from training.leaderboard.systems import System, system
 from training.learning.ranker_examples import Examples
-from training.models.ranker import Ranker
+from training.models.ranker import SCORES, Ranker
 from training.offline import Models, Score
 
 TUNED = Path(__file__).with_name("boosted_tuned.json")
@@ -103,19 +103,35 @@ def ordered(question: Question, seed: int) -> Answers:
     return Answers(found.user_ids, found.any, found.new, found.seconds)
 
 
-def scored_by(of: System, trees: Boosted) -> Score:
+def without_scores(question: Question, seed: int) -> Answers:
+    """The same trees, told nothing of what our retrievers learned: how much of their strength is that."""
+    of = system(question, seed)
+    began = time.perf_counter()
+    taught, judged, places = told(of, SCORES)
+    trees = classifier(taught, judged, places, tuned(), seed, of.settings.threads)
+    alone = replace(of, retriever_seconds=0.0, ranker_seconds=time.perf_counter() - began)
+    return answers(alone, question, scored_by(of, trees, SCORES))
+
+
+def scored_by(of: System, trees: Boosted, less: int = 0) -> Score:
+    """`less` of the last crosses the trees were not told."""
     ranker = any_ranker(of)
 
     def score(models: Models, raw: Raw) -> NDArray[np.float32]:
         inputs = with_rows(models.prepared, models.schema, raw)
         with torch.no_grad():
-            crosses = ranker.crosses(inputs)
+            crosses = but(ranker.crosses(inputs), less)
         real = raw["mask"].astype(np.bool_)
         found = np.zeros(real.shape, dtype=np.float32)
         found[real] = trees.probability(of_batch(inputs, crosses, real))
         return found
 
     return score
+
+
+def but(crosses: torch.Tensor, less: int) -> torch.Tensor:
+    """(..., X) without the last: (..., X - less)."""
+    return crosses[..., : crosses.shape[-1] - less]
 
 
 def any_ranker(of: System) -> Ranker:
@@ -136,9 +152,9 @@ def examples(of: System) -> tuple[Examples, Examples]:
     )
 
 
-def told(of: System) -> tuple[Lines, Lines, list[int]]:
-    """What is taught, what is judged, and which columns are categories."""
-    taught, judged = examples(of)
+def told(of: System, less: int = 0) -> tuple[Lines, Lines, list[int]]:
+    """What is taught, what is judged, and which columns are categories; `less` of the last crosses."""
+    taught, judged = (replace(one, crosses=but(one.crosses, less)) for one in examples(of))
     places = categories(any_ranker(of).config.features)
     return lines(taught, of.settings.ranker_negative_share), lines(judged), places
 

@@ -17,9 +17,10 @@ from training.datasets.errors import DataSetError
 from training.errors import TrainingError
 from training.leaderboard import boosted
 from training.leaderboard.answering import answer_all
+from training.leaderboard.answers import Answers
 from training.leaderboard.contests import Contest, by_cutoff
 from training.leaderboard.document import Marks, write_between
-from training.leaderboard.question import SEEDS, Entrant
+from training.leaderboard.question import SEEDS, Answering, Entrant, Question
 from training.leaderboard.standings import standings
 from training.leaderboard.steps_table import steps_table
 from training.leaderboard.variants import Variant
@@ -29,17 +30,32 @@ MARKS = Marks("<!-- steps:begin -->", "<!-- steps:end -->")
 
 
 @dataclass(frozen=True, slots=True)
+class Other:
+    """What is none of our system's variants."""
+
+    by: Answering
+
+    def answer(self, question: Question, seed: int, name: str) -> Answers:
+        del name  # it keeps nothing under the step's name
+        return self.by(question, seed)
+
+
+@dataclass(frozen=True, slots=True)
 class Step:
     """`beside` is the step from which this one differs in one thing."""
 
     said: str
     beside: str
-    variant: Variant
+    variant: Variant | Other
 
 
 MLP, TRANSFORMER = ("mlp",), ("transformer",)
 STEPS = {
-    "mlp": Step("MLP", "", Variant(MLP)),
+    "lightgbm_alone": Step("LightGBM, features alone", "", Other(boosted.without_scores)),
+    "lightgbm": Step(
+        "LightGBM, and our retrievers' scores", "lightgbm_alone", Other(boosted.probable)
+    ),
+    "mlp": Step("MLP", "lightgbm", Variant(MLP)),
     "no_item_to_item": Step(
         "MLP without the item-to-item score", "mlp", Variant(MLP, {"ranker_item_to_item": False})
     ),
@@ -51,6 +67,11 @@ STEPS = {
         "MLP, taught from two cut-offs instead of five", "mlp", Variant(MLP, {"ranker_cutoffs": 2})
     ),
     "transformer": Step("Transformer", "mlp", Variant(TRANSFORMER)),
+    "plain_head": Step(
+        "Transformer without cross layers",
+        "transformer",
+        Variant(TRANSFORMER, {"ranker_cross_layers": 0}),
+    ),
     "short_history": Step(
         "Transformer, 16 latest purchases", "transformer", Variant(TRANSFORMER, history=16)
     ),

@@ -21,6 +21,7 @@ from training.leaderboard.boosting import Boosted, Parameters, classifier, order
 from training.leaderboard.judging import candidates
 from training.leaderboard.question import Question
 from training.leaderboard.systems import System
+from training.models.ranker import SCORES
 from training.offline import known
 
 SMALL = Parameters(num_leaves=4, min_data_in_leaf=5, most_rounds=20)
@@ -48,6 +49,20 @@ def test_it_scores_the_very_pairs_of_the_fusion(
     assert candidates(trees) == candidates(whole)
     assert np.array_equal(trees.pair_item, whole.pair_item)
     assert not np.array_equal(trees.probability, whole.probability)
+
+
+def test_without_our_scores_trees_are_told_nothing_of_them(
+    trained: System, asked: Question
+) -> None:
+    whole, less = boosted.told(trained), boosted.told(trained, SCORES)
+    for one, other in zip(whole[:2], less[:2], strict=True):
+        assert np.array_equal(one.values[:, :-SCORES], other.values, equal_nan=True)
+        assert np.array_equal(one.bought, other.bought)
+    assert max(less[2]) < less[0].values.shape[1]
+    trees = boosted.classifier(*less, SMALL, 7)
+    found = ours.answers(trained, asked, boosted.scored_by(trained, trees, SCORES))
+    assert problems(found) == []
+    assert found.has_pairs
 
 
 def test_the_same_seed_grows_the_same_trees(

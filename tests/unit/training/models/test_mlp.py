@@ -7,7 +7,7 @@ from tests.unit.training.models.reference import head
 from training.models.mlp import CrossNetwork
 
 
-@pytest.mark.parametrize("layers", [1, 2, 3])
+@pytest.mark.parametrize("layers", [0, 1, 2, 3])
 def test_cross_layers_are_products_with_what_came_in(layers: int) -> None:
     torch.manual_seed(1)
     network = CrossNetwork(ranker_config("mlp", cross_layers=layers), 5).eval()
