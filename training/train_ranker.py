@@ -8,7 +8,11 @@ import argparse
 import json
 import sys
 from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from functools import partial
 from pathlib import Path
+from tempfile import TemporaryDirectory
 
 import numpy as np
 import torch
@@ -26,11 +30,18 @@ from training.evaluation.classification import Pairs, best_threshold
 from training.known import known_at
 from training.learning.boosting import Growth, grow
 from training.learning.calibration import log_loss, platt
-from training.learning.checkpoints import Rankers, Searches, load_searches, save_rankers
+from training.learning.checkpoints import (
+    Rankers,
+    Searches,
+    load_searches,
+    save_rankers,
+    save_searches,
+)
 from training.learning.feature_config import check_same_inputs, described_rows, feature_config
 from training.learning.fit import Watch, batch_size, fit, set_threads
-from training.learning.foreseen import foresee
+from training.learning.foreseen import Figures, foresee
 from training.learning.fusing import fused
+from training.learning.kept_examples import keep, kept
 from training.learning.ranker_examples import (
     ExampleBatches,
     Examples,
@@ -42,6 +53,7 @@ from training.learning.ranker_examples import (
     together,
 )
 from training.learning.schedule import schedule
+from training.learning.side_by_side import processes_of, side_by_side
 from training.models.item_to_item import ItemToItem
 from training.models.ranker import SCORES, Ranker
 from training.models.ranker_config import RankerConfig
@@ -53,6 +65,9 @@ from training.schema import RECENT, Schema, schema
 from training.settings import TrainingSettings, read_settings
 from training.step import step
 
+SIDE_BY_SIDE = 200_000  # examples from which on a process a member is worth its start
+MANY_ITEMS = 5_000  # of a catalogue from which on a process a cut-off is
+TAUGHT, JUDGED, SEARCHES = "taught.pt", "judged.pt", "searches.pt"
 WATCHED = 3  # every so many validation users choose the epoch; all of them calibrate
 
 
@@ -84,29 +99,86 @@ def train(settings: TrainingSettings, console: Console) -> None:
         new = {
             name: fresh(settings, prepared, of, searches, name) for name in settings.member_names
         }
-        taught, judged = gathered(
-            settings, prepared, of, searches, next(iter(new.values())), console
-        )
+        taught, judged = gathered(settings, prepared, searches, next(iter(new.values())), console)
         console.print(
             f"rankers: {len(taught.item):,} examples, {len(judged.item):,} for validation, of which "
             f"{float(judged.bought.mean()):.2%} were taken"
         )
-        measured: dict[str, Mapping[str, object]] = {}
-        said: dict[str, NDArray[np.float32]] = {}
-        for name, ranker in new.items():
-            curves = teach(settings, ranker, taught, judged, progress=console.is_terminal)
-            logits = logits_of(ranker, judged)
-            found, said[name] = calibrate(ranker, logits[:, 0], judged)
-            console.print(f"{name}: {curves[-1]['epoch']} epochs, {_told(found)}")
-            others = foresee(ranker, logits[:, 1:], judged.others.numpy())
-            measured[name] = found | ({"actions": others} if others else {})
-            text = json.dumps(curves, indent=1) + "\n"
-            replace_text(settings.models / f"{name}_curves.json", text)
-        rankers, whole = fuse(new, said, judged)
-        console.print(f"fusion of {', '.join(rankers.members)}: {_told(whole)}")
-        figures.update(whole | {"members": measured})
         figures.update(examples=len(taught.item), validation_examples=len(judged.item))
+        members = teach_all(settings, new, taught, judged, progress=console.is_terminal)
+        del taught
+        for name, member in members.items():
+            told = f"{member.curves[-1]['epoch']} epochs, {_told(member.figures)}"
+            console.print(f"{name}: {told}")
+            text = json.dumps(member.curves, indent=1) + "\n"
+            replace_text(settings.models / f"{name}_curves.json", text)
+        rankers, whole = fuse(new, {name: member.said for name, member in members.items()}, judged)
+        console.print(f"fusion of {', '.join(rankers.members)}: {_told(whole)}")
+        figures.update(whole)
+        figures["members"] = {
+            name: member.figures | ({"actions": member.others} if member.others else {})
+            for name, member in members.items()
+        }
         save_rankers(settings.models / "ranker.ckpt", rankers)
+
+
+@dataclass(frozen=True, slots=True)
+class Member:
+    """How a ranker learned, and how well it does on validation."""
+
+    curves: list[dict[str, float]]
+    figures: dict[str, float]
+    others: dict[str, Figures]
+    said: NDArray[np.float32]  # (R,) probabilities
+
+
+def teach_all(
+    settings: TrainingSettings,
+    rankers: Mapping[str, Ranker],
+    taught: Examples,
+    judged: Examples,
+    *,
+    progress: bool,
+) -> dict[str, Member]:
+    """Teaches and calibrates the rankers in place, side by side where there is much to teach."""
+    processes = processes_of(settings.threads) if len(taught.item) >= SIDE_BY_SIDE else 1
+    with TemporaryDirectory(dir=settings.models) as folder:
+        shared = Path(folder)
+        keep(shared / TAUGHT, taught)
+        keep(shared / JUDGED, judged)
+        for name, ranker in rankers.items():
+            torch.save(ranker.state_dict(), weights_of(shared, name))
+        of_one = partial(teach_member, progress=progress)
+        given = [(settings, ranker.config, shared) for ranker in rankers.values()]
+        members = side_by_side(of_one, given, processes)
+        for name, ranker in rankers.items():
+            ranker.load_state_dict(torch.load(weights_of(shared, name), weights_only=True))
+    return dict(zip(rankers, members, strict=True))
+
+
+def teach_member(
+    settings: TrainingSettings, config: RankerConfig, shared: Path, *, progress: bool
+) -> Member:
+    """Teaches and calibrates, by the examples in the folder; of its weights there, the first become the last.
+
+    A folder, because what passes between processes as tensors takes shared memory, of which a container has
+    little.
+    """
+    torch.manual_seed(settings.seed)
+    taught, judged = kept(shared / TAUGHT), kept(shared / JUDGED)
+    path = weights_of(shared, config.network)
+    ranker = Ranker(config).eval()
+    ranker.load_state_dict(torch.load(path, weights_only=True))
+    curves = teach(settings, ranker, taught, judged, progress=progress)
+    logits = logits_of(ranker, judged)
+    figures, said = calibrate(ranker, logits[:, 0], judged)
+    others = foresee(ranker, logits[:, 1:], judged.others.numpy())
+    torch.save(ranker.state_dict(), path)
+    return Member(curves, figures, others, said)
+
+
+def weights_of(shared: Path, network: str) -> Path:
+    return shared / f"{network}.pt"
 
 
 def teach(
@@ -219,7 +291,6 @@ def fresh(
 def gathered(
     settings: TrainingSettings,
     prepared: Prepared,
-    of: Schema,
     searches: Searches,
     ranker: Ranker,
     console: Console,
@@ -229,16 +300,42 @@ def gathered(
     thinned = Sampling(settings.ranker_negative_share, settings.unknown_share, settings.seed)
     wanted = [(cutoff, searches.early, thinned) for cutoff in plan.ranker]
     wanted.append((plan.validation, searches.served, Sampling()))
-    found: list[Examples] = []
-    with progress_bar(console, "Candidates and crosses", len(wanted)) as advance:
-        for cutoff, retrievers, sampling in wanted:
-            known = known_at(prepared, of, cutoff, known_users(prepared, cutoff))
-            sources = sources_at(
-                prepared, of, retrievers, searches.quotas, cutoff, settings.retrieved
-            )
-            found.append(examples(known, sources, ranker, sampling))
-            advance(1)
-    return together(found[:-1]), found[-1]
+    processes = processes_of(settings.threads) if len(prepared.item_keys) >= MANY_ITEMS else 1
+    with (
+        TemporaryDirectory(dir=settings.models) as folder,
+        progress_bar(console, "Candidates and crosses", len(wanted)) as advance,
+    ):
+        shared = Path(folder)
+        save_searches(shared / SEARCHES, searches)
+        torch.save(ranker.state_dict(), weights_of(shared, ranker.config.network))
+        given = [
+            (settings, ranker.config, shared, cutoff, retrievers is searches.served, sampling)
+            for cutoff, retrievers, sampling in wanted
+        ]
+        found = [kept(path) for path in side_by_side(keep_examples, given, processes, advance)]
+        return together(found[:-1]), found[-1]
+
+
+def keep_examples(
+    settings: TrainingSettings,
+    config: RankerConfig,
+    shared: Path,
+    cutoff: datetime,
+    served: bool,  # noqa: FBT001 (the last retrievers propose, not the early ones)
+    sampling: Sampling,
+) -> Path:
+    """Writes those of a cut-off into the folder."""
+    prepared = open_prepared(settings.prepared)
+    of = schema(prepared.features, "ranker")
+    searches = load_searches(shared / SEARCHES, config.features)
+    ranker = Ranker(config).eval()
+    ranker.load_state_dict(torch.load(weights_of(shared, config.network), weights_only=True))
+    known = known_at(prepared, of, cutoff, known_users(prepared, cutoff))
+    retrievers = searches.served if served else searches.early
+    sources = sources_at(prepared, of, retrievers, searches.quotas, cutoff, settings.retrieved)
+    path = shared / f"{cutoff:%Y-%m-%d}.pt"
+    keep(path, examples(known, sources, ranker, sampling))
+    return path
 
 
 def _loader(of: Examples, size: int, seed: int | None) -> DataLoader[dict[str, torch.Tensor]]:

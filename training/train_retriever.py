@@ -10,6 +10,7 @@ import sys
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -22,7 +23,7 @@ from training.atomic import replace_text
 from training.candidates import quotas_at
 from training.data import Prepared, open_prepared
 from training.errors import PreparedError, TrainingError
-from training.learning.checkpoints import Searches, save_searches
+from training.learning.checkpoints import Searches, packed, save_searches, unpacked
 from training.learning.co_purchase import learn, purchases_at
 from training.learning.feature_config import described_rows, feature_config
 from training.learning.fit import Watch, batch_size, fit, set_threads
@@ -35,11 +36,12 @@ from training.learning.retriever_batches import (
     read_moment,
 )
 from training.learning.schedule import schedule
+from training.learning.side_by_side import processes_of, side_by_side
 from training.models.gru4rec import Gru4Rec
 from training.models.inputs import FeatureConfig
 from training.models.item_to_item import ItemToItemConfig
 from training.models.retriever_lesson import RetrieverLesson
-from training.models.retrievers import ITEM_TO_ITEM, TWO_TOWER, Retriever, Retrievers, new
+from training.models.retrievers import ITEM_TO_ITEM, TWO_TOWER, Retriever, new
 from training.models.sasrec import SasRec
 from training.models.sequence_config import SequenceConfig
 from training.models.two_tower import TwoTowerConfig
@@ -47,6 +49,7 @@ from training.schema import RECENT, Schema, schema
 from training.settings import TrainingSettings, read_settings
 from training.step import step
 
+MANY_ITEMS = 5_000  # items of a catalogue from which on a process a phase is worth its start
 JUDGED = 128  # a retriever's finds, by which its best epoch is chosen
 
 
@@ -78,7 +81,14 @@ def train(settings: TrainingSettings, console: Console) -> None:
             Phase("early", plan.early, plan.early_validation, plan.ranker[0]),
             Phase("served", plan.served, plan.validation, plan.validation),
         )
-        early, served = (_phase(settings, prepared, of, p, figures, console) for p in phases)
+        processes = processes_of(settings.threads) if len(prepared.item_keys) >= MANY_ITEMS else 1
+        of_one = partial(taught_phase, progress=console.is_terminal)
+        taught = side_by_side(of_one, [(settings, phase) for phase in phases], processes)
+        for phase, of_phase in zip(phases, taught, strict=True):
+            for line in of_phase.told:
+                console.print(line)
+            figures[phase.name] = of_phase.best
+        early, served = (unpacked(of_phase.retrievers) for of_phase in taught)
         quotas = quotas_at(prepared, of, served, plan.validation, settings.retrieved)
         told = ", ".join(f"{name} {quota}" for name, quota in quotas.items())
         console.print(f"places in the list of candidates: {told}")
@@ -96,18 +106,25 @@ class Phase:
     until: datetime
 
 
-def _phase(
-    settings: TrainingSettings,
-    prepared: Prepared,
-    of: Schema,
-    phase: Phase,
-    figures: dict[str, object],
-    console: Console,
-) -> Retrievers:
+@dataclass(frozen=True, slots=True)
+class Taught:
+    """What came of a phase, in the form in which it passes from process to process."""
+
+    retrievers: bytes
+    best: dict[
+        str, dict[str, float]
+    ]  # figures of the epoch that was kept, of those taught by gradients
+    told: list[str]
+
+
+def taught_phase(settings: TrainingSettings, phase: Phase, *, progress: bool) -> Taught:
+    """Teaches the retrievers of a phase, and writes their curves."""
+    prepared = open_prepared(settings.prepared)
+    of = schema(prepared.features, "retriever")
     latest = phase.cutoffs[-settings.retriever_cutoffs :]
-    console.print(
+    told = [
         f"{phase.name} retrievers: cut-offs taught from: {len(latest)}, to {latest[-1]:%d %B %Y}"
-    )
+    ]
     data = teaching_data(prepared, of, latest, phase.validation)
     found: dict[str, Retriever] = {}
     best: dict[str, dict[str, float]] = {}
@@ -116,15 +133,14 @@ def _phase(
             config = ItemToItemConfig(data.features, settings.item_to_item_rank)
             found[name] = learn(purchases_at(prepared, of, phase.until), config, settings.seed)
             continue
-        lesson = teach(settings, data, name, progress=console.is_terminal)
+        lesson = teach(settings, data, name, progress=progress)
         found[name] = lesson.model
         best[name] = _best(lesson)
-        console.print(f"{phase.name} {name}: {_told(lesson)}")
+        told.append(f"{phase.name} {name}: {_told(lesson)}")
         stem = name if phase.name == "served" else f"{name}_{phase.name}"
         curves = json.dumps(lesson.curves, indent=1) + "\n"
         replace_text(settings.models / f"{stem}_curves.json", curves)
-    figures[phase.name] = best
-    return found
+    return Taught(packed(found), best, told)
 
 
 @dataclass(frozen=True, slots=True)

@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from io import BytesIO
 from pathlib import Path
 from typing import Any
 
@@ -33,6 +34,19 @@ class Rankers:
 
     members: Mapping[str, Ranker]
     fusion: Fusion
+
+
+def packed(retrievers: Retrievers) -> bytes:
+    """As they pass from process to process."""
+    file = BytesIO()
+    torch.save({name: _packed(of) for name, of in retrievers.items()}, file)
+    return file.getvalue()
+
+
+def unpacked(given: bytes) -> Retrievers:
+    """The inverse of `packed`; in eval mode."""
+    document = torch.load(BytesIO(given), weights_only=True)
+    return {name: _unpacked(name, of) for name, of in document.items()}
 
 
 def save_searches(path: Path, searches: Searches) -> None:
@@ -90,9 +104,13 @@ def load_rankers(path: Path, features: FeatureConfig) -> Rankers:
 def _retriever(
     path: Path, name: str, packed: Mapping[str, Any], features: FeatureConfig
 ) -> Retriever:
-    config = of_plain(name, packed["config"])
-    _check(path, config.features, features)
-    retriever = new(name, config)
+    retriever = _unpacked(name, packed)
+    _check(path, retriever.config.features, features)
+    return retriever
+
+
+def _unpacked(name: str, packed: Mapping[str, Any]) -> Retriever:
+    retriever = new(name, of_plain(name, packed["config"]))
     retriever.load_state_dict(packed["weights"])
     return retriever.eval()
 

@@ -204,3 +204,24 @@ def test_without_prepared_data_a_command_says_what_to_do(tmp_path: Path, step: s
     assert ended.returncode == 1
     assert "run the prepare step first" in " ".join(ended.stdout.split())
     assert "Traceback" not in ended.stderr
+
+
+def test_side_by_side_gives_what_one_after_another_gives(
+    settings: TrainingSettings, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(train_retriever, "MANY_ITEMS", 0)
+    monkeypatch.setattr(train_ranker, "MANY_ITEMS", 0)
+    monkeypatch.setattr(train_ranker, "SIDE_BY_SIDE", 0)
+    (tmp_path / "prepared").symlink_to(settings.prepared)
+    two = settings.model_copy(update={"state": tmp_path, "threads": 2})
+    train_retriever.train(two, QUIET)
+    train_ranker.train(two, QUIET)
+    assert {path.name for path in tmp_path.glob("models/*")} == {
+        path.name for path in settings.models.iterdir()
+    }
+    one, other = open_models(settings), open_models(two)
+    assert one.searches.quotas == other.searches.quotas
+    assert one.rankers.fusion == other.rankers.fusion
+    for name, member in one.rankers.members.items():
+        again = other.rankers.members[name].state_dict()
+        assert all(torch.equal(values, again[key]) for key, values in member.state_dict().items())

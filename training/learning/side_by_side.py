@@ -1,0 +1,71 @@
+"""Runs pieces of training side by side, each in a process of its own with one thread.
+
+Threads help little with small matrices: two processes of one thread do nearly twice what one of two threads
+does. Processes are spawned, so that they inherit nothing of the parent's threads.
+"""
+
+import os
+import signal
+from collections.abc import Callable, Iterable, Sequence
+from concurrent.futures import ProcessPoolExecutor
+from concurrent.futures.process import BrokenProcessPool
+from multiprocessing import active_children, get_context
+from typing import TypeVar, TypeVarTuple
+
+import torch
+
+from training.errors import TrainingError
+
+Given = TypeVarTuple("Given")
+Result = TypeVar("Result")
+
+
+def processes_of(threads: int) -> int:
+    """As many processes as threads are allowed; 0 allows one a core."""
+    return threads or len(os.sched_getaffinity(0))
+
+
+def side_by_side(
+    function: Callable[[*Given], Result],
+    several: Sequence[tuple[*Given]],
+    processes: int,
+    advance: Callable[[int], object] = lambda _: None,
+) -> list[Result]:
+    """What the function gives of each, in their order; what it takes and gives is pickled.
+
+    One process is this one. `advance` is told of every piece that is done.
+
+    Raises:
+        TrainingError: what a piece raised, or a process was ended from outside.
+    """
+    if min(processes, len(several)) < 2:
+        return _told((function(*one) for one in several), advance)
+    context = get_context("spawn")
+    with ProcessPoolExecutor(min(processes, len(several)), context, _begin) as pool:
+        try:
+            waiting = [pool.submit(function, *one) for one in several]
+            return _told((piece.result() for piece in waiting), advance)
+        except BrokenProcessPool as broken:
+            raise TrainingError(
+                f"one of {processes} processes of training was ended from outside, perhaps for want of "
+                "memory; RECSERVE_TRAINING_THREADS=1 takes one after another"
+            ) from broken
+        except BaseException:
+            # Whoever ends this step must not wait for what it has begun.
+            for child in active_children():
+                child.terminate()
+            raise
+
+
+def _told(found: Iterable[Result], advance: Callable[[int], object]) -> list[Result]:
+    results = []
+    for one in found:
+        results.append(one)
+        advance(1)
+    return results
+
+
+def _begin() -> None:
+    """The parent alone answers the keyboard."""
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    torch.set_num_threads(1)
