@@ -15,7 +15,6 @@ import polars as pl
 from rich.console import Console
 from rich.markup import escape
 
-from training import offline
 from training.atomic import replace_text
 from training.data import Prepared, open_prepared
 from training.datasets.errors import DataSetError
@@ -60,7 +59,7 @@ def evaluate(settings: TrainingSettings, console: Console) -> None:
         purchases = read_purchases(settings.state).filter(pl.col("time") < prepared.now)
         targets = held_out(purchases, cutoff, horizon)
         baselines = baseline_slates(purchases, cutoff, targets)
-        answers = offline_answers(offline.open_models(settings), cutoff, targets, console)
+        answers = offline_answers(settings, cutoff, targets, console)
         subject = Subject(name, settings.seed, len(prepared.item_keys))
         measured = [
             m

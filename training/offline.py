@@ -122,10 +122,9 @@ def candidates(
     user_ids: pl.Series,
     *,
     exclude_purchased: bool,
-    advance: Callable[[int], object] = lambda _: None,
     score: Score | None = None,
 ) -> CandidateLists:
-    """Everything that is ranked for each user; `advance` is told how many users each batch answered.
+    """Everything that is ranked for each user.
 
     Without a `score` of one's own, the probability is the members' fused one.
 
@@ -151,7 +150,6 @@ def candidates(
                 np.empty(0, np.bool_) if labels is None else labels.of(which, positions)[real],
             )
         )
-        advance(len(which))
     return _joined(user_ids, parts, sources.names, labelled=labels is not None)
 
 

@@ -21,7 +21,6 @@ from rich.markup import escape
 from serving.bundle import open_bundle
 from serving.clock import Clock
 from serving.errors import RecserveError
-from training import offline
 from training.atomic import replace_text
 from training.data import open_prepared
 from training.datasets import complete_journey
@@ -82,8 +81,7 @@ def score(settings: TrainingSettings, endpoint: str, console: Console) -> bool:
     slates = baseline_slates(purchases, prepared.now, targets)
     for task, known in oracle_slates(settings.state, purchases, prepared.now, targets).items():
         slates[task] |= known
-    models = offline.open_models(settings)
-    judged = offline_answers(models, prepared.now, targets, console)
+    judged = offline_answers(settings, prepared.now, targets, console)
     subject = Subject(data.name, settings.seed, len(prepared.item_keys))
     threshold = bundle.policy.classification_threshold
     run = measure(subject, targets, served, judged, slates, threshold)

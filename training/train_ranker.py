@@ -65,8 +65,6 @@ from training.schema import RECENT, Schema, schema
 from training.settings import TrainingSettings, read_settings
 from training.step import step
 
-SIDE_BY_SIDE = 200_000  # examples from which on a process a member is worth its start
-MANY_ITEMS = 5_000  # of a catalogue from which on a process a cut-off is
 TAUGHT, JUDGED, SEARCHES = "taught.pt", "judged.pt", "searches.pt"
 WATCHED = 3  # every so many validation users choose the epoch; all of them calibrate
 
@@ -141,7 +139,7 @@ def teach_all(
     progress: bool,
 ) -> dict[str, Member]:
     """Teaches and calibrates the rankers in place, side by side where there is much to teach."""
-    processes = processes_of(settings.threads) if len(taught.item) >= SIDE_BY_SIDE else 1
+    processes = processes_of(settings.threads, next(iter(rankers.values())).config.features.items)
     with TemporaryDirectory(dir=settings.models) as folder:
         shared = Path(folder)
         keep(shared / TAUGHT, taught)
@@ -300,7 +298,7 @@ def gathered(
     thinned = Sampling(settings.ranker_negative_share, settings.unknown_share, settings.seed)
     wanted = [(cutoff, searches.early, thinned) for cutoff in plan.ranker]
     wanted.append((plan.validation, searches.served, Sampling()))
-    processes = processes_of(settings.threads) if len(prepared.item_keys) >= MANY_ITEMS else 1
+    processes = processes_of(settings.threads, len(prepared.item_keys))
     with (
         TemporaryDirectory(dir=settings.models) as folder,
         progress_bar(console, "Candidates and crosses", len(wanted)) as advance,

@@ -49,7 +49,6 @@ from training.schema import RECENT, Schema, schema
 from training.settings import TrainingSettings, read_settings
 from training.step import step
 
-MANY_ITEMS = 5_000  # items of a catalogue from which on a process a phase is worth its start
 JUDGED = 128  # a retriever's finds, by which its best epoch is chosen
 
 
@@ -81,7 +80,7 @@ def train(settings: TrainingSettings, console: Console) -> None:
             Phase("early", plan.early, plan.early_validation, plan.ranker[0]),
             Phase("served", plan.served, plan.validation, plan.validation),
         )
-        processes = processes_of(settings.threads) if len(prepared.item_keys) >= MANY_ITEMS else 1
+        processes = processes_of(settings.threads, len(prepared.item_keys))
         of_one = partial(taught_phase, progress=console.is_terminal)
         taught = side_by_side(of_one, [(settings, phase) for phase in phases], processes)
         for phase, of_phase in zip(phases, taught, strict=True):

@@ -1,6 +1,6 @@
 """What each way of recommending answers offline, for the users of a horizon's tasks."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -14,12 +14,14 @@ from training.candidates import proposals
 from training.evaluation.classification import Pairs
 from training.evaluation.held_out import SAME_PAGE, Targets, histories, rows_of
 from training.evaluation.metrics import candidate_recall
+from training.learning.side_by_side import processes_of, side_by_side
 from training.offline import CandidateLists, Models
 from training.peers import personal_decay, popularity
 from training.peers.personal_decay import PersonalDecay
 from training.peers.popularity import Popularity
 from training.policy import POPULAR, REPEAT
 from training.progress_bar import progress_bar
+from training.settings import TrainingSettings
 
 COUNT = 20
 Slates = dict[str, NDArray[np.int64]]  # model: (U, COUNT) item keys
@@ -54,43 +56,51 @@ def baseline_slates(
 
 
 def offline_answers(
-    models: Models, cutoff: datetime, targets: Mapping[str, Targets], console: Console
+    settings: TrainingSettings,
+    cutoff: datetime,
+    targets: Mapping[str, Targets],
+    console: Console,
 ) -> OfflineAnswers:
     """The pipeline, and each of its sources alone, at a cut-off.
 
     Repeat alone has nothing to say of what is new.
+
+    Raises:
+        TrainingError: the prepared data or a checkpoint is missing, or they don't fit together.
     """
-    total = sum(len(one.user_ids) for task, one in targets.items() if task not in SAME_PAGE)
-    with progress_bar(console, f"Offline, {cutoff:%d %B %Y}", total) as advance:
-        return _offline_answers(models, cutoff, targets, advance)
-
-
-def _offline_answers(
-    models: Models,
-    cutoff: datetime,
-    targets: Mapping[str, Targets],
-    advance: Callable[[int], None],
-) -> OfflineAnswers:
-    slates: dict[str, Slates] = {}
-    lists: dict[str, CandidateLists] = {}
+    models = offline.open_models(settings)
     everybody = targets["any"].user_ids
-    by_source = _alone(models, cutoff, everybody)
-    for task, one in targets.items():
-        if task in SAME_PAGE or not len(one.user_ids):
-            continue
-        new = task == "new"
-        lists[task] = offline.candidates(
-            models, cutoff, one.user_ids, exclude_purchased=new, advance=advance
-        )
-        rows = rows_of(one.user_ids, everybody)
-        sources = {
-            name: page[rows] for name, page in by_source.items() if not (new and name == REPEAT)
-        }
+    tasks = {
+        task: one.user_ids
+        for task, one in targets.items()
+        if task not in SAME_PAGE and len(one.user_ids)
+    }
+    processes = processes_of(settings.threads, len(models.prepared.item_keys))
+    with progress_bar(console, f"Offline, {cutoff:%d %B %Y}", len(tasks) + 1) as advance:
+        by_source = _alone(models, cutoff, everybody)
+        advance(1)
+        given = [(settings, cutoff, users, task == "new") for task, users in tasks.items()]
+        lists = dict(zip(tasks, side_by_side(_candidates, given, processes, advance), strict=True))
+    slates: dict[str, Slates] = {}
+    for task, users in tasks.items():
+        rows = rows_of(users, everybody)
+        silent = REPEAT if task == "new" else None
+        sources = {name: page[rows] for name, page in by_source.items() if name != silent}
         slates[task] = {"pipeline": offline.best(lists[task], COUNT).item_key} | sources
     for task, page_of in SAME_PAGE.items():
         rows = rows_of(targets[task].user_ids, targets[page_of].user_ids)
         slates[task] = {name: keys[rows] for name, keys in slates[page_of].items()}
     return OfflineAnswers(slates, lists)
+
+
+def _candidates(
+    settings: TrainingSettings,
+    cutoff: datetime,
+    user_ids: pl.Series,
+    new: bool,  # noqa: FBT001 (whether purchases are left out)
+) -> CandidateLists:
+    models = offline.open_models(settings)
+    return offline.candidates(models, cutoff, user_ids, exclude_purchased=new)
 
 
 def _alone(models: Models, cutoff: datetime, user_ids: pl.Series) -> Slates:

@@ -16,13 +16,17 @@ import torch
 
 from training.errors import TrainingError
 
+MANY_ITEMS = 5_000
 Given = TypeVarTuple("Given")
 Result = TypeVar("Result")
 
 
-def processes_of(threads: int) -> int:
-    """As many processes as threads are allowed; 0 allows one a core."""
-    return threads or len(os.sched_getaffinity(0))
+def processes_of(threads: int, items: int) -> int:
+    """As many processes as threads are allowed, 0 allows one a core; one for a catalogue of few items.
+
+    Where there is little to do, a process takes longer to start than it saves.
+    """
+    return 1 if items < MANY_ITEMS else threads or len(os.sched_getaffinity(0))
 
 
 def side_by_side(

@@ -16,6 +16,7 @@ from training.candidates import gather
 from training.data import known_users
 from training.datasets import complete_journey
 from training.known import with_rows
+from training.learning import side_by_side
 from training.learning.ranker_examples import Labels
 from training.models.ranker import NETWORKS
 from training.models.retrievers import NAMES, TAUGHT
@@ -209,9 +210,7 @@ def test_without_prepared_data_a_command_says_what_to_do(tmp_path: Path, step: s
 def test_side_by_side_gives_what_one_after_another_gives(
     settings: TrainingSettings, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(train_retriever, "MANY_ITEMS", 0)
-    monkeypatch.setattr(train_ranker, "MANY_ITEMS", 0)
-    monkeypatch.setattr(train_ranker, "SIDE_BY_SIDE", 0)
+    monkeypatch.setattr(side_by_side, "MANY_ITEMS", 0)
     (tmp_path / "prepared").symlink_to(settings.prepared)
     two = settings.model_copy(update={"state": tmp_path, "threads": 2})
     train_retriever.train(two, QUIET)

@@ -7,12 +7,13 @@ import subprocess
 import sys
 import time
 from multiprocessing import active_children
+from pathlib import Path
 
 import pytest
 import torch
 
 from training.errors import TrainingError
-from training.learning.side_by_side import processes_of, side_by_side
+from training.learning.side_by_side import MANY_ITEMS, processes_of, side_by_side
 
 
 @pytest.mark.parametrize("processes", [1, 2])
@@ -30,13 +31,13 @@ def test_each_process_has_one_thread() -> None:
 
 
 def test_what_a_piece_raises_is_raised() -> None:
-    with pytest.raises(ValueError, match="expected a positive|math domain"):
+    with pytest.raises(ValueError, match=r"expected a positive|math domain"):
         side_by_side(math.log, [(1.0,), (-1.0,)], 2)
     assert not active_children()
 
 
 def test_a_process_that_is_ended_from_outside_is_said() -> None:
-    with pytest.raises(TrainingError, match="ended from outside.*RECSERVE_TRAINING_THREADS=1"):
+    with pytest.raises(TrainingError, match=r"ended from outside.*RECSERVE_TRAINING_THREADS=1"):
         side_by_side(signal.raise_signal, [(signal.SIGKILL,), (signal.SIGKILL,)], 2)
 
 
@@ -50,7 +51,9 @@ def test_who_is_ended_takes_its_processes_along() -> None:
         "    side_by_side(time.sleep, [(600,), (600,)], 2)\n"
     )
     given = [sys.executable, "-c", program]
-    with subprocess.Popen(given, stdout=subprocess.PIPE, env=os.environ | {"PYTHONPATH": "."}) as parent:
+    with subprocess.Popen(
+        given, stdout=subprocess.PIPE, env=os.environ | {"PYTHONPATH": "."}
+    ) as parent:
         assert parent.stdout is not None
         parent.stdout.readline()
         while len(children := _children(parent.pid)) < 2:
@@ -62,19 +65,19 @@ def test_who_is_ended_takes_its_processes_along() -> None:
 
 
 def test_as_many_processes_as_threads_are_allowed() -> None:
-    assert processes_of(3) == 3
-    assert processes_of(0) == len(os.sched_getaffinity(0))
+    assert processes_of(3, MANY_ITEMS) == 3
+    assert processes_of(0, MANY_ITEMS) == len(os.sched_getaffinity(0))
+    assert processes_of(3, MANY_ITEMS - 1) == 1
 
 
 def _children(pid: int) -> list[int]:
-    path = f"/proc/{pid}/task/{pid}/children"
-    with open(path) as file:
-        return [int(child) for child in file.read().split()]
+    told = Path(f"/proc/{pid}/task/{pid}/children").read_text()
+    return [int(child) for child in told.split()]
 
 
 def _runs(pid: int) -> bool:
     try:
-        with open(f"/proc/{pid}/stat") as file:
-            return file.read().rsplit(")", 1)[1].split()[0] != "Z"
+        told = Path(f"/proc/{pid}/stat").read_text()
     except FileNotFoundError:
         return False
+    return told.rsplit(")", 1)[1].split()[0] != "Z"
