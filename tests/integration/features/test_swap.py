@@ -3,6 +3,7 @@
 import asyncio
 import time
 from collections import Counter
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
 from threading import Event
@@ -27,7 +28,9 @@ from tests.integration.features.live import gateway
 PLAN = shop_plan()
 LATER = np.array([5_000, 5_010], dtype=np.int64)  # items that come while requests run
 ALL = np.concatenate([KEYS, LATER])
-SNAPSHOTS = 6
+SWAPS = (
+    4  # that have to be seen; a busy machine skips snapshots that are followed by another at once
+)
 VIEWS = {"item_profile": ("type", "brand"), "item_activity": ("price", "popularity")}
 
 
@@ -65,11 +68,11 @@ class Watch:
         return {"probability": np.where(inputs["mask"], 0.5, 0.0).astype(np.float32)}
 
 
-def pushed(url: str, folder: Path, stop: Event) -> int:
-    """Pushes rows without a pause, and builds snapshots in between; the last number written."""
+def pushed(url: str, folder: Path, stop: Event, swaps: Callable[[], int]) -> int:
+    """Pushes rows without a pause, and snapshots in between until enough are swapped in; the last number."""
     random, number = np.random.default_rng(7), 1
     with RowStore(url, PROJECT) as store:
-        for _ in range(SNAPSHOTS):
+        while swaps() < SWAPS:
             for _ in range(40):
                 if stop.is_set():
                     return number
@@ -115,8 +118,10 @@ async def test_requests_go_on_whole_while_snapshots_are_swapped_and_rows_pushed(
             asyncio.create_task(running.follower.follow(lambda: serving[-1].items)),
             asyncio.create_task(follow_snapshot(tmp_path / "current", first, take, poll_s=0.01)),
         ]
-        pushing = asyncio.create_task(asyncio.to_thread(pushed, redis_url, tmp_path, stop))
         answers: Counter[str] = Counter()
+        pushing = asyncio.create_task(
+            asyncio.to_thread(pushed, redis_url, tmp_path, stop, lambda: len(answers))
+        )
         query = RankQuery(PERSON, PRODUCT, tuple((str(key), key) for key in ALL.tolist()))
         try:
             until = time.monotonic() + 120
@@ -136,8 +141,7 @@ async def test_requests_go_on_whole_while_snapshots_are_swapped_and_rows_pushed(
                 job.cancel()
             await pushing
             await rows.close()
-    assert len(serving) > 2  # swaps, and each while requests ran
-    assert len(answers) > 2
+    assert len(serving) >= len(answers) >= SWAPS  # each while requests ran
     assert answers.total() > 100
     assert len(answered.items) == len(ALL)
     assert answered.unknown_item_ids == ()
