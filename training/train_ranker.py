@@ -8,9 +8,7 @@ import argparse
 import json
 import sys
 from collections.abc import Mapping
-from dataclasses import dataclass
 from datetime import datetime
-from functools import partial
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
@@ -19,17 +17,15 @@ import torch
 from numpy.typing import NDArray
 from rich.console import Console
 from rich.markup import escape
-from torch.utils.data import DataLoader
 
-from serving.stages.fuse import likely, log_odds
+from serving.stages.fuse import log_odds
 from training.atomic import replace_text
 from training.candidates import sources_at
 from training.data import Prepared, known_users, open_prepared
 from training.errors import TrainingError
 from training.evaluation.classification import Pairs, best_threshold
 from training.known import known_at
-from training.learning.boosting import Growth, grow
-from training.learning.calibration import log_loss, platt
+from training.learning.calibration import log_loss
 from training.learning.checkpoints import (
     Rankers,
     Searches,
@@ -38,26 +34,21 @@ from training.learning.checkpoints import (
     save_searches,
 )
 from training.learning.feature_config import check_same_inputs, described_rows, feature_config
-from training.learning.fit import Watch, batch_size, fit, set_threads
-from training.learning.foreseen import Figures, foresee
+from training.learning.fit import set_threads
 from training.learning.fusing import fused
 from training.learning.kept_examples import keep, kept
+from training.learning.members import teach_all, weights_of
 from training.learning.ranker_examples import (
-    ExampleBatches,
     Examples,
     Sampling,
-    UserOrder,
     examples,
-    logits_of,
-    some_users,
     together,
 )
 from training.learning.schedule import schedule
 from training.learning.side_by_side import processes_of, side_by_side
 from training.models.item_to_item import ItemToItem
-from training.models.ranker import SCORES, Ranker
+from training.models.ranker import Ranker
 from training.models.ranker_config import RankerConfig
-from training.models.ranker_lesson import RankerLesson
 from training.models.retrievers import ITEM_TO_ITEM, TWO_TOWER
 from training.models.two_tower import TwoTower
 from training.progress_bar import progress_bar
@@ -65,8 +56,7 @@ from training.schema import RECENT, Schema, schema
 from training.settings import TrainingSettings, read_settings
 from training.step import step
 
-TAUGHT, JUDGED, SEARCHES = "taught.pt", "judged.pt", "searches.pt"
-WATCHED = 3  # every so many validation users choose the epoch; all of them calibrate
+SEARCHES = "searches.pt"
 
 
 def main() -> int:
@@ -118,118 +108,6 @@ def train(settings: TrainingSettings, console: Console) -> None:
             for name, member in members.items()
         }
         save_rankers(settings.models / "ranker.ckpt", rankers)
-
-
-@dataclass(frozen=True, slots=True)
-class Member:
-    """How a ranker learned, and how well it does on validation."""
-
-    curves: list[dict[str, float]]
-    figures: dict[str, float]
-    others: dict[str, Figures]
-    said: NDArray[np.float32]  # (R,) probabilities
-
-
-def teach_all(
-    settings: TrainingSettings,
-    rankers: Mapping[str, Ranker],
-    taught: Examples,
-    judged: Examples,
-    *,
-    progress: bool,
-) -> dict[str, Member]:
-    """Teaches and calibrates the rankers in place, side by side where there is much to teach."""
-    processes = processes_of(settings.threads, next(iter(rankers.values())).config.features.items)
-    with TemporaryDirectory(dir=settings.models) as folder:
-        shared = Path(folder)
-        keep(shared / TAUGHT, taught)
-        keep(shared / JUDGED, judged)
-        for name, ranker in rankers.items():
-            torch.save(ranker.state_dict(), weights_of(shared, name))
-        of_one = partial(teach_member, progress=progress)
-        given = [(settings, ranker.config, shared) for ranker in rankers.values()]
-        members = side_by_side(of_one, given, processes)
-        for name, ranker in rankers.items():
-            ranker.load_state_dict(torch.load(weights_of(shared, name), weights_only=True))
-    return dict(zip(rankers, members, strict=True))
-
-
-def teach_member(
-    settings: TrainingSettings, config: RankerConfig, shared: Path, *, progress: bool
-) -> Member:
-    """Teaches and calibrates, by the examples in the folder; of its weights there, the first become the last.
-
-    A folder, because what passes between processes as tensors takes shared memory, of which a container has
-    little.
-    """
-    torch.manual_seed(settings.seed)
-    taught, judged = kept(shared / TAUGHT), kept(shared / JUDGED)
-    path = weights_of(shared, config.network)
-    ranker = Ranker(config).eval()
-    ranker.load_state_dict(torch.load(path, weights_only=True))
-    curves = teach(settings, ranker, taught, judged, progress=progress)
-    logits = logits_of(ranker, judged)
-    figures, said = calibrate(ranker, logits[:, 0], judged)
-    others = foresee(ranker, logits[:, 1:], judged.others.numpy())
-    torch.save(ranker.state_dict(), path)
-    return Member(curves, figures, others, said)
-
-
-def weights_of(shared: Path, network: str) -> Path:
-    return shared / f"{network}.pt"
-
-
-def teach(
-    settings: TrainingSettings,
-    ranker: Ranker,
-    taught: Examples,
-    judged: Examples,
-    *,
-    progress: bool,
-) -> list[dict[str, float]]:
-    """Teaches in place, and gives the curve; the ranker is that of the lowest validation log loss."""
-    watched = some_users(judged, WATCHED)
-    if ranker.config.network == "trees":
-        growth = Growth(seed=settings.seed)
-        return grow(ranker, taught, watched, growth, settings.ranker_negative_share)
-    scores = taught.crosses[:, -SCORES:]
-    ranker.score_mean.copy_(scores.mean(dim=0))
-    ranker.score_std.copy_(scores.std(dim=0).clamp(min=1e-6))
-    lesson = RankerLesson(
-        ranker,
-        settings.ranker_learning_rate,
-        settings.ranker_weight_decay,
-        settings.ranker_negative_share,
-        settings.action_weight,
-    )
-    fit(
-        lesson,
-        _loader(taught, batch_size(settings.ranker_batch, len(taught.offsets) - 1), settings.seed),
-        _loader(watched, settings.ranker_batch, None),
-        settings.ranker_epochs,
-        Watch("log_loss", "min", settings.ranker_patience),
-        progress=progress,
-    )
-    return lesson.curves
-
-
-def calibrate(
-    ranker: Ranker, logits: NDArray[np.float64], judged: Examples
-) -> tuple[dict[str, float], NDArray[np.float32]]:
-    """Platt scaling of (R,) on validation, in place: what it is worth, and the (R,) probabilities."""
-    bought = judged.bought.numpy().astype(np.float64)
-    before = log_loss(logits * float(ranker.slope) + float(ranker.offset), bought)
-    slope, offset = platt(logits, bought, float(ranker.offset))
-    ranker.slope.fill_(slope)
-    ranker.offset.fill_(offset)
-    figures = {
-        "log_loss": before,
-        "log_loss_calibrated": log_loss(logits * slope + offset, bought),
-        "slope": slope,
-        "offset": offset,
-        "bought_share": float(bought.mean()),
-    }
-    return figures, likely(logits * slope + offset).astype(np.float32)
 
 
 def fuse(
@@ -334,10 +212,6 @@ def keep_examples(
     path = shared / f"{cutoff:%Y-%m-%d}.pt"
     keep(path, examples(known, sources, ranker, sampling))
     return path
-
-
-def _loader(of: Examples, size: int, seed: int | None) -> DataLoader[dict[str, torch.Tensor]]:
-    return DataLoader(ExampleBatches(of), sampler=UserOrder(of, size, seed), batch_size=None)
 
 
 if __name__ == "__main__":

@@ -11,10 +11,10 @@ import torch
 
 from training.evaluation.classification import Pairs
 from training.evaluation.pair_figures import exact_ranks, ordered
+from training.learning.members import teach
 from training.learning.ranker_examples import Examples, logits_of
 from training.models.ranker import Ranker
 from training.settings import TrainingSettings
-from training.train_ranker import teach
 
 DEVIATIONS = 4.0  # of chance, beyond which an AUC is none: one honest run in 16,000
 

@@ -9,6 +9,7 @@ import signal
 from collections.abc import Callable, Iterable, Sequence
 from concurrent.futures import ProcessPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
+from contextlib import ExitStack
 from multiprocessing import active_children, get_context
 from typing import TypeVar, TypeVarTuple
 
@@ -45,20 +46,22 @@ def side_by_side(
     if min(processes, len(several)) < 2:
         return _told((function(*one) for one in several), advance)
     context = get_context("spawn")
-    with ProcessPoolExecutor(min(processes, len(several)), context, _begin) as pool:
+    with (
+        ProcessPoolExecutor(min(processes, len(several)), context, _begin) as pool,
+        ExitStack() as unfinished,
+    ):
+        # Whoever ends this step must not wait for what it has begun.
+        unfinished.callback(_end)
+        waiting = [pool.submit(function, *one) for one in several]
         try:
-            waiting = [pool.submit(function, *one) for one in several]
-            return _told((piece.result() for piece in waiting), advance)
+            found = _told((piece.result() for piece in waiting), advance)
         except BrokenProcessPool as broken:
             raise TrainingError(
                 f"one of {processes} processes of training was ended from outside, perhaps for want of "
                 "memory; RECSERVE_TRAINING_THREADS=1 takes one after another"
             ) from broken
-        except BaseException:
-            # Whoever ends this step must not wait for what it has begun.
-            for child in active_children():
-                child.terminate()
-            raise
+        unfinished.pop_all()
+    return found
 
 
 def _told(found: Iterable[Result], advance: Callable[[int], object]) -> list[Result]:
@@ -73,3 +76,8 @@ def _begin() -> None:
     """The parent alone answers the keyboard."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     torch.set_num_threads(1)
+
+
+def _end() -> None:
+    for child in active_children():
+        child.terminate()
