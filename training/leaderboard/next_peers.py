@@ -10,11 +10,10 @@ a half-life in days is one in places. A history is one basket.
 """
 
 import argparse
-import json
 import sys
 import time
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass, replace
+from dataclasses import dataclass, replace
 from datetime import datetime
 from pathlib import Path
 from typing import Any
@@ -23,7 +22,6 @@ import polars as pl
 from rich.console import Console
 from rich.markup import escape
 
-from training.atomic import replace_text
 from training.datasets.errors import DataSetError
 from training.errors import TrainingError
 from training.evaluation.held_out import rows_of
@@ -33,6 +31,7 @@ from training.leaderboard.leave_one_out import TASK, leave_one_out
 from training.peers import als, bpr, ease, gru4rec, item_knn, popularity, sasrec
 from training.peers.pages import Pages
 from training.peers.table import PEERS, Peer
+from training.peers.tuned import read_chosen, write_chosen
 from training.tune import TRIALS, settings
 
 TUNED = Path(__file__).with_name("next_tuned.json")
@@ -137,16 +136,16 @@ def main() -> int:
 
 def tune(name: str, trials: int, period: Period, console: Console) -> Tuned:
     """Tries the settings in turn, and tells of each."""
+    given = settings(name, NEXT_PEERS[name], trials, SEED)
     tried = []
-    for parameters in settings(name, NEXT_PEERS[name], trials, SEED):
+    for parameters in given:
         began = time.perf_counter()
         hit_rate, ndcg = attempt(name, parameters, period)
         seconds = time.perf_counter() - began
-        tried.append(Tuned(parameters, trials, round(hit_rate, 5), round(ndcg, 5)))
+        tried.append(Tuned(parameters, len(given), round(hit_rate, 5), round(ndcg, 5)))
         told = f"{parameters}: hit rate {hit_rate:.4f}, NDCG {ndcg:.4f} ({seconds:.0f} s)"
         console.print(escape(told), highlight=False, soft_wrap=True)
-    best = max(tried, key=lambda one: one.hit_rate10 + one.ndcg10)
-    return replace(best, trials=len(tried))
+    return max(tried, key=lambda one: one.hit_rate10 + one.ndcg10)
 
 
 def attempt(name: str, parameters: object, period: Period) -> tuple[float, float]:
@@ -182,17 +181,12 @@ def read_tuned(path: Path = TUNED) -> dict[str, Tuned]:
     Raises:
         KeyError, TypeError: it names a peer or a parameter that is not there.
     """
-    found = json.loads(path.read_text()) if path.is_file() else {}
-    return {
-        name: Tuned(**one | {"parameters": replace(NEXT_PEERS[name].defaults, **one["parameters"])})
-        for name, one in found.items()
-    }
+    return read_chosen(path, NEXT_PEERS, Tuned) if path.is_file() else {}
 
 
 def write_tuned(found: Mapping[str, Tuned], path: Path = TUNED) -> None:
     """In the order of the table."""
-    document = {name: asdict(found[name]) for name in NEXT_PEERS if name in found}
-    replace_text(path, json.dumps(document, indent=1) + "\n")
+    write_chosen(path, NEXT_PEERS, found)
 
 
 if __name__ == "__main__":

@@ -3,16 +3,14 @@
 from collections.abc import Mapping
 from math import log
 
-import pytorch_lightning as lightning
-from pytorch_lightning.utilities.types import OptimizerLRSchedulerConfig
 from torch import Tensor
 from torch.nn import functional
 
-from training.models.optimizer import falling
+from training.models.lesson import Lesson
 from training.models.ranker import Ranker
 
 
-class RankerLesson(lightning.LightningModule):
+class RankerLesson(Lesson):
     """A batch is users of any cut-off, and all their candidates one under another.
 
     Negatives kept with a share s make the odds 1 / s too high: the model's offset is log s, so that what
@@ -20,7 +18,8 @@ class RankerLesson(lightning.LightningModule):
     Facebook", ADKDD 2014).
 
     The mean cross-entropy of the other actions, times `action_weight`, is added to the target's. They teach
-    the body, and heads of their own; which epoch is best is for the target alone to say.
+    the body, and heads of their own; which epoch is best is for the target alone to say, and the
+    curve is the target's.
     """
 
     def __init__(
@@ -31,13 +30,10 @@ class RankerLesson(lightning.LightningModule):
         negative_share: float,
         action_weight: float,
     ) -> None:
-        super().__init__()
+        super().__init__(learning_rate, weight_decay)
         self.model = model
         self.model.offset.fill_(log(negative_share))
-        self.learning_rate, self.weight_decay = learning_rate, weight_decay
         self.action_weight = action_weight
-        self.losses: list[float] = []  # of the target, a step each
-        self.curves: list[dict[str, float]] = []
 
     def training_step(self, batch: Mapping[str, Tensor], _: int) -> Tensor:
         logits, bought = self.model.logits(batch, batch["mask"]), batch["bought"][batch["mask"]]
@@ -53,13 +49,3 @@ class RankerLesson(lightning.LightningModule):
         logit = self.model.calibrated(self.model.logits(batch, batch["mask"])[:, 0])
         loss = functional.binary_cross_entropy_with_logits(logit, batch["bought"][batch["mask"]])
         self.log("log_loss", loss, batch_size=len(logit), prog_bar=True)
-
-    def on_train_epoch_end(self) -> None:
-        measures = {name: float(v) for name, v in self.trainer.callback_metrics.items()}
-        loss = sum(self.losses) / len(self.losses)
-        self.curves.append({"epoch": self.current_epoch + 1, "train_loss": loss, **measures})
-        self.losses.clear()
-
-    def configure_optimizers(self) -> OptimizerLRSchedulerConfig:
-        steps = int(self.trainer.estimated_stepping_batches)
-        return falling(self.parameters(), self.learning_rate, self.weight_decay, steps)

@@ -6,17 +6,15 @@ recommendations" (RecSys 2019).
 
 from collections.abc import Mapping
 
-import pytorch_lightning as lightning
 import torch
-from pytorch_lightning.utilities.types import OptimizerLRSchedulerConfig
 from torch import Tensor
 from torch.nn import functional
 
-from training.models.optimizer import falling
+from training.models.lesson import Lesson
 from training.models.retrievers import Retriever
 
 
-class RetrieverLesson(lightning.LightningModule):
+class RetrieverLesson(Lesson):
     """Teaches a retriever: a batch is users of one cut-off, and the items that they share.
 
     Validation logs `recall`: of what users bought first in the horizon, the share among their `top`
@@ -32,12 +30,9 @@ class RetrieverLesson(lightning.LightningModule):
         top: int,
     ) -> None:
         """`catalogue` has the validation cut-off's items: `pool_row`, `pool_key__row`, `pool_float`."""
-        super().__init__()
+        super().__init__(learning_rate, weight_decay)
         self.model = model
-        self.learning_rate, self.weight_decay = learning_rate, weight_decay
         self.catalogue, self.top = catalogue, top
-        self.losses: list[float] = []
-        self.curves: list[dict[str, float]] = []
 
     def training_step(self, batch: Mapping[str, Tensor], _: int) -> Tensor:
         loss = sampled_softmax(self.model.user(batch) @ self._items(batch).T, batch)
@@ -51,16 +46,6 @@ class RetrieverLesson(lightning.LightningModule):
         scores = self.model.user(batch) @ self.vectors.T
         found = recall(scores.masked_fill(batch["barred"], float("-inf")), batch, self.top)
         self.log("recall", found.mean(), batch_size=len(found), prog_bar=True)
-
-    def on_train_epoch_end(self) -> None:
-        measures = {name: float(v) for name, v in self.trainer.callback_metrics.items()}
-        loss = sum(self.losses) / len(self.losses)
-        self.curves.append({"epoch": self.current_epoch + 1, "train_loss": loss, **measures})
-        self.losses.clear()
-
-    def configure_optimizers(self) -> OptimizerLRSchedulerConfig:
-        steps = int(self.trainer.estimated_stepping_batches)
-        return falling(self.parameters(), self.learning_rate, self.weight_decay, steps)
 
     def _items(self, batch: Mapping[str, Tensor]) -> Tensor:
         return self.model.item(batch["pool_row"], batch["pool_key__row"], batch["pool_float"])

@@ -1,14 +1,15 @@
 """The parameters that tuning chose, as committed beside the peers."""
 
 import json
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 from training.atomic import replace_text
-from training.peers.table import PEERS
+from training.peers.table import PEERS, Peer
 
+Chosen = TypeVar("Chosen")
 FILE = Path(__file__).with_name("tuned.json")
 
 
@@ -29,14 +30,29 @@ def read_tuned(path: Path = FILE) -> dict[str, Tuned]:
     Raises:
         KeyError, TypeError: it names a peer or a parameter that is not there.
     """
-    found = json.loads(path.read_text())
-    return {
-        name: Tuned(**one | {"parameters": replace(PEERS[name].defaults, **one["parameters"])})
-        for name, one in found.items()
-    }
+    return read_chosen(path, PEERS, Tuned)
 
 
 def write_tuned(found: Mapping[str, Tuned], path: Path = FILE) -> None:
     """In the order of the table."""
-    document = {name: asdict(found[name]) for name in PEERS if name in found}
+    write_chosen(path, PEERS, found)
+
+
+def read_chosen(
+    path: Path, peers: Mapping[str, Peer[Any]], chosen: Callable[..., Chosen]
+) -> dict[str, Chosen]:
+    """What was chosen of a table of peers, by peer; `chosen` is a dataclass with `parameters`.
+
+    Raises:
+        KeyError, TypeError: it names a peer or a parameter that is not there.
+    """
+    return {
+        name: chosen(**one | {"parameters": replace(peers[name].defaults, **one["parameters"])})
+        for name, one in json.loads(path.read_text()).items()
+    }
+
+
+def write_chosen(path: Path, peers: Mapping[str, Peer[Any]], found: Mapping[str, Any]) -> None:
+    """In the order of the table."""
+    document = {name: asdict(found[name]) for name in peers if name in found}
     replace_text(path, json.dumps(document, indent=1) + "\n")
