@@ -31,7 +31,6 @@ from training.learning.checkpoints import (
     Searches,
     load_searches,
     save_rankers,
-    save_searches,
 )
 from training.learning.feature_config import check_same_inputs, described_rows, feature_config
 from training.learning.fit import set_threads
@@ -56,7 +55,7 @@ from training.schema import RECENT, Schema, schema
 from training.settings import TrainingSettings, read_settings
 from training.step import step
 
-SEARCHES = "searches.pt"
+RETRIEVERS = "retriever.ckpt"
 
 
 def main() -> int:
@@ -82,12 +81,12 @@ def train(settings: TrainingSettings, console: Console) -> None:
     prepared = open_prepared(settings.prepared)
     of = schema(prepared.features, "ranker")
     check_same_inputs(schema(prepared.features, "retriever"), of)
-    searches = load_searches(settings.models / "retriever.ckpt", feature_config(prepared, of))
+    searches = load_searches(settings.models / RETRIEVERS, feature_config(prepared, of))
     with step(settings.models, "ranker") as figures:
         new = {
             name: fresh(settings, prepared, of, searches, name) for name in settings.member_names
         }
-        taught, judged = gathered(settings, prepared, searches, next(iter(new.values())), console)
+        taught, judged = gathered(settings, prepared, next(iter(new.values())), console)
         console.print(
             f"rankers: {len(taught.item):,} examples, {len(judged.item):,} for validation, of which "
             f"{float(judged.bought.mean()):.2%} were taken"
@@ -167,27 +166,22 @@ def fresh(
 def gathered(
     settings: TrainingSettings,
     prepared: Prepared,
-    searches: Searches,
     ranker: Ranker,
     console: Console,
 ) -> tuple[Examples, Examples]:
     """Of the training cut-offs, by the early retrievers' candidates; of validation, by the served ones'."""
     plan = schedule(prepared.cutoffs, settings.ranker_cutoffs, prepared.horizon)
     thinned = Sampling(settings.ranker_negative_share, settings.unknown_share, settings.seed)
-    wanted = [(cutoff, searches.early, thinned) for cutoff in plan.ranker]
-    wanted.append((plan.validation, searches.served, Sampling()))
+    wanted = [(cutoff, False, thinned) for cutoff in plan.ranker]
+    wanted.append((plan.validation, True, Sampling()))
     processes = processes_of(settings.threads, len(prepared.item_keys))
     with (
         TemporaryDirectory(dir=settings.models) as folder,
         progress_bar(console, "Candidates and crosses", len(wanted)) as advance,
     ):
         shared = Path(folder)
-        save_searches(shared / SEARCHES, searches)
         torch.save(ranker.state_dict(), weights_of(shared, ranker.config.network))
-        given = [
-            (settings, ranker.config, shared, cutoff, retrievers is searches.served, sampling)
-            for cutoff, retrievers, sampling in wanted
-        ]
+        given = [(settings, ranker.config, shared, *one) for one in wanted]
         found = [kept(path) for path in side_by_side(keep_examples, given, processes, advance)]
         return together(found[:-1]), found[-1]
 
@@ -203,7 +197,7 @@ def keep_examples(
     """Writes those of a cut-off into the folder."""
     prepared = open_prepared(settings.prepared)
     of = schema(prepared.features, "ranker")
-    searches = load_searches(shared / SEARCHES, config.features)
+    searches = load_searches(settings.models / RETRIEVERS, config.features)
     ranker = Ranker(config).eval()
     ranker.load_state_dict(torch.load(weights_of(shared, config.network), weights_only=True))
     known = known_at(prepared, of, cutoff, known_users(prepared, cutoff))

@@ -55,7 +55,7 @@ class Bench:
 def main() -> int:
     parser = argparse.ArgumentParser(prog="python -m training.tune")
     parser.add_argument("--state", type=Path, default=Path("build/full"))
-    parser.add_argument("--trials", type=_count, default=TRIALS, help="default: %(default)s")
+    parser.add_argument("--trials", type=trial_count, default=TRIALS, help="default: %(default)s")
     parser.add_argument("--peers", nargs="+", choices=PEERS, default=list(PEERS), metavar="PEER")
     parser.add_argument("--out", type=Path, default=FILE, help="default: %(default)s")
     given = parser.parse_args()
@@ -139,7 +139,8 @@ def _told(trial: Trial) -> str:
     return f"{figures} ({trial.seconds:.0f} s)"
 
 
-def _count(text: str) -> int:
+def trial_count(text: str) -> int:
+    """From a command line."""
     if not text.isdigit() or not int(text):
         raise argparse.ArgumentTypeError(f"{text} is no number of trials; it is at least 1")
     return int(text)

@@ -145,7 +145,6 @@ def examples(of: System) -> tuple[Examples, Examples]:
     return train_ranker.gathered(
         of.settings,
         models.prepared,
-        models.searches,
         any_ranker(of),
         Console(quiet=True),
     )

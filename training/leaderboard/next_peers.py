@@ -32,7 +32,7 @@ from training.peers import als, bpr, ease, gru4rec, item_knn, popularity, sasrec
 from training.peers.pages import Pages
 from training.peers.table import PEERS, Peer
 from training.peers.tuned import read_chosen, write_chosen
-from training.tune import TRIALS, settings
+from training.tune import TRIALS, settings, trial_count
 
 TUNED = Path(__file__).with_name("next_tuned.json")
 SEED = 7
@@ -118,7 +118,7 @@ def main() -> int:
     parser = argparse.ArgumentParser(prog="python -m training.leaderboard.next_peers")
     parser.add_argument("action", choices=("tune",))
     parser.add_argument("--state", type=Path, required=True)
-    parser.add_argument("--trials", type=int, default=TRIALS, help="default: %(default)s")
+    parser.add_argument("--trials", type=trial_count, default=TRIALS, help="default: %(default)s")
     parser.add_argument("--peers", nargs="+", choices=NEXT_PEERS, default=list(NEXT_PEERS))
     parser.add_argument("--out", type=Path, default=TUNED, help="default: %(default)s")
     given = parser.parse_args()

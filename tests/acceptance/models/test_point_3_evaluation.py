@@ -83,7 +83,7 @@ def test_point_3e_labels_that_mean_nothing_are_told_by_chance_alone(
     of = schema(prepared.features, "ranker")
     searches = load_searches(settings.models / "retriever.ckpt", feature_config(prepared, of))
     ranker = fresh(settings, prepared, of, searches, "mlp")
-    taught, judged = gathered(settings, prepared, searches, ranker, Console(quiet=True))
+    taught, judged = gathered(settings, prepared, ranker, Console(quiet=True))
     found = taught_by_chance(settings, ranker, taught, judged)
     measured(f"AUC {found.auc:.4f}, standard deviation of chance {found.deviation:.4f}")
     assert found.is_chance
