@@ -23,7 +23,6 @@ NEEDED: Mapping[str, tuple[str, ...]] = {
     "retrievers": ("two_tower", "item_to_item"),
 }
 QUICK = {
-    "members": "trees,mlp,transformer",
     "retriever_epochs": 4,
     "retriever_cutoffs": 5,
     "retriever_batch": 64,
@@ -57,7 +56,7 @@ class TrainingSettings(BaseSettings):
     dimension: int = Field(default=64, ge=4, le=1024)
     retrieved: int = Field(default=384, ge=1, le=4096)  # K of the two-tower graph
 
-    members: str = "trees,mlp,transformer,rnn,cnn"  # of the fusion, taught one after another
+    members: str = "transformer,mlp,trees"  # of the fusion, the longest to teach first
     ranker_epochs: int = Field(default=2, ge=1, le=1000)
     ranker_cutoffs: int = Field(default=5, ge=1, le=1000)  # the latest before validation
     ranker_batch: int = Field(default=64, ge=1, le=65_536)  # users, each with its candidates

@@ -18,7 +18,7 @@ from training.leaderboard.question import Entrant, Question
 from training.leaderboard.systems import System, system
 from training.offline import BATCH, CandidateLists, Models, Score, best, candidates, known, said_raw
 from training.policy import MAX_CANDIDATES, REPEAT
-from training.settings import TABLES
+from training.settings import TABLES, read_settings
 
 
 def answers(of: System, question: Question, score: Score) -> Answers:
@@ -64,15 +64,9 @@ class Scored:
     seconds: float
 
     def answers(self, names: Iterable[str] = ()) -> Answers:
-        """Of these members, as if no other answered; by default of all.
-
-        Raises:
-            Absent: it has no such member.
-        """
+        """Of these members, as if no other answered; by default of all."""
         rankers = self.of.models.rankers
         asked = tuple(names) or rankers.fusion.members
-        if any(name not in rankers.members for name in asked):
-            raise Absent(f"the settings' members are {', '.join(rankers.members)}")
         everything, new = (
             heard.fused(rankers.fusion, asked) for heard in (self.everything, self.new)
         )
@@ -119,11 +113,7 @@ _latest = _Latest()
 
 
 def of_members(of: System, question: Question, names: Iterable[str] = ()) -> Answers:
-    """What these members answer, by default all; the system's other members are asked in the same pass.
-
-    Raises:
-        Absent: it has no such member.
-    """
+    """What these members answer, by default all; the system's other members are asked in the same pass."""
     return _latest.of(of, question).answers(names)
 
 
@@ -136,7 +126,8 @@ def pairs(
 
 
 def fused(question: Question, seed: int) -> Answers:
-    return of_members(system(question, seed), question)
+    """What would be served: the settings' members."""
+    return of_members(system(question, seed), question, read_settings(question.state).member_names)
 
 
 def member(question: Question, seed: int, name: str) -> Answers:

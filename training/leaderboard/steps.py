@@ -50,6 +50,7 @@ class Step:
 
 
 MLP, TRANSFORMER = ("mlp",), ("transformer",)
+SERVED = ("mlp", "transformer", "trees")
 STEPS = {
     "lightgbm_alone": Step("LightGBM, features alone", "", Other(boosted.without_scores)),
     "lightgbm": Step(
@@ -81,13 +82,9 @@ STEPS = {
         Variant(TRANSFORMER, {"embedding_dropout": 0.0}),
     ),
     "two": Step("MLP and Transformer fused", "mlp", Variant(("mlp", "transformer"))),
-    "three": Step("and the RNN", "two", Variant(("mlp", "transformer", "rnn"))),
-    "four": Step("and the CNN", "three", Variant(("mlp", "transformer", "rnn", "cnn"))),
-    "five": Step(
-        "and the boosted trees: our system",
-        "four",
-        Variant(("mlp", "transformer", "rnn", "cnn", "trees")),
-    ),
+    "three": Step("and the boosted trees: our system", "two", Variant(SERVED)),
+    "four": Step("and the RNN", "three", Variant((*SERVED, "rnn"))),
+    "five": Step("and the CNN", "four", Variant((*SERVED, "rnn", "cnn"))),
 }
 
 

@@ -22,7 +22,7 @@ from training.leaderboard.code import code_of, is_newer
 from training.leaderboard.question import Question
 from training.learning.schedule import FEWEST_CUTOFFS
 from training.offline import Models, open_models
-from training.settings import TrainingSettings, read_settings
+from training.settings import TABLES, TrainingSettings, read_settings
 
 FOLDER = "leaderboard-models"
 Train = Callable[[TrainingSettings, Console], None]
@@ -41,11 +41,15 @@ class System:
 def system(question: Question, seed: int) -> System:
     """Trained at the question's cut-off, all other settings as they are in the environment.
 
+    Members that they leave out are trained too: each takes part by itself.
+
     Raises:
         Absent: too few cut-offs lie before this one.
         TrainingError: the prepared data is incomplete.
     """
-    return trained(settings_at(read_settings(question.state), question.cutoff, seed))
+    everybody = {"members": ",".join(TABLES["members"])}
+    given = read_settings(question.state).model_copy(update=everybody)
+    return trained(settings_at(given, question.cutoff, seed))
 
 
 def settings_at(given: TrainingSettings, cutoff: datetime, seed: int) -> TrainingSettings:

@@ -14,7 +14,7 @@ def falling(
     parameters: Iterable[nn.Parameter], learning_rate: float, weight_decay: float, steps: int
 ) -> OptimizerLRSchedulerConfig:
     taught = [p for p in parameters if p.requires_grad]
-    optimizer = torch.optim.AdamW(taught, lr=learning_rate, weight_decay=weight_decay)
+    optimizer = torch.optim.AdamW(taught, lr=learning_rate, weight_decay=weight_decay, fused=True)
     return {
         "optimizer": optimizer,
         "lr_scheduler": {

@@ -1,4 +1,4 @@
-"""Four kinds of ranker over one contract, and a fusion that stays calibrated whoever is missing."""
+"""Rankers of five kinds over one contract, and a fusion that stays calibrated whoever is missing."""
 
 import json
 from collections.abc import Callable
@@ -10,6 +10,7 @@ import pytest
 import torch
 
 from tests.acceptance.made import Made
+from tests.acceptance.models.conftest import Board
 from training import offline
 from training.candidates import gather
 from training.evaluation.held_out import held_out, read_purchases
@@ -20,7 +21,7 @@ from training.settings import read_settings
 if TYPE_CHECKING:
     from serving.stages.fuse import Fusion
 
-KINDS = {"mlp", "cnn", "rnn", "transformer"}
+KINDS = {"mlp", "cnn", "rnn", "transformer", "trees"}
 LARGEST_ERROR = 0.01  # of calibration
 
 
@@ -29,14 +30,16 @@ def models(full: Made) -> Models:
     return open_models(read_settings(full.state, {}))
 
 
-def test_point_1a_the_served_members_are_of_four_kinds(
-    full: Made, measured: Callable[[str], None]
+def test_point_1a_the_served_members_read_the_same_and_every_kind_is_judged(
+    full: Made, board: Board, measured: Callable[[str], None]
 ) -> None:
     bundle = (full.state / "bundles" / "current").resolve()
     policy = json.loads((bundle / "policy.json").read_text())
     plan = json.loads((bundle / "read_plan.json").read_text())
-    assert set(policy["members"]) >= KINDS
-    assert len(policy["members"]) <= 5
+    judged = {row["model"] for row in board.rows if row["dataset"] == "complete_journey"}
+    assert KINDS | {"fused"} <= judged
+    assert set(policy["members"]) <= KINDS
+    assert 3 <= len(policy["members"]) <= 5
     inputs = [plan["models"][name]["inputs"] for name in policy["members"]]
     assert all(one == inputs[0] for one in inputs)
     subsets = {tuple(sorted(one["members"])) for one in policy["fusion"]}

@@ -12,7 +12,7 @@ def test_point_5a_make_up_serves_the_fusion_within_its_time(
     bundle = (full.state / "bundles" / "current").resolve()
     members = json.loads((bundle / "policy.json").read_text())["members"]
     measured(f"{full.seconds:.0f} s of 720, {full.memory_gib:.2f} GiB of 4; {', '.join(members)}")
-    assert len(members) >= 4
+    assert len(members) >= 3
     assert full.seconds < 12 * 60
     assert full.memory_gib < 4
 

@@ -36,6 +36,7 @@ def settings(tmp_path_factory: pytest.TempPathFactory) -> TrainingSettings:
     tiny = TrainingSettings(
         state=folder,
         retrievers=",".join(NAMES),
+        members=",".join(NETWORKS),
         item_to_item_rank=16,
         retriever_epochs=1,
         ranker_epochs=1,

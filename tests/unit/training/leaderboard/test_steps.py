@@ -16,7 +16,7 @@ from training.leaderboard.steps_table import steps_table
 from training.leaderboard.systems import System
 from training.leaderboard.variants import Variant, shortened
 from training.schema import RECENT, schema
-from training.settings import TrainingSettings
+from training.settings import TABLES, TrainingSettings
 
 
 def test_every_step_is_held_against_an_earlier_one() -> None:
@@ -33,10 +33,13 @@ def test_a_step_costs_the_training_of_one_ranker_at_most() -> None:
         assert set(variant.settings) <= set(TrainingSettings.model_fields)
 
 
-def test_the_last_step_is_our_system() -> None:
-    last = STEPS["five"].variant
+def test_one_step_is_our_system_and_the_last_has_every_member() -> None:
+    ours, last = STEPS["three"].variant, STEPS["five"].variant
+    assert isinstance(ours, Variant)
     assert isinstance(last, Variant)
-    assert sorted(last.members) == sorted(TrainingSettings().member_names)
+    assert sorted(ours.members) == sorted(TrainingSettings().member_names)
+    assert sorted(last.members) == sorted(TABLES["members"])
+    assert not ours.settings
     assert not last.settings
 
 
