@@ -45,7 +45,7 @@ class TrainingSettings(BaseSettings):
 
     retrievers: str = "two_tower,item_to_item"
     item_to_item_rank: int = Field(default=96, ge=1, le=4096)
-    retriever_epochs: int = Field(default=6, ge=1, le=1000)
+    retriever_epochs: int = Field(default=5, ge=1, le=1000)
     retriever_cutoffs: int = Field(default=14, ge=2, le=1000)  # the latest; each phase uses them
     retriever_batch: int = Field(default=256, ge=1, le=65_536)
     retriever_negatives: int = Field(default=4096, ge=1, le=1_000_000)
