@@ -11,6 +11,7 @@ from typing import Literal
 from pydantic import Field, ValidationError, ValidationInfo, field_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
+from serving.search.analysis import LANGUAGES
 from training.errors import SettingsError
 
 PREFIX = "RECSERVE_TRAINING_"
@@ -71,7 +72,16 @@ class TrainingSettings(BaseSettings):
     action_weight: float = Field(default=0.01, ge=0, le=100)  # of other actions beside the target
     embedding_dropout: float = Field(default=0.2, ge=0, lt=1)  # of items' identities in a history
 
+    search_language: str = "en"  # of the items' texts, as a BCP 47 tag; "und" for several
+
     unknown_share: float = Field(default=0.03, ge=0, le=0.5)  # users and ids blanked in training
+
+    @field_validator("search_language")
+    @classmethod
+    def _that_is_analysed(cls, given: str) -> str:
+        if given not in LANGUAGES:
+            raise ValueError(f"name one of {', '.join(LANGUAGES)}")
+        return given
 
     @field_validator("members", "retrievers")
     @classmethod

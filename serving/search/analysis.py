@@ -1,0 +1,129 @@
+"""How a text becomes words: the same for what is indexed and for what is asked.
+
+Letters are folded (NFKC, case, accents), quantities get one spelling, words are stemmed by Snowball's rules
+for the language. Chinese, Japanese and Korean, which put no spaces between words, become overlapping pairs of
+characters (as Lucene's CJKAnalyzer does), whatever the language.
+"""
+
+import re
+import unicodedata
+from collections.abc import Iterator
+from dataclasses import dataclass
+from functools import lru_cache
+
+from tantivy import Filter, TextAnalyzer, TextAnalyzerBuilder, Tokenizer
+
+from serving.search.sizes import PATTERN, size_word
+
+# Of BCP 47 tags: Snowball's stemmer; "und" has none, for texts of several languages, nor has Chinese.
+LANGUAGES = {
+    "und": "",
+    "ar": "arabic",
+    "da": "danish",
+    "de": "german",
+    "el": "greek",
+    "en": "english",
+    "es": "spanish",
+    "fi": "finnish",
+    "fr": "french",
+    "hu": "hungarian",
+    "it": "italian",
+    "ja": "",
+    "ko": "",
+    "nl": "dutch",
+    "no": "norwegian",
+    "pt": "portuguese",
+    "ro": "romanian",
+    "ru": "russian",
+    "sv": "swedish",
+    "ta": "tamil",
+    "tr": "turkish",
+    "zh": "",
+}
+ELIDING = {"fr", "it"}  # what is before an apostrophe is an article: "l'eau"; elsewhere: "men's"
+# Snowball's languages of which the engine has no list of words like "the".
+UNSTOPPED = {"", "arabic", "greek", "romanian", "tamil", "turkish"}
+APOSTROPHE = re.compile("['\u2019]")
+LONGEST = 64  # characters of a word; what is longer is cut
+_UNSPACED = r"\u3040-\u30ff\u31f0-\u31ff\u3400-\u4dbf\u4e00-\u9fff\uf900-\ufaff\uac00-\ud7af"
+_PARTS = re.compile(
+    rf"(?P<size>{PATTERN})|(?P<unspaced>[{_UNSPACED}]+)"
+    rf"|(?P<word>(?:(?![{_UNSPACED}])[^\W_])(?:(?![{_UNSPACED}])[\w'\u2019])*)"
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Word:
+    """A word as the index has it, and as it was written, folded."""
+
+    term: str
+    written: str
+
+
+class Analysis:
+    """Of one language, one of LANGUAGES."""
+
+    def __init__(self, language: str) -> None:
+        self.language = language
+        self._stemmer = _analyzer(_stemming(LANGUAGES[language]))
+        self._stopping = _analyzer(_stopping(LANGUAGES[language]))
+        self._term = lru_cache(100_000)(self._stemmed)
+
+    def asked(self, text: str) -> list[Word]:
+        """The words of a query, in its order; without those like "the", if there are others."""
+        words = list(self._words(text, every=False))
+        return [word for word in words if self._stopping.analyze(word.written)] or words
+
+    def indexed(self, text: str) -> list[Word]:
+        """The words by which a text is found: of a quantity its bare number too, of pairs each character."""
+        return list(self._words(text, every=True))
+
+    def _words(self, text: str, *, every: bool) -> Iterator[Word]:
+        for part in _PARTS.finditer(unicodedata.normalize("NFKC", text).casefold()):
+            written = part[0]
+            if part["size"]:
+                yield from self._size(written, part["amount"], every=every)
+            elif part["unspaced"]:
+                yield from _pairs(written, every=every)
+            else:
+                yield from self._spaced(written)
+
+    def _size(self, written: str, amount: str, *, every: bool) -> Iterator[Word]:
+        size = size_word(written)
+        if size is not None:
+            yield Word(size, written)
+        if size is None or every:
+            yield from (Word(digits, digits) for digits in re.findall(r"\d+", amount))
+
+    def _spaced(self, written: str) -> Iterator[Word]:
+        if self.language in ELIDING:
+            written = APOSTROPHE.split(written.rstrip("'\u2019"))[-1]
+        for word in APOSTROPHE.sub("", written).replace("_", " ").split():
+            if term := self._term(word[:LONGEST]):
+                yield Word(term, word[:LONGEST])
+
+    def _stemmed(self, word: str) -> str:
+        return "".join(self._stemmer.analyze(word))
+
+
+def _pairs(written: str, *, every: bool) -> Iterator[Word]:
+    if every or len(written) == 1:
+        yield from (Word(one, one) for one in written)
+    for start in range(len(written) - 1):
+        pair = written[start : start + 2]
+        yield Word(pair, pair)
+
+
+def _stemming(language: str) -> list[Filter]:
+    return [*([Filter.stemmer(language)] if language else []), Filter.ascii_fold()]
+
+
+def _stopping(language: str) -> list[Filter]:
+    return [] if language in UNSTOPPED else [Filter.stopword(language)]
+
+
+def _analyzer(filters: list[Filter]) -> TextAnalyzer:
+    builder = TextAnalyzerBuilder(Tokenizer.raw())
+    for one in filters:
+        builder = builder.filter(one)
+    return builder.build()

@@ -1,0 +1,198 @@
+"""The index of a catalogue: an immutable folder, read through memory maps.
+
+`engine/` is tantivy's; `keys.npy` has the item of every document, `words.parquet` every word with how it is
+written and how many items have it, `synonyms.txt` what else words are called, if that is known, and
+`manifest.json` the fields, the language and digests of all files. An index is built beside the one in use,
+which stays open to those who read it.
+"""
+
+import hashlib
+import json
+import shutil
+from collections import Counter, defaultdict
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import polars as pl
+from numpy.typing import NDArray
+from tantivy import DocAddress, Index, Query, Searcher
+
+from serving.errors import ArtefactError
+from serving.search.analysis import LANGUAGES, Analysis, Word
+from serving.search.documents import KEY, Fields, Item, document, words_of
+from serving.search.synonyms import Synonyms, read_synonyms
+from serving.types import Keys
+
+VERSION = 1  # of the folder's form and of the analysis: an index of another one is not read
+ENGINE, KEYS, OFFSETS = "engine", "keys.npy", "offsets.npy"
+WORDS, SYNONYMS, MANIFEST = "words.parquet", "synonyms.txt", "manifest.json"
+MEMORY = 256 << 20  # bytes that a build may gather before it writes a segment
+
+
+@dataclass(frozen=True, slots=True)
+class Vocabulary:
+    """(W,) words of the index, ascending by term."""
+
+    terms: tuple[str, ...]
+    written: tuple[str, ...]  # most often, folded
+    items: NDArray[np.int64]  # how many have it
+
+
+@dataclass(frozen=True, slots=True)
+class OpenIndex:
+    """An index that is searched."""
+
+    version: str
+    fields: Fields
+    analysis: Analysis
+    synonyms: Synonyms
+    index: Index
+    searcher: Searcher
+    vocabulary: Vocabulary
+    keys: Keys  # (I,) of every document
+    offsets: NDArray[np.int64]  # (S,) where in `keys` a segment begins
+
+    def keys_of(self, addresses: Sequence[DocAddress]) -> Keys:
+        places = np.fromiter((a.doc for a in addresses), dtype=np.int64, count=len(addresses))
+        if len(self.offsets) > 1:
+            segments = [a.segment_ord for a in addresses]
+            places += self.offsets[np.array(segments, dtype=np.int64)]
+        return self.keys[places]
+
+
+def write_index(
+    items: Iterable[Item], fields: Fields, language: str, folder: Path, synonyms: Path | None = None
+) -> str:
+    """Writes all files of an index into an empty folder; items in their order, which decides ties.
+
+    The answer is its version: 16 hex digits of SHA-256 over all that it is made from.
+
+    Raises:
+        ArtefactError: no such language, no items, an item twice, or synonyms that can't be read.
+    """
+    if language not in LANGUAGES:
+        raise ArtefactError(f"language is {language!r}; known are {', '.join(LANGUAGES)}")
+    analysis = Analysis(language)
+    engine = folder / ENGINE
+    engine.mkdir()
+    index = Index(fields.schema(), str(engine))
+    writer = index.writer(MEMORY, 1)
+    counted, seen = _Counted(), set[int]()
+    content = hashlib.sha256(
+        json.dumps([VERSION, language, fields.facets, fields.numbers]).encode()
+    )
+    if synonyms is not None:
+        read_synonyms(synonyms, analysis)
+        shutil.copyfile(synonyms, folder / SYNONYMS)
+        content.update(synonyms.read_bytes())
+    for item in items:
+        if item.key in seen:
+            raise ArtefactError(f"item key {item.key} comes twice")
+        seen.add(item.key)
+        content.update(repr(item).encode())
+        words = words_of(item, analysis)
+        writer.add_document(document(item, words, fields))
+        counted.add({*words.title, *words.others})
+    if not seen:
+        raise ArtefactError("there are no items to index")
+    writer.commit()
+    writer.wait_merging_threads()
+    keys, offsets = _documents(Index.open(str(engine)))
+    np.save(folder / KEYS, keys)
+    np.save(folder / OFFSETS, offsets)
+    counted.table().write_parquet(folder / WORDS)
+    manifest = {
+        "version": VERSION,
+        "language": language,
+        "facets": fields.facets,
+        "numbers": fields.numbers,
+        "items": len(keys),
+        "files": digests(folder),
+    }
+    (folder / MANIFEST).write_text(json.dumps(manifest, indent=1) + "\n")
+    return content.hexdigest()[:16]
+
+
+def open_index(folder: Path) -> OpenIndex:
+    """Raises ArtefactError: a file is missing, another than was written, or of another version."""
+    manifest = _manifest(folder)
+    if digests(folder) != manifest["files"]:
+        raise ArtefactError(f"{folder} is not as it was written: build the index anew")
+    index = Index.open(str(folder / ENGINE))
+    analysis, synonyms = Analysis(manifest["language"]), folder / SYNONYMS
+    fields = Fields(tuple(manifest["facets"]), tuple(manifest["numbers"]))
+    words = pl.read_parquet(folder / WORDS)
+    return OpenIndex(
+        folder.name,
+        fields,
+        analysis,
+        read_synonyms(synonyms, analysis) if synonyms.is_file() else Synonyms(),
+        index,
+        index.searcher(),
+        Vocabulary(tuple(words["term"]), tuple(words["written"]), words["items"].to_numpy()),
+        np.load(folder / KEYS),
+        np.load(folder / OFFSETS),
+    )
+
+
+def digests(folder: Path) -> dict[str, str]:
+    """SHA-256 of every file but the manifest and the engine's locks, by its path in the folder."""
+    found = {}
+    for path in sorted(folder.rglob("*")):
+        if path.is_file() and path.name != MANIFEST and path.suffix != ".lock":
+            with path.open("rb") as file:
+                found[str(path.relative_to(folder))] = hashlib.file_digest(
+                    file, "sha256"
+                ).hexdigest()
+    return found
+
+
+def _manifest(folder: Path) -> dict[str, Any]:
+    path = folder / MANIFEST
+    try:
+        manifest: dict[str, Any] = json.loads(path.read_text())
+    except (OSError, ValueError) as error:
+        raise ArtefactError(f"{path} can't be read: {error}") from error
+    if manifest.get("version") != VERSION:
+        raise ArtefactError(
+            f"{path} has version {manifest.get('version')!r}, this program reads {VERSION}: build the "
+            "index anew"
+        )
+    return manifest
+
+
+def _documents(index: Index) -> tuple[Keys, NDArray[np.int64]]:
+    """The key of every document, segment after segment, and where each segment begins."""
+    searcher = index.searcher()
+    addresses = [a for _, a in searcher.search(Query.all_query(), searcher.num_docs).hits]
+    addresses.sort(key=lambda a: (a.segment_ord, a.doc))
+    keys = np.array(searcher.fast_field_values(KEY, addresses), dtype=np.int64)
+    segments = np.array([a.segment_ord for a in addresses])
+    counts = np.bincount(segments, minlength=searcher.num_segments)
+    return keys, np.concatenate([[0], np.cumsum(counts)[:-1]]).astype(np.int64)
+
+
+class _Counted:
+    """In how many items a word is, and how it is written."""
+
+    def __init__(self) -> None:
+        self._items: Counter[str] = Counter()
+        self._written: defaultdict[str, Counter[str]] = defaultdict(Counter)
+
+    def add(self, words: set[Word]) -> None:
+        """Those of an item."""
+        for word in words:
+            self._written[word.term][word.written] += 1
+        self._items.update({word.term for word in words})
+
+    def table(self) -> pl.DataFrame:
+        terms = sorted(self._items)
+        # Of spellings that are as frequent, the first in the alphabet.
+        written = [min(self._written[t], key=lambda w: (-self._written[t][w], w)) for t in terms]
+        return pl.DataFrame(
+            {"term": terms, "written": written, "items": [self._items[t] for t in terms]},
+            schema={"term": pl.String, "written": pl.String, "items": pl.Int64},
+        )

@@ -1,0 +1,163 @@
+"""The items that a query's words find, by BM25 over titles and texts: Robertson and Zaragoza (2009)."""
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from enum import Enum
+
+import numpy as np
+from numpy.typing import NDArray
+from tantivy import FieldType, Occur, Order, Query
+
+from serving.search.documents import TEXT, TITLE
+from serving.search.index import OpenIndex
+from serving.search.reading import Clause, Read, Reading
+from serving.search.spelling import Meaning
+from serving.types import Keys
+
+TITLE_BOOST = 2.0
+MOST_FACET_VALUES = 100
+
+
+class Match(Enum):
+    """How the items fit the query."""
+
+    ALL = "all"  # every clause
+    SOME = "some"  # no item has every clause; these have half of them, or one where none has half
+    NONE = "none"
+
+
+@dataclass(frozen=True, slots=True)
+class Within:
+    """What an item's field must be like: one of some keys, or a number within bounds; or not so."""
+
+    name: str
+    any_of: tuple[int, ...] = ()
+    minimum: float | None = None
+    maximum: float | None = None
+    exclude: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Sort:
+    """By a number instead of by relevance; items without one come last."""
+
+    name: str
+    descending: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Found:
+    """Items, best first, how many there are in all, and how many have each of a facet's values."""
+
+    keys: Keys  # (n,)
+    scores: NDArray[np.float32]  # (n,) BM25, or the number sorted by
+    total: int
+    match: Match
+    reading: Reading
+    facets: Mapping[str, tuple[tuple[int, int], ...]] = field(default_factory=dict)
+
+
+class Lexical:
+    """Searches one index."""
+
+    def __init__(self, index: OpenIndex, read: Read) -> None:
+        self._index, self._read = index, read
+        self._schema = index.index.schema
+
+    def __call__(
+        self,
+        text: str,
+        count: int,
+        within: Sequence[Within] = (),
+        facets: Sequence[str] = (),
+        sort: Sort | None = None,
+    ) -> Found:
+        """At most `count` items; an empty text finds all. Items that fit alike come in the index's order."""
+        reading = self._read(text)
+        for match, wanted in self._attempts(reading):
+            query = self._filtered(wanted, within)
+            found = self._top(query, count, sort)
+            if found.total:
+                counted = {name: self._counted(query, name) for name in facets}
+                return Found(found.keys, found.scores, found.total, match, reading, counted)
+        return Found(NONE, np.empty(0, dtype=np.float32), 0, Match.NONE, reading)
+
+    def _attempts(self, reading: Reading) -> Iterator[tuple[Match, Query]]:
+        """What is asked in turn until something is found."""
+        clauses = [self._clause(clause) for clause in reading.clauses]
+        if not clauses:
+            if not reading.unknown:
+                yield Match.ALL, Query.all_query()
+            return
+        whole = Match.SOME if reading.unknown else Match.ALL
+        yield whole, Query.boolean_query([(Occur.Must, clause) for clause in clauses])
+        if len(clauses) > 1:
+            some = [(Occur.Should, clause) for clause in clauses]
+            for least in sorted({-(-len(clauses) // 2), 1}, reverse=True):
+                yield Match.SOME, Query.boolean_query(some, least)
+
+    def _clause(self, clause: Clause) -> Query:
+        return _any([self._meaning(meaning) for meaning in clause.meanings])
+
+    def _meaning(self, meaning: Meaning) -> Query:
+        words = [self._word(term) for term in meaning.terms]
+        query = words[0] if len(words) == 1 else _all(words)
+        return query if meaning.weight == 1 else Query.boost_query(query, meaning.weight)
+
+    def _word(self, term: str) -> Query:
+        title = Query.term_query(self._schema, TITLE, term, "freq")
+        text = Query.term_query(self._schema, TEXT, term, "freq")
+        return _any([Query.boost_query(title, TITLE_BOOST), text])
+
+    def _filtered(self, query: Query, within: Sequence[Within]) -> Query:
+        if not within:
+            return query
+        tests = [(Occur.MustNot if one.exclude else Occur.Must, self._test(one)) for one in within]
+        return Query.boolean_query([(Occur.Must, query), *tests])
+
+    def _test(self, one: Within) -> Query:
+        fields = self._index.fields
+        if one.any_of:
+            test = Query.term_set_query(self._schema, fields.facet(one.name), list(one.any_of))
+        else:
+            test = Query.range_query(
+                self._schema, fields.number(one.name), FieldType.Float, one.minimum, one.maximum
+            )
+        return Query.const_score_query(test, 0.0)
+
+    def _top(self, query: Query, count: int, sort: Sort | None) -> "_Top":
+        searcher = self._index.searcher
+        if sort is None:
+            result = searcher.search(query, count)
+        else:
+            order = Order.Desc if sort.descending else Order.Asc
+            by = self._index.fields.number(sort.name)
+            result = searcher.search(query, count, order_by_field=by, order=order)
+        hits = result.hits
+        scores = np.array([score for score, _ in hits], dtype=np.float32)
+        return _Top(self._index.keys_of([a for _, a in hits]), scores, int(result.count))  # type: ignore[attr-defined]
+
+    def _counted(self, query: Query, name: str) -> tuple[tuple[int, int], ...]:
+        """(key, items) of a facet's values, those of most items first."""
+        of = {"field": self._index.fields.facet(name), "size": MOST_FACET_VALUES}
+        answer = self._index.searcher.aggregate(query, {"values": {"terms": of}})
+        found = [(int(one["key"]), int(one["doc_count"])) for one in answer["values"]["buckets"]]
+        return tuple(sorted(found, key=lambda pair: (-pair[1], pair[0])))
+
+
+@dataclass(frozen=True, slots=True)
+class _Top:
+    keys: Keys
+    scores: NDArray[np.float32]
+    total: int
+
+
+NONE = np.empty(0, dtype=np.int64)
+
+
+def _any(queries: Sequence[Query]) -> Query:
+    return queries[0] if len(queries) == 1 else Query.disjunction_max_query(queries)
+
+
+def _all(queries: Sequence[Query]) -> Query:
+    return Query.boolean_query([(Occur.Must, query) for query in queries])

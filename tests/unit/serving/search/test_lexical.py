@@ -1,0 +1,180 @@
+"""What a query finds, in which order, and how it says that it found something else."""
+
+import math
+from collections import Counter
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as some
+
+from serving.search.analysis import Analysis
+from serving.search.documents import Item
+from serving.search.index import OpenIndex
+from serving.search.lexical import Found, Match, Sort, Within
+from serving.search.synonyms import Synonyms
+from tests.unit.serving.search.made import BAKERY, DAIRY, DRINKS, ITEMS, lexical
+
+SODA = Synonyms({("soda",): (("soft", "drink"), ("cola",))}, 1)
+ENGLISH = Analysis("en")
+
+
+def keys(found: Found) -> set[int]:
+    return set(found.keys.tolist())
+
+
+def words(item: Item, *, title: bool) -> Counter[str]:
+    texts = [item.title] if title else [item.title, *item.texts]
+    return Counter(word.term for text in texts for word in ENGLISH.indexed(text))
+
+
+def bm25(term: str, item: Item, *, title: bool) -> float:
+    """By the formula, with k1 = 1.2 and b = 0.75."""
+    every = [words(one, title=title) for one in ITEMS]
+    having = sum(term in one for one in every)
+    mean = sum(map(Counter.total, every)) / len(every)
+    mine = words(item, title=title)
+    rarity = math.log(1 + (len(every) - having + 0.5) / (having + 0.5))
+    fading = 1.2 * (0.25 + 0.75 * mine.total() / mean)
+    return rarity * mine[term] * 2.2 / (mine[term] + fading)
+
+
+@pytest.mark.parametrize("query", ["milk", "cheese", "ice", "drinks"])
+def test_scores_are_those_of_the_formula_and_a_title_counts_twice(
+    index: OpenIndex, query: str
+) -> None:
+    (term,) = (word.term for word in ENGLISH.asked(query))
+    found = lexical(index)(query, 10)
+    expected = {
+        item.key: max(2 * bm25(term, item, title=True), bm25(term, item, title=False))
+        for item in ITEMS
+        if words(item, title=False)[term]
+    }
+    assert dict(zip(found.keys.tolist(), found.scores.tolist(), strict=True)) == pytest.approx(
+        expected, rel=1e-5
+    )
+    assert (np.diff(found.scores) <= 0).all()
+
+
+def test_scores_of_several_words_add_up(index: OpenIndex) -> None:
+    search = lexical(index)
+    found = search("chocolate milk", 10)
+    parts = [search(word, 10) for word in ("chocolate", "milk")]
+    of = [dict(zip(p.keys.tolist(), p.scores.tolist(), strict=True))[11] for p in parts]
+    assert found.scores.tolist() == pytest.approx([sum(of)], rel=1e-5)
+
+
+def test_all_words_are_wanted_and_half_of_them_do_where_none_has_all(index: OpenIndex) -> None:
+    search = lexical(index)
+    assert keys(search("milk chocolate", 10)) == {11}
+    assert search("milk chocolate", 10).match is Match.ALL
+    some_words = search("chocolate milk bread", 10)
+    assert (keys(some_words), some_words.match) == ({11, 14}, Match.SOME)
+    one_word = search("cola cheddar bread", 10)
+    assert one_word.match is Match.SOME
+    assert keys(one_word) == {12, 14, 16}
+
+
+def test_a_size_is_found_in_any_spelling(index: OpenIndex) -> None:
+    search = lexical(index)
+    assert keys(search("milk 1 ga", 10)) == {10}
+    assert keys(search("milk 128 oz", 10)) == {10}
+    assert keys(search("0.5 litre", 10)) == {11}
+    assert keys(search("12 oz", 10)) == {16}
+
+
+def test_mistakes_and_parts_are_read_and_said(index: OpenIndex) -> None:
+    search = lexical(index)
+    found = search("chedar chese", 10)
+    assert keys(found) == {12}
+    assert found.reading.corrected == (("chedar", "cheddar"), ("chese", "cheese"))
+    assert keys(search("choc", 10)) == {11}
+    assert keys(search("icecream", 10)) == {15}
+
+
+def test_synonyms_find_what_is_called_otherwise(index: OpenIndex) -> None:
+    assert keys(lexical(index)("soda", 10)) == {15}
+    found = lexical(index, SODA)("soda", 10)
+    assert keys(found) == {15, 16}
+    assert found.keys[0] == 15
+    assert found.reading.corrected == ()
+    assert keys(lexical(index, SODA)("sodda", 10)) == {15, 16}
+
+
+def test_nothing_like_it_is_said(index: OpenIndex) -> None:
+    found = lexical(index)("xyzzy qwerty", 10, facets=["department"])
+    assert (found.match, found.total, len(found.keys)) == (Match.NONE, 0, 0)
+    assert found.reading.unknown == ("xyzzy", "qwerty")
+    assert dict(found.facets) == {}
+    half = lexical(index)("xyzzy milk", 10)
+    assert (half.match, half.total, half.reading.unknown) == (Match.SOME, 3, ("xyzzy",))
+
+
+def test_an_empty_text_finds_everything_and_marks_without_words_nothing_less(
+    index: OpenIndex,
+) -> None:
+    for text in ("", "  ", "!?*"):
+        found = lexical(index)(text, 3)
+        assert found.keys.tolist() == [10, 11, 12]
+        assert (found.total, found.match) == (len(ITEMS), Match.ALL)
+
+
+def test_filters_and_facets_count_what_is_left(index: OpenIndex) -> None:
+    search = lexical(index)
+    found = search("milk", 10, facets=["department"])
+    assert found.facets == {"department": ((DAIRY, 2), (BAKERY, 1))}
+    dairy = search("milk", 1, [Within("department", (DAIRY,))], ["department"])
+    assert (dairy.total, dairy.facets) == (2, {"department": ((DAIRY, 2),)})
+    assert keys(search("milk", 9, [Within("department", (DAIRY,), exclude=True)])) == {14}
+    assert keys(search("", 9, [Within("department", (DRINKS, BAKERY))])) == {14, 15, 16, 17}
+    assert search("milk", 9, [Within("department", (404,))]).match is Match.NONE
+
+
+def test_filters_by_number_leave_out_what_has_none(index: OpenIndex) -> None:
+    search = lexical(index)
+    assert keys(search("", 9, [Within("price", minimum=2.5)])) == {10, 12, 17}
+    assert keys(search("", 9, [Within("price", minimum=1.5, maximum=2.0)])) == {11, 14}
+    assert keys(search("", 9, [Within("price", maximum=2.0, exclude=True)])) == {10, 12, 13, 17}
+
+
+def test_a_filter_changes_no_score(index: OpenIndex) -> None:
+    search = lexical(index)
+    free, held = (search("milk", 9, within) for within in ((), [Within("department", (DAIRY,))]))
+    scores = dict(zip(free.keys.tolist(), free.scores.tolist(), strict=True))
+    assert [scores[key] for key in held.keys.tolist()] == held.scores.tolist()
+
+
+def test_a_sort_goes_by_the_number_with_those_without_one_last(index: OpenIndex) -> None:
+    search = lexical(index)
+    up, down = (search("cheese", 9, sort=Sort("price", descending=d)) for d in (False, True))
+    assert up.keys.tolist() == [17, 12, 13]
+    assert down.keys.tolist() == [12, 17, 13]
+    assert np.isnan(up.scores[-1])
+
+
+def test_alike_come_in_the_order_of_the_index(index: OpenIndex) -> None:
+    found = lexical(index)("", 9)
+    assert found.keys.tolist() == [item.key for item in ITEMS]
+
+
+@given(text=some.text(max_size=60))
+def test_no_text_is_an_error_or_a_language_of_queries(index: OpenIndex, text: str) -> None:
+    found = lexical(index)(text, 5)
+    assert found.total >= len(found.keys)
+    assert (found.match is Match.NONE) == (found.total == 0)
+
+
+@given(
+    text=some.lists(
+        some.sampled_from(
+            [*'+-&|!(){}[]^"~*?:\\/<>=', "AND", "OR", "NOT", "IN", "TO", "title:", "milk"]
+        ),
+        max_size=12,
+    ).map(" ".join)
+)
+def test_signs_of_a_query_language_are_no_more_than_their_words(
+    index: OpenIndex, text: str
+) -> None:
+    search = lexical(index)
+    plain = search(" ".join(word.written for word in ENGLISH.asked(text)), 9)
+    assert search(text, 9).keys.tolist() == plain.keys.tolist()

@@ -1,0 +1,131 @@
+"""Builds the index of the catalogue's words: `python -m training.search.index --state FOLDER`.
+
+Writes `<state>/search/<version>`, named by what is in it, and points `current` there. An item is found by its
+title, categories, brands, other categories and free texts; filtered, counted and sorted by the columns of its
+views as of now. `dataset/synonyms.txt`, if there is one, goes along.
+"""
+
+import argparse
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import numpy as np
+import polars as pl
+from rich.console import Console
+from rich.markup import escape
+
+from serving.errors import ArtefactError
+from serving.search.documents import Fields, Item
+from serving.search.index import write_index
+from training.bundle.folder import prune, publish, staging
+from training.data import Prepared, open_prepared, read_items
+from training.datasets.errors import DataSetError
+from training.errors import PreparedError, TrainingError
+from training.prepare.contract import DataSet, open_data_set
+from training.schema import Input
+from training.settings import TrainingSettings, read_settings
+
+FOLDER = "search"
+POPULARITY = "item_activity.popularity"
+
+
+def main() -> int:
+    parser = argparse.ArgumentParser(prog="python -m training.search.index")
+    parser.add_argument("--state", type=Path)
+    given = parser.parse_args()
+    console = Console()
+    try:
+        build(read_settings(given.state), console)
+    except (TrainingError, DataSetError, ArtefactError) as error:
+        console.print(f"[red]search index:[/red] {escape(str(error))}")
+        return 1
+    return 0
+
+
+def build(settings: TrainingSettings, console: Console) -> Path:
+    """The index's folder, the current one from now on.
+
+    Raises:
+        TrainingError, DataSetError: the state folder is incomplete.
+        ArtefactError: the file of synonyms can't be read, or the language is unknown.
+    """
+    data, prepared = open_data_set(settings.state / "dataset"), open_prepared(settings.prepared)
+    fields = fields_of(prepared)
+    synonyms = settings.state / "dataset" / "synonyms.txt"
+    folder = settings.state / FOLDER
+    with staging(folder) as staged:
+        version = write_index(
+            items_of(data, prepared, fields),
+            fields,
+            settings.search_language,
+            staged,
+            synonyms if synonyms.is_file() else None,
+        )
+        built = publish(staged, version)
+    prune(folder)
+    console.print(f"{built}: {len(prepared.item_keys):,} items", highlight=False)
+    return built
+
+
+def fields_of(prepared: Prepared) -> Fields:
+    """All columns of items' views, by `<view>.<column>`: texts are facets, the others numbers."""
+    kinds: dict[str, list[str]] = {"string": [], "float32": []}
+    for name, view in prepared.features["views"].items():
+        if view["entity"] == "item":
+            for column in view["fields"]:
+                if column["dtype"] in kinds:
+                    kinds[column["dtype"]].append(f"{name}.{column['name']}")
+    return Fields(tuple(kinds["string"]), tuple(kinds["float32"]))
+
+
+def items_of(data: DataSet, prepared: Prepared, fields: Fields) -> Iterator[Item]:
+    """The catalogue, what sells best first; ties by key.
+
+    Raises:
+        PreparedError: the views have no popularity.
+    """
+    if POPULARITY not in fields.numbers:
+        raise PreparedError(f"the prepared views lack {POPULARITY}, by which items are ordered")
+    columns = (
+        Input("facets", "item", "int64", fields.facets),
+        Input("numbers", "item", "float32", fields.numbers),
+    )
+    values = read_items(prepared, columns, prepared.now)
+    facets, numbers = values["facets"], values["numbers"]
+    popularity = np.nan_to_num(numbers[:, fields.numbers.index(POPULARITY)], nan=-np.inf)
+    titles, texts = texts_of(data, prepared)
+    for at in np.lexsort((prepared.item_keys, -popularity)).tolist():
+        yield Item(
+            int(prepared.item_keys[at]),
+            titles[at],
+            texts[at],
+            {n: key for n, key in zip(fields.facets, facets[at].tolist(), strict=True) if key >= 0},
+            {
+                n: number
+                for n, number in zip(fields.numbers, numbers[at].tolist(), strict=True)
+                if np.isfinite(number)
+            },
+        )
+
+
+def texts_of(data: DataSet, prepared: Prepared) -> tuple[list[str], list[list[str]]]:
+    """(I,) titles, and what else each item is called, in the order of the catalogue."""
+    others = [*data.categories, *data.brands, *data.item_categoricals, *data.texts]
+    title = pl.lit("") if data.title is None else pl.col(data.title).fill_null("")
+    frame = (
+        pl.LazyFrame({"item_id": prepared.item_ids})
+        .join(data.items, on="item_id", how="left", maintain_order="left")
+        .select(
+            title=title.cast(pl.String),
+            others=pl.concat_list(pl.col(c).cast(pl.String) for c in others).list.drop_nulls()
+            if others
+            else pl.lit([], dtype=pl.List(pl.String)),
+        )
+        .collect()
+    )
+    return frame["title"].fill_null("").to_list(), frame["others"].to_list()
+
+
+if __name__ == "__main__":
+    sys.exit(main())
