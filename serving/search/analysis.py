@@ -46,6 +46,7 @@ UNSTOPPED = {"", "arabic", "greek", "romanian", "tamil", "turkish"}
 APOSTROPHE = re.compile("['\u2019]")
 LONGEST = 64  # characters of a word; what is longer is cut
 _UNSPACED = r"\u3040-\u30ff\u31f0-\u31ff\u3400-\u4dbf\u4e00-\u9fff\uf900-\ufaff\uac00-\ud7af"
+_SPELLED = re.compile(rf"[{_UNSPACED}]|(?:(?![{_UNSPACED}])[^\W_]|['\u2019])+")
 _PARTS = re.compile(
     rf"(?P<size>{PATTERN})|(?P<unspaced>[{_UNSPACED}]+)"
     rf"|(?P<word>(?:(?![{_UNSPACED}])[^\W_])(?:(?![{_UNSPACED}])[\w'\u2019])*)"
@@ -66,6 +67,7 @@ class Analysis:
     def __init__(self, language: str) -> None:
         self.language = language
         self._stemmer = _analyzer(_stemming(LANGUAGES[language]))
+        self._folding = _analyzer([Filter.ascii_fold()])
         self._stopping = _analyzer(_stopping(LANGUAGES[language]))
         self._term = lru_cache(100_000)(self._stemmed)
 
@@ -78,8 +80,13 @@ class Analysis:
         """The words by which a text is found: of a quantity its bare number too, of pairs each character."""
         return list(self._words(text, every=True))
 
+    def spelled(self, text: str) -> list[str]:
+        """The words as they are written, letters folded: by which what is being typed is completed."""
+        words = (APOSTROPHE.sub("", word) for word in _SPELLED.findall(_folded(text)))
+        return ["".join(self._folding.analyze(word)) for word in words if word]
+
     def _words(self, text: str, *, every: bool) -> Iterator[Word]:
-        for part in _PARTS.finditer(unicodedata.normalize("NFKC", text).casefold()):
+        for part in _PARTS.finditer(_folded(text)):
             written = part[0]
             if part["size"]:
                 yield from self._size(written, part["amount"], every=every)
@@ -104,6 +111,10 @@ class Analysis:
 
     def _stemmed(self, word: str) -> str:
         return "".join(self._stemmer.analyze(word))
+
+
+def _folded(text: str) -> str:
+    return unicodedata.normalize("NFKC", text).casefold()
 
 
 def _pairs(written: str, *, every: bool) -> Iterator[Word]:

@@ -1,9 +1,9 @@
 """The index of a catalogue: an immutable folder, read through memory maps.
 
 `engine/` is tantivy's; `keys.npy` has the item of every document, `words.parquet` every word with how it is
-written and how many items have it, `synonyms.txt` what else words are called, if that is known, and
-`manifest.json` the fields, the language and digests of all files. An index is built beside the one in use,
-which stays open to those who read it.
+written and how many items have it, `phrases.parquet` what may be suggested, `synonyms.txt` what else words
+are called, if that is known, and `manifest.json` the fields, the language and digests of all files. An index
+is built beside the one in use, which stays open to those who read it.
 """
 
 import hashlib
@@ -23,12 +23,14 @@ from tantivy import DocAddress, Index, Query, Searcher
 from serving.errors import ArtefactError
 from serving.search.analysis import LANGUAGES, Analysis, Word
 from serving.search.documents import KEY, Fields, Item, document, words_of
+from serving.search.phrases import Phrase
 from serving.search.synonyms import Synonyms, read_synonyms
 from serving.types import Keys
 
 VERSION = 1  # of the folder's form and of the analysis: an index of another one is not read
 ENGINE, KEYS, OFFSETS = "engine", "keys.npy", "offsets.npy"
-WORDS, SYNONYMS, MANIFEST = "words.parquet", "synonyms.txt", "manifest.json"
+WORDS, PHRASES = "words.parquet", "phrases.parquet"
+SYNONYMS, MANIFEST = "synonyms.txt", "manifest.json"
 MEMORY = 256 << 20  # bytes that a build may gather before it writes a segment
 
 
@@ -49,6 +51,7 @@ class OpenIndex:
     fields: Fields
     analysis: Analysis
     synonyms: Synonyms
+    phrases: tuple[Phrase, ...]
     index: Index
     searcher: Searcher
     vocabulary: Vocabulary
@@ -64,7 +67,12 @@ class OpenIndex:
 
 
 def write_index(
-    items: Iterable[Item], fields: Fields, language: str, folder: Path, synonyms: Path | None = None
+    items: Iterable[Item],
+    fields: Fields,
+    language: str,
+    folder: Path,
+    phrases: Sequence[Phrase] = (),
+    synonyms: Path | None = None,
 ) -> str:
     """Writes all files of an index into an empty folder; items in their order, which decides ties.
 
@@ -88,6 +96,7 @@ def write_index(
         read_synonyms(synonyms, analysis)
         shutil.copyfile(synonyms, folder / SYNONYMS)
         content.update(synonyms.read_bytes())
+    content.update(repr(phrases).encode())
     for item in items:
         if item.key in seen:
             raise ArtefactError(f"item key {item.key} comes twice")
@@ -104,6 +113,9 @@ def write_index(
     np.save(folder / KEYS, keys)
     np.save(folder / OFFSETS, offsets)
     counted.table().write_parquet(folder / WORDS)
+    pl.DataFrame(phrases, schema={"text": pl.String, "weight": pl.Float64}).write_parquet(
+        folder / PHRASES
+    )
     manifest = {
         "version": VERSION,
         "language": language,
@@ -130,6 +142,7 @@ def open_index(folder: Path) -> OpenIndex:
         fields,
         analysis,
         read_synonyms(synonyms, analysis) if synonyms.is_file() else Synonyms(),
+        tuple(Phrase(*row) for row in pl.read_parquet(folder / PHRASES).iter_rows()),
         index,
         index.searcher(),
         Vocabulary(tuple(words["term"]), tuple(words["written"]), words["items"].to_numpy()),

@@ -12,12 +12,14 @@ from pathlib import Path
 
 import numpy as np
 import polars as pl
+from numpy.typing import NDArray
 from rich.console import Console
 from rich.markup import escape
 
 from serving.errors import ArtefactError
 from serving.search.documents import Fields, Item
 from serving.search.index import write_index
+from serving.search.phrases import phrases_of
 from training.bundle.folder import prune, publish, staging
 from training.data import Prepared, open_prepared, read_items
 from training.datasets.errors import DataSetError
@@ -60,6 +62,7 @@ def build(settings: TrainingSettings, console: Console) -> Path:
             fields,
             settings.search_language,
             staged,
+            phrases_of(suggestions(data, prepared)),
             synonyms if synonyms.is_file() else None,
         )
         built = publish(staged, version)
@@ -93,9 +96,8 @@ def items_of(data: DataSet, prepared: Prepared, fields: Fields) -> Iterator[Item
     )
     values = read_items(prepared, columns, prepared.now)
     facets, numbers = values["facets"], values["numbers"]
-    popularity = np.nan_to_num(numbers[:, fields.numbers.index(POPULARITY)], nan=-np.inf)
     titles, texts = texts_of(data, prepared)
-    for at in np.lexsort((prepared.item_keys, -popularity)).tolist():
+    for at in np.lexsort((prepared.item_keys, -popularity_of(prepared))).tolist():
         yield Item(
             int(prepared.item_keys[at]),
             titles[at],
@@ -107,6 +109,26 @@ def items_of(data: DataSet, prepared: Prepared, fields: Fields) -> Iterator[Item
                 if np.isfinite(number)
             },
         )
+
+
+def popularity_of(prepared: Prepared) -> NDArray[np.float32]:
+    """(I,) what sells well now; 0 of what never sold."""
+    wanted = (Input("popularity", "item", "float32", (POPULARITY,)),)
+    found = read_items(prepared, wanted, prepared.now)["popularity"][:, 0].astype(np.float32)
+    return np.nan_to_num(found, nan=0.0)
+
+
+def suggestions(data: DataSet, prepared: Prepared) -> Iterator[tuple[str, float]]:
+    """Titles, categories and brands, each with the popularity of an item that has it."""
+    named = [name for name in (data.title, *data.categories, *data.brands) if name is not None]
+    frame = (
+        pl.LazyFrame({"item_id": prepared.item_ids, "weight": popularity_of(prepared)})
+        .join(data.items, on="item_id", how="left", maintain_order="left")
+        .select("weight", *(pl.col(name).cast(pl.String) for name in named))
+        .collect()
+    )
+    for name in named:
+        yield from frame.select(name, "weight").drop_nulls().iter_rows()
 
 
 def texts_of(data: DataSet, prepared: Prepared) -> tuple[list[str], list[list[str]]]:

@@ -6,6 +6,7 @@ from serving.features.keys import string_key
 from serving.search.documents import Fields, Item
 from serving.search.index import OpenIndex, open_index, write_index
 from serving.search.lexical import Lexical
+from serving.search.phrases import phrases_of
 from serving.search.reading import Read
 from serving.search.spelling import Spelling
 from serving.search.synonyms import Synonyms
@@ -33,7 +34,8 @@ ITEMS = [
 
 def opened(folder: Path, items: list[Item] = ITEMS) -> OpenIndex:
     folder.mkdir(parents=True, exist_ok=True)
-    write_index(items, FIELDS, "en", folder)
+    phrases = phrases_of((item.title, 1.0) for item in items)
+    write_index(items, FIELDS, "en", folder, phrases)
     return open_index(folder)
 
 

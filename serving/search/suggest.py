@@ -1,0 +1,63 @@
+"""Completes what is being typed by what the shop has: the most popular phrases of which a word begins so."""
+
+from bisect import bisect_left
+from collections.abc import Sequence
+
+import numpy as np
+from numpy.typing import NDArray
+
+from serving.search.analysis import Analysis
+from serving.search.phrases import Phrase
+from serving.search.spelling import Spelling
+
+END = "\U0010ffff"
+
+
+class Suggest:
+    """Phrases, given in the order in which they are suggested, from any of their words on, sorted."""
+
+    def __init__(self, phrases: Sequence[Phrase], analysis: Analysis, spelling: Spelling) -> None:
+        self._analysis, self._spelling = analysis, spelling
+        self._texts = [phrase.text for phrase in phrases]
+        found = sorted(
+            (begun, at)
+            for at, text in enumerate(self._texts)
+            for begun in _from_each_word(analysis.spelled(text))
+        )
+        self._begun = [begun for begun, _ in found]
+        self._phrase = np.array([at for _, at in found], dtype=np.int64)
+
+    def __call__(self, typed: str, count: int) -> list[str]:
+        """At most `count` phrases, the most popular first.
+
+        What completes nothing is tried once more with unknown words taken for the nearest.
+        """
+        words = self._analysis.spelled(typed)
+        if not words:
+            return []
+        found = self._completed(words, ends=typed[-1:].isspace())
+        if not len(found):
+            found = self._completed(self._corrected(typed), ends=False)
+        return [self._texts[at] for at in found[:count].tolist()]
+
+    def _completed(self, words: Sequence[str], *, ends: bool) -> NDArray[np.int64]:
+        """(n,) places of the phrases, ascending; `ends`: the last word is whole."""
+        prefix = " ".join(words)
+        begin = bisect_left(self._begun, prefix)
+        end = bisect_left(self._begun, prefix + END)
+        if ends:
+            whole = [b == prefix or b.startswith(prefix + " ") for b in self._begun[begin:end]]
+            return np.unique(self._phrase[begin:end][np.array(whole, dtype=np.bool_)])
+        return np.unique(self._phrase[begin:end])
+
+    def _corrected(self, typed: str) -> list[str]:
+        words = []
+        for word in self._analysis.asked(typed):
+            guesses = () if self._spelling.knows(word.term) else self._spelling.meanings(word.term)
+            terms = guesses[0].terms if guesses else ()
+            words += [self._spelling.written(term) for term in terms] or [word.written]
+        return self._analysis.spelled(" ".join(words))
+
+
+def _from_each_word(words: Sequence[str]) -> list[str]:
+    return [" ".join(words[start:]) for start in range(len(words))]
