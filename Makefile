@@ -177,6 +177,11 @@ $(STATE)/snapshots/built.done: $(STATE)/bundles/exported.done $(STATE)/redis/mat
 	@$(RUN) serving.features.snapshot build --bundle $(STATE)/bundles/current --state $(STATE)
 	@touch $@
 
+$(STATE)/search/built.done: $(STATE)/prepared/features.yaml $(STATE)/training-settings
+	$(call STEP,Search index)
+	@$(RUN) training.search.index --state $(STATE)
+	@touch $@
+
 $(STATE)/evaluated.done: $(STATE)/bundles/exported.done $(wildcard training/templates/*)
 	$(call STEP,Evaluation)
 	@$(RUN) training.evaluate --state $(STATE)
@@ -187,7 +192,7 @@ $(STATE)/evaluated.done: $(STATE)/bundles/exported.done $(wildcard training/temp
 
 ## the running system
 
-start: $(STATE)/evaluated.done $(STATE)/snapshots/built.done ## All of up but the demo
+start: $(STATE)/evaluated.done $(STATE)/snapshots/built.done $(STATE)/search/built.done ## All of up but the demo
 	@$(if $(TRITON_URL),$(PY) -m training.replay --bundle $(STATE)/bundles/current --triton "$(TRITON_URL)")
 	@$(STACK) up
 

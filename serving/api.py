@@ -5,9 +5,11 @@ from typing import Protocol
 
 from recserve.v1 import event_service_pb2 as event_pb
 from recserve.v1 import recommendation_service_pb2 as pb
+from recserve.v1 import search_service_pb2 as search_pb
 from recserve.v1 import status_service_pb2 as status_pb
 from recserve.v1.event_service_pb2_grpc import EventServiceServicer
 from recserve.v1.recommendation_service_pb2_grpc import RecommendationServiceServicer
+from recserve.v1.search_service_pb2_grpc import SearchServiceServicer
 from recserve.v1.status_service_pb2_grpc import StatusServiceServicer
 
 from serving.bundle import Bundle
@@ -15,9 +17,18 @@ from serving.events import EventStreams
 from serving.features.filter_fields import filter_fields
 from serving.items import ItemSnapshot
 from serving.policy import Budget
-from serving.rpc import recording, status_reply, validation, wire
+from serving.rpc import (
+    recording,
+    search_reply,
+    search_validation,
+    status_reply,
+    validation,
+    wire,
+)
 from serving.rpc.calls import Admitted, Calls, Context
 from serving.rpc.event_validation import require_events
+from serving.search.engine import Engine
+from serving.search.query import Rest, Searched, SearchQuery
 from serving.types import Answered, Query, RankQuery, RequestLog, SimilarQuery
 
 
@@ -33,6 +44,9 @@ class Answering(Protocol):
     async def recommend(self, query: Query, budget: Budget) -> Answered: ...
     async def rank(self, query: RankQuery, budget: Budget) -> Answered: ...
     async def similar(self, query: SimilarQuery, budget: Budget) -> Answered: ...
+    @property
+    def engine(self) -> Engine: ...
+    async def search(self, query: SearchQuery, budget: Budget) -> Searched: ...
 
 
 class RecommendationServicer(RecommendationServiceServicer):
@@ -86,12 +100,56 @@ class RecommendationServicer(RecommendationServiceServicer):
     def _told(
         self, admitted: Admitted, answered: Answered, query: Query | RankQuery | None = None
     ) -> pb.Answer:
-        """What the answer says of itself; it is logged as well. `query` is that of a person."""
-        token = self._scribe.token(admitted.at_us, admitted.request_id, answered.bundle_id)
-        told = wire.answer(answered, admitted.request_id, token)
-        entry = self._scribe.entry(admitted.method, admitted.at_us, answered, told, query)
-        self._log.record(entry)
-        return told
+        return told(self._scribe, self._log, admitted, answered, query)
+
+
+class SearchServicer(SearchServiceServicer):
+    """Answers recserve.v1.SearchService from a pipeline and the index beside it."""
+
+    def __init__(self, pipeline: Answering, request_log: RequestLog, calls: Calls) -> None:
+        self._pipeline, self._log, self._calls = pipeline, request_log, calls
+        self._scribe = wire.Scribe(calls.options.key)
+
+    async def Search(  # noqa: N802
+        self, request: search_pb.SearchRequest, context: Context
+    ) -> search_pb.SearchResponse:
+        async def answer(admitted: Admitted) -> search_pb.SearchResponse:
+            plan, scribe = self._pipeline.bundle.plan, self._scribe
+            query = search_validation.search_query(
+                request, plan.id_kind, filter_fields(plan), scribe.event_tokens, scribe.page_tokens
+            )
+            searched = await self._pipeline.search(query, admitted.budget)
+            account = told(scribe, self._log, admitted, searched.answered, query)
+            rest = Rest(searched.rest, searched.match)
+            token = scribe.page_tokens.issue(search_validation.asked_of(request), rest)
+            return search_reply.reply(searched, account, token)
+
+        return await self._calls.serve("Search", request, context, answer)
+
+    async def Suggest(  # noqa: N802
+        self, request: search_pb.SuggestRequest, context: Context
+    ) -> search_pb.SuggestResponse:
+        async def answer(admitted: Admitted) -> search_pb.SuggestResponse:
+            id_kind = self._pipeline.bundle.plan.id_kind
+            count = search_validation.require_suggest(request, id_kind)
+            texts = self._pipeline.engine.suggest(request.text, count)
+            return search_pb.SuggestResponse(texts=texts, request_id=admitted.request_id)
+
+        return await self._calls.serve("Suggest", request, context, answer)
+
+
+def told(
+    scribe: wire.Scribe,
+    request_log: RequestLog,
+    admitted: Admitted,
+    answered: Answered,
+    query: Query | RankQuery | SearchQuery | None,
+) -> pb.Answer:
+    """What the answer says of itself; it is logged as well. `query` is that of a person."""
+    token = scribe.token(admitted.at_us, admitted.request_id, answered.bundle_id)
+    account = wire.answer(answered, admitted.request_id, token)
+    request_log.record(scribe.entry(admitted.method, admitted.at_us, answered, account, query))
+    return account
 
 
 class EventServicer(EventServiceServicer):

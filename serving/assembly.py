@@ -74,6 +74,7 @@ def build_pipeline(
         Eligible(bundle.catalogue, snapshot),
         Filter(snapshot),
         Score(gather, rank, Explain(rank, ranker)),
+        Popular(snapshot),
         similar,
         Offers(snapshot.offers, snapshot) if snapshot.offers else None,
         next((s.items for s in policy.sources if s.items), None),

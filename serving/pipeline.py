@@ -22,7 +22,7 @@ from serving.stages.read_items import ReadThrough
 from serving.stages.retrieve import NONE, Retrieve
 from serving.stages.score import Score
 from serving.stages.similar import Similar, unless_known
-from serving.stages.sources import Asked
+from serving.stages.sources import Asked, Popular
 from serving.trail import Trail
 from serving.types import (
     Answered,
@@ -52,6 +52,7 @@ class Stages:
     eligible: Eligible
     filter: Filter
     score: Score
+    popular: Popular
     similar: Similar | None
     offers: Offers | None
     purchased: str | None
@@ -69,8 +70,8 @@ class Pipeline:
         recorder: Recorder,
         ticks: Ticks,
     ) -> None:
-        self.bundle, self.snapshot = bundle, snapshot
-        self._stages, self._clock, self._recorder, self._ticks = stages, clock, recorder, ticks
+        self.bundle, self.snapshot, self.stages = bundle, snapshot, stages
+        self._clock, self._recorder, self._ticks = clock, recorder, ticks
         self._offered = stages.offers.surfaces if stages.offers else frozenset[str]()
 
     @property
@@ -80,10 +81,10 @@ class Pipeline:
 
     async def recommend(self, query: Query, budget: Budget) -> Answered:
         """Raises SurfaceNotServed; outside failures degrade the answer instead."""
-        if self._stages.offers and query.surface in self._offered:
-            return await self._recommend_offers(self._stages.offers, query, budget)
+        if self.stages.offers and query.surface in self._offered:
+            return await self._recommend_offers(self.stages.offers, query, budget)
         self._require(query.surface, self.surfaces)
-        stages, trail, now_us = self._stages, self._trail(), self._clock.now_us()
+        stages, trail, now_us = self.stages, self.trail(), self.now_us()
 
         user, read = await stages.known(query.person, query.seeds, now_us, budget, trail)
         with trail.stage("retrieve"):
@@ -95,27 +96,27 @@ class Pipeline:
         with trail.stage("filter"):
             purchased = self._purchased(user, query)
             filtered = stages.filter(found, query.excluded, purchased, allowed)
-            tested_us = self._tested(query.conditions, filtered.kept, now_us, trail)
+            tested_us = self.tested(query.conditions, filtered.kept, now_us, trail)
         with trail.stage("merge"):
             merged = merge(filtered.kept, self.bundle.policy.max_candidates)
             candidates, cut = narrowed(merged, budget.share("rank"))
-        scores = await self._stages.score(user, candidates.keys, now_us, budget, trail)
+        scores = await self.stages.score(user, candidates.keys, now_us, budget, trail)
         with trail.stage("order"):
             positions = order(candidates.keys, scores.probability, query.page_size)
-            items = slate(candidates, positions, scores.probability, self._names)
+            items = slate(candidates, positions, scores.probability, self.names)
         if query.explain:
-            items = await self._stages.score.explained(items, positions, scores, budget, trail)
+            items = await self.stages.score.explained(items, positions, scores, budget, trail)
 
         return replace(
-            self._answered(items, trail, user),
-            oldest_age_s=_age_s(now_us, scores.oldest_us, tested_us),
+            self.answered(items, trail, user),
+            oldest_age_s=self.age_s(now_us, scores.oldest_us, tested_us),
             proposed=tuple((proposal.source, len(proposal.keys)) for proposal in found),
             removed=counted(filtered.removed, stages.filter.unproposed(found, allowed), cut),
         )
 
     async def _recommend_offers(self, offers: Offers, query: Query, budget: Budget) -> Answered:
         """The candidates are the items of the offers that run."""
-        stages, trail, now_us = self._stages, self._trail(), self._clock.now_us()
+        stages, trail, now_us = self.stages, self.trail(), self.now_us()
 
         user, _ = await stages.known(query.person, (), now_us, budget, trail)
         with trail.stage("retrieve"):
@@ -125,26 +126,26 @@ class Pipeline:
             allowed = stages.conditions(query.conditions, now_us)
             purchased = self._purchased(user, query)
             filtered = stages.filter([proposal], query.excluded, purchased, allowed)
-            tested_us = self._tested(query.conditions, filtered.kept, now_us, trail)
+            tested_us = self.tested(query.conditions, filtered.kept, now_us, trail)
         with trail.stage("merge"):
             kept = filtered.kept[0].keys
             whole = Merged(kept, ((SOURCE,),) * len(kept))
             most = self.bundle.policy.max_candidates
             candidates, cut = narrowed(whole, budget.share("rank"), most)
-        scores = await self._stages.score(user, candidates.keys, now_us, budget, trail)
+        scores = await self.stages.score(user, candidates.keys, now_us, budget, trail)
         with trail.stage("order"):
             chosen = offers.slate(
-                running, candidates.keys, scores.probability, query.page_size, self._names
+                running, candidates.keys, scores.probability, query.page_size, self.names
             )
         items = chosen.items
         if query.explain:
-            items = await self._stages.score.explained(
+            items = await self.stages.score.explained(
                 items, chosen.first_target, scores, budget, trail
             )
 
         return replace(
-            self._answered(items, trail, user),
-            oldest_age_s=_age_s(now_us, scores.oldest_us, tested_us),
+            self.answered(items, trail, user),
+            oldest_age_s=self.age_s(now_us, scores.oldest_us, tested_us),
             proposed=((SOURCE, len(running.keys)),),
             removed=counted(running.removed, filtered.removed, cut),
         )
@@ -152,14 +153,14 @@ class Pipeline:
     async def rank(self, query: RankQuery, budget: Budget) -> Answered:
         """Raises SurfaceNotServed; outside failures degrade the answer instead."""
         self._require(query.surface, self.bundle.policy.surfaces)
-        trail, now_us = self._trail(), self._clock.now_us()
+        trail, now_us = self.trail(), self.now_us()
 
         asked = [key for _, key in query.items]
-        user, read = await self._stages.known(query.person, asked, now_us, budget, trail)
+        user, read = await self.stages.known(query.person, asked, now_us, budget, trail)
         with trail.stage("filter"):
             known, unknown = split(query.items, self.snapshot, read)
             keys = np.fromiter(known, dtype=np.int64)
-        scores = await self._stages.score(user, keys, now_us, budget, trail, read)
+        scores = await self.stages.score(user, keys, now_us, budget, trail, read)
         with trail.stage("order"):
             candidates = Merged(keys, (("request",),) * len(keys))
             positions = order(keys, scores.probability, len(keys))
@@ -170,11 +171,11 @@ class Pipeline:
                 lambda ks: [known[k] for k in ks.tolist()],
             )
         if query.explain:
-            items = await self._stages.score.explained(items, positions, scores, budget, trail)
+            items = await self.stages.score.explained(items, positions, scores, budget, trail)
 
         return replace(
-            self._answered(items, trail, user),
-            oldest_age_s=_age_s(now_us, scores.oldest_us),
+            self.answered(items, trail, user),
+            oldest_age_s=self.age_s(now_us, scores.oldest_us),
             proposed=(("request", len(query.items)),),
             removed=((Removal.NOT_IN_SNAPSHOT, len(unknown)),) if unknown else (),
             unknown_item_ids=unknown,
@@ -183,7 +184,7 @@ class Pipeline:
 
     async def similar(self, query: SimilarQuery, budget: Budget) -> Answered:
         """Raises UnknownItem, SurfaceNotServed, or OutsideError: nothing can be done instead."""
-        stages, trail, now_us = self._stages, self._trail(), self._clock.now_us()
+        stages, trail, now_us = self.stages, self.trail(), self.now_us()
         if stages.similar is None:
             raise SurfaceNotServed("SimilarItems", self.surfaces)
         if query.item_key is None:
@@ -201,22 +202,22 @@ class Pipeline:
             proposal = Proposal("similar", len(near.keys), near.keys)
             allowed = stages.conditions(query.conditions, now_us)
             filtered = stages.filter([proposal], query.excluded, NONE, allowed)
-            tested_us = self._tested(query.conditions, filtered.kept, now_us, trail)
+            tested_us = self.tested(query.conditions, filtered.kept, now_us, trail)
             kept = np.isin(near.keys, filtered.kept[0].keys)
         with trail.stage("order"):
             candidates = Merged(near.keys[kept], (("similar",),) * int(kept.sum()))
             positions = order(candidates.keys, None, query.page_size)
-            items = slate(candidates, positions, near.cosine[kept], self._names)
+            items = slate(candidates, positions, near.cosine[kept], self.names)
 
         return replace(
-            self._answered(items, trail, NOTHING),
-            oldest_age_s=_age_s(now_us, near.oldest_us, tested_us),
+            self.answered(items, trail, NOTHING),
+            oldest_age_s=self.age_s(now_us, near.oldest_us, tested_us),
             proposed=(("similar", len(near.keys)),),
             removed=filtered.removed,
             cold_start=False,
         )
 
-    def _tested(
+    def tested(
         self,
         conditions: Sequence[Condition],
         kept: Sequence[Proposal],
@@ -227,7 +228,7 @@ class Pipeline:
         if not conditions:
             return None
         keys = np.unique(np.concatenate([proposal.keys for proposal in kept]))
-        said, oldest_us = self._stages.conditions.judged(conditions, keys, now_us)
+        said, oldest_us = self.stages.conditions.judged(conditions, keys, now_us)
         trail.note(said)
         return oldest_us
 
@@ -235,19 +236,22 @@ class Pipeline:
         if surface not in served:
             raise SurfaceNotServed(surface, served)
 
-    def _trail(self) -> Trail:
+    def now_us(self) -> int:
+        return self._clock.now_us()
+
+    def trail(self) -> Trail:
         trail = Trail(self._ticks, self._recorder)
         trail.note(self.snapshot.degradations)
         return trail
 
     def _purchased(self, user: UserRows, query: Query) -> Keys:
-        column = self._stages.purchased
+        column = self.stages.purchased
         return user.items(column) if query.exclude_purchased and column else NONE
 
-    def _names(self, keys: Keys) -> list[str]:
+    def names(self, keys: Keys) -> list[str]:
         return self.snapshot.names(keys)
 
-    def _answered(self, items: Slate, trail: Trail, user: UserRows) -> Answered:
+    def answered(self, items: Slate, trail: Trail, user: UserRows) -> Answered:
         return Answered(
             items,
             self.bundle.bundle_id,
@@ -258,8 +262,8 @@ class Pipeline:
             rows=user.versions,
         )
 
-
-def _age_s(now_us: int, *times_us: int | None) -> float | None:
-    """Of the oldest."""
-    known = [us for us in times_us if us is not None]
-    return max(0.0, (now_us - min(known)) / 1e6) if known else None
+    @staticmethod
+    def age_s(now_us: int, *times_us: int | None) -> float | None:
+        """Of the oldest."""
+        known = [us for us in times_us if us is not None]
+        return max(0.0, (now_us - min(known)) / 1e6) if known else None

@@ -18,6 +18,7 @@ SHARES: Mapping[str, float] = {
     "hydrate": 0.3,
     "items": 0.3,
     "retrieve": 0.5,
+    "search": 0.5,
     "rank": 1.0,
     "similar": 1.0,
     "explain": 1.0,
@@ -34,6 +35,7 @@ INSTEAD: Mapping[str, Action] = {
     "hydrate": Action.DEFAULT_FEATURES,
     "source": Action.DROPPED_SOURCE,  # of candidates, whose model is asked
     "seeds": Action.DROPPED_SOURCE,
+    "search": Action.DROPPED_SOURCE,
     "items": Action.DROPPED_SOURCE,
     "member": Action.DROPPED_MEMBER,
     "rank": Action.UNRANKED,

@@ -64,6 +64,7 @@ class GatewaySettings(BaseSettings):
 
     bundle: Annotated[Path, AfterValidator(_folder)]
     snapshot: Annotated[Path, AfterValidator(_folder)]
+    search_index: Annotated[Path, AfterValidator(_folder)] | None = None  # none: no SearchService
     redis_url: Annotated[str, AfterValidator(_redis_url)]
     triton_endpoints: Annotated[tuple[Endpoint, ...], NoDecode, BeforeValidator(_endpoints)]
     host: str = Field(default="127.0.0.1", min_length=1, max_length=255)

@@ -129,7 +129,7 @@ def read_users(
 ) -> Users:
     """The rows of `ids` at the cut-off; a user without a row has nulls and empty lists."""
     wanted = [i for i in inputs if i.kind in ("user", "user_list")]
-    frame = _joined(prepared, "user_id", ids, [c for i in wanted for c in i.columns], cutoff)
+    frame = read_columns(prepared, "user_id", ids, [c for i in wanted for c in i.columns], cutoff)
     scalars = {i.name: _scalars(frame, i) for i in wanted if i.kind == "user"}
     lists = {
         i.name: ragged(
@@ -147,7 +147,7 @@ def read_items(
     """Input name to (I, G): the catalogue's rows at the cut-off, in the order of its keys."""
     wanted = [i for i in inputs if i.kind == "item"]
     columns = [c for i in wanted for c in i.columns]
-    frame = _joined(prepared, "item_id", prepared.item_ids, columns, cutoff)
+    frame = read_columns(prepared, "item_id", prepared.item_ids, columns, cutoff)
     return {i.name: _scalars(frame, i) for i in wanted}
 
 
@@ -200,9 +200,14 @@ def _view(prepared: Prepared, name: str, cutoff: datetime, columns: list[str]) -
     )
 
 
-def _joined(
+def read_columns(
     prepared: Prepared, entity: str, ids: pl.Series, paths: Sequence[str], cutoff: datetime
 ) -> pl.DataFrame:
+    """Columns `<view>.<column>` of these ids as known at the cut-off, in their order; null without a row.
+
+    Raises:
+        PreparedError: a view is missing, or has several rows of an id.
+    """
     frame = pl.LazyFrame({entity: ids})
     by_view: dict[str, list[str]] = {}
     for path in paths:

@@ -19,6 +19,7 @@ class Deployed:
 
     bundle: Path
     snapshot: Path
+    search: Path
     now: datetime
 
     @property
@@ -34,7 +35,10 @@ def deployed(state: Path) -> Deployed:
         ArtefactError: it has not been made yet.
     """
     return Deployed(
-        current(state / "bundles"), current(state / "snapshots"), now_of(state / "prepared")
+        current(state / "bundles"),
+        current(state / "snapshots"),
+        current(state / "search"),
+        now_of(state / "prepared"),
     )
 
 

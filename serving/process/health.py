@@ -11,7 +11,10 @@ import grpc
 from grpc_health.v1 import health_pb2
 
 SERVICE = "recserve.v1.RecommendationService"
-PUBLIC = (SERVICE, "recserve.v1.EventService", "recserve.v1.StatusService")
+PUBLIC = (
+    SERVICE,
+    *(f"recserve.v1.{name}Service" for name in ("Event", "Search", "Status")),
+)
 SERVICES = ("", *PUBLIC)  # "" is the server as a whole
 Reply: Any = health_pb2.HealthCheckResponse
 

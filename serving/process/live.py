@@ -1,4 +1,4 @@
-"""The pipeline that answers now, and the watch that replaces it when there is a new item snapshot."""
+"""The pipeline that answers now, and the watch that replaces what it reads when there is something newer."""
 
 import asyncio
 import logging
@@ -11,6 +11,9 @@ from serving.errors import ArtefactError, OutsideError
 from serving.items import ItemSnapshot
 from serving.pipeline import Pipeline
 from serving.policy import Budget
+from serving.search.engine import Engine
+from serving.search.pipeline import Search
+from serving.search.query import Searched, SearchQuery
 from serving.types import Answered, Query, RankQuery, SimilarQuery
 
 POLL_S = 1.0
@@ -22,8 +25,8 @@ log = logging.getLogger(__name__)
 class LivePipeline:
     """Hands each query to the pipeline of the moment; a query stays with the one it began with."""
 
-    def __init__(self, pipeline: Pipeline) -> None:
-        self._pipeline = pipeline
+    def __init__(self, pipeline: Pipeline, search: Search) -> None:
+        self._pipeline, self._search = pipeline, search
 
     @property
     def bundle(self) -> Bundle:
@@ -37,6 +40,16 @@ class LivePipeline:
     def surfaces(self) -> tuple[str, ...]:
         return self._pipeline.surfaces
 
+    @property
+    def searches(self) -> bool:
+        """Whether there is an index."""
+        return self._search.is_served
+
+    @property
+    def engine(self) -> Engine:
+        """Raises SurfaceNotServed without an index."""
+        return self._search.engine
+
     def replace(self, newer: Pipeline) -> None:
         self._pipeline = newer
 
@@ -49,8 +62,12 @@ class LivePipeline:
     async def similar(self, query: SimilarQuery, budget: Budget) -> Answered:
         return await self._pipeline.similar(query, budget)
 
+    async def search(self, query: SearchQuery, budget: Budget) -> Searched:
+        return await self._search(self._pipeline, query, budget)
 
-async def follow_snapshot(
+
+async def follow_link(
+    what: str,
     link: Path,
     opened: Path,
     take: Callable[[Path], Awaitable[None]],
@@ -58,8 +75,8 @@ async def follow_snapshot(
 ) -> None:
     """For ever: when `link` points elsewhere than at `opened`, has what is there taken into service.
 
-    A snapshot that can't be used is said in the log, and the one before serves on. It is tried again
-    now and then: its files may still be on their way, or the disk was away.
+    One that can't be used is said in the log by `what` it is, and the one before serves on. It is tried
+    again now and then: its files may still be on their way, or the disk was away.
     """
     refused, looks = None, 0
     while True:
@@ -72,7 +89,7 @@ async def follow_snapshot(
             await take(target)
         except (ArtefactError, OutsideError, OSError) as error:
             if target != refused:
-                log.error("the new snapshot can't be used, the one before serves on: %s", error)  # noqa: TRY400
+                log.error("the new %s can't be used, the one before serves on: %s", what, error)  # noqa: TRY400
             refused = target
         else:
             opened, refused = target, None

@@ -7,6 +7,7 @@ from grpc_health.v1 import health_pb2_grpc
 from grpc_reflection.v1alpha import reflection
 from recserve.v1 import event_service_pb2_grpc as event_stubs
 from recserve.v1 import recommendation_service_pb2_grpc as stubs
+from recserve.v1 import search_service_pb2_grpc as search_stubs
 from recserve.v1 import status_service_pb2_grpc as status_stubs
 
 from serving.errors import SettingsError
@@ -27,6 +28,7 @@ class Servicers:
 
     recommendation: stubs.RecommendationServiceServicer
     event: event_stubs.EventServiceServicer
+    search: search_stubs.SearchServiceServicer
     status: status_stubs.StatusServiceServicer
 
 
@@ -55,6 +57,7 @@ def make_server(
     )
     stubs.add_RecommendationServiceServicer_to_server(servicers.recommendation, server)  # type: ignore[no-untyped-call]
     event_stubs.add_EventServiceServicer_to_server(servicers.event, server)  # type: ignore[no-untyped-call]
+    search_stubs.add_SearchServiceServicer_to_server(servicers.search, server)  # type: ignore[no-untyped-call]
     status_stubs.add_StatusServiceServicer_to_server(servicers.status, server)  # type: ignore[no-untyped-call]
     health_pb2_grpc.add_HealthServicer_to_server(health, server)
     reflection.enable_server_reflection((*PUBLIC, HEALTH, reflection.SERVICE_NAME), server)

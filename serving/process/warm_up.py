@@ -9,6 +9,7 @@ import numpy as np
 from serving.errors import RecserveError
 from serving.policy import Budget
 from serving.process.live import LivePipeline
+from serving.search.query import SearchQuery
 from serving.types import Answered, Consent, Person, Query, RankQuery, Reason, SimilarQuery
 
 ROUNDS = 3
@@ -36,10 +37,16 @@ async def warm_up(pipeline: LivePipeline) -> None:
             problems |= await _tried(pipeline.rank(RankQuery(person, surface, items), _budget()))
         similar = SimilarQuery(*items[0], page_size=10, excluded=frozenset())
         problems |= await _tried(pipeline.similar(similar, _budget()))
+        if pipeline.searches:
+            problems |= await _tried(_searched(pipeline, person))
         if problems:
             break
     for problem in sorted(problems):
         log.warning("warm-up: %s", problem)
+
+
+async def _searched(pipeline: LivePipeline, person: Person) -> Answered:
+    return (await pipeline.search(SearchQuery(person, "", 10), _budget())).answered
 
 
 def _budget() -> Budget:

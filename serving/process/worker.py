@@ -6,6 +6,7 @@
 import asyncio
 import gc
 import logging
+import os
 import signal
 import sys
 import time
@@ -16,7 +17,7 @@ from importlib.util import find_spec
 from pathlib import Path
 from random import Random
 
-from serving.api import EventServicer, RecommendationServicer, StatusServicer
+from serving.api import EventServicer, RecommendationServicer, SearchServicer, StatusServicer
 from serving.assembly import build_pipeline
 from serving.bundle import open_bundle
 from serving.clients.events import RedisEvents, RedisEventStreams
@@ -32,13 +33,15 @@ from serving.pipeline import Pipeline
 from serving.process.follow import ItemFollower
 from serving.process.health import Health
 from serving.process.link import Link
-from serving.process.live import LivePipeline, follow_snapshot
+from serving.process.live import LivePipeline, follow_link
 from serving.process.logs import log_to_stderr
 from serving.process.request_log import open_request_log
 from serving.process.server import Servicers, make_server
 from serving.process.supervisor import KILL_AFTER_S, UNUSABLE
 from serving.process.warm_up import warm_up
 from serving.rpc.calls import ApiOptions, Calls
+from serving.search.engine import LiveEngine, open_engine
+from serving.search.pipeline import Search
 from serving.settings import PREFIX, GatewaySettings, read_settings
 from serving.telemetry import Metrics
 
@@ -106,7 +109,8 @@ async def work(settings: GatewaySettings, link: Link) -> None:
             return Loaded(build_pipeline(bundle, items, rows, models, clock, metrics), items)
 
         loaded = load(opened)
-        live = LivePipeline(loaded.pipeline)
+        engine, searching = await _searching(settings.search_index, metrics)
+        live = LivePipeline(loaded.pipeline, Search(engine))
 
         def replace(newer: Loaded) -> None:
             nonlocal loaded
@@ -125,8 +129,8 @@ async def work(settings: GatewaySettings, link: Link) -> None:
         await stack.enter_async_context(_beside(link.beat()))
         await follower.start(loaded.items)
         following = follower.follow(lambda: loaded.items)
-        watching = follow_snapshot(settings.snapshot, opened, take)
-        await stack.enter_async_context(_beside(following, watching))
+        watching = follow_link("snapshot", settings.snapshot, opened, take)
+        await stack.enter_async_context(_beside(following, watching, *searching))
         request_log = await stack.enter_async_context(
             open_request_log(
                 events,
@@ -142,9 +146,32 @@ async def work(settings: GatewaySettings, link: Link) -> None:
         servicers = Servicers(
             RecommendationServicer(live, request_log, calls),
             EventServicer(live, streams, calls),
+            SearchServicer(live, request_log, calls),
             StatusServicer(live, calls),
         )
         await _serve(servicers, calls, settings, metrics, link, stop)
+
+
+async def _searching(
+    link: Path | None, metrics: Metrics
+) -> tuple[LiveEngine, tuple[Coroutine[None, None, None], ...]]:
+    """The index, if there is one, and what takes newer ones over.
+
+    Raises:
+        ArtefactError: the index can't be used.
+    """
+    live = LiveEngine(None)
+    if link is None:
+        return live, ()
+
+    async def take(folder: Path) -> None:
+        live.engine = await asyncio.to_thread(open_engine, folder)
+        metrics.artefact("search index", live.engine.version)
+        log.info("search index %s serves", live.engine.version)
+
+    opened = Path(await asyncio.to_thread(os.path.realpath, link))
+    await take(opened)
+    return live, (follow_link("search index", link, opened, take),)
 
 
 def _options(settings: GatewaySettings) -> ApiOptions:

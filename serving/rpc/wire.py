@@ -9,7 +9,9 @@ from recserve.v1 import recommendation_service_pb2 as pb
 from recserve.v1 import request_log_pb2 as log_pb
 
 from serving.rpc.event_tokens import EventTokens
+from serving.rpc.page_tokens import PageTokens
 from serving.rpc.tokens import RequestTokens, TokenContent, derived_key, user_hash
+from serving.search.query import SearchQuery
 from serving.types import (
     Answered,
     Consent,
@@ -106,6 +108,7 @@ class Scribe:
     def __init__(self, key: bytes) -> None:
         self.tokens = RequestTokens(derived_key(key, "request token"))
         self.event_tokens = EventTokens(derived_key(key, "event token"))
+        self.page_tokens = PageTokens(derived_key(key, "page token"))
         self._key = key
 
     def token(self, admitted_at_us: int, request_id: str, bundle_id: str) -> str:
@@ -117,7 +120,7 @@ class Scribe:
         admitted_at_us: int,
         answered: Answered,
         told: pb.Answer,
-        query: Query | RankQuery | None = None,
+        query: Query | RankQuery | SearchQuery | None = None,
     ) -> log_pb.RequestLogEntry:
         """The record of an answer; without consent to logging nothing in it names the person."""
         person = query.person if query else None
@@ -148,6 +151,7 @@ class Scribe:
                 for row in answered.rows
             ],
             context=None if context is None else _context(context, consent),
+            query=query.text if isinstance(query, SearchQuery) and consent.logging else "",
         )
 
     def event(

@@ -5,6 +5,7 @@ from dataclasses import dataclass, field
 
 from tantivy import Document, Schema, SchemaBuilder
 
+from serving.features.keys import string_key
 from serving.search.analysis import Analysis, Word
 
 TITLE, TEXT, KEY = "title", "text", "key"
@@ -18,13 +19,16 @@ class Item:
     key: int
     title: str
     texts: Sequence[str] = ()  # what else it is found by: categories, brand, description
-    facets: Mapping[str, int] = field(default_factory=dict)  # keys of texts
+    facets: Mapping[str, str] = field(default_factory=dict)
     numbers: Mapping[str, float] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
 class Fields:
-    """The columns beside the texts, under names that the engine takes whatever the shop calls them."""
+    """The columns beside the texts, under names that the engine takes whatever the shop calls them.
+
+    A facet's text is held as its key, as feature rows hold it.
+    """
 
     facets: tuple[str, ...] = ()
     numbers: tuple[str, ...] = ()
@@ -67,8 +71,8 @@ def document(item: Item, words: Words, fields: Fields) -> Document:
     made.add_text(TITLE, " ".join(title))
     made.add_text(TEXT, " ".join([*title, *(word.term for word in words.others)]))
     made.add_integer(KEY, item.key)
-    for name, key in item.facets.items():
-        made.add_integer(fields.facet(name), key)
+    for name, text in item.facets.items():
+        made.add_integer(fields.facet(name), string_key(text))
     for name, number in item.numbers.items():
         made.add_float(fields.number(name), number)
     return made

@@ -1,26 +1,27 @@
 """The index of a catalogue: an immutable folder, read through memory maps.
 
-`engine/` is tantivy's; `keys.npy` has the item of every document, `words.parquet` every word with how it is
-written and how many items have it, `phrases.parquet` what may be suggested, `synonyms.txt` what else words
-are called, if that is known, and `manifest.json` the fields, the language and digests of all files. An index
-is built beside the one in use, which stays open to those who read it.
+`engine/` is tantivy's; `keys.npy` has the item of every document, `words.json` every word with how it is
+written and how many items have it, `phrases.json` what may be suggested, `facets.json` the texts that items
+are counted by, `synonyms.txt` what else words are called, if that is known, and `manifest.json` the fields,
+the language and digests of all files. An index is built beside the one in use, which stays open to those who
+read it.
 """
 
 import hashlib
 import json
 import shutil
 from collections import Counter, defaultdict
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import numpy as np
-import polars as pl
 from numpy.typing import NDArray
 from tantivy import DocAddress, Index, Query, Searcher
 
 from serving.errors import ArtefactError
+from serving.features.keys import string_key
 from serving.search.analysis import LANGUAGES, Analysis, Word
 from serving.search.documents import KEY, Fields, Item, document, words_of
 from serving.search.phrases import Phrase
@@ -29,7 +30,7 @@ from serving.types import Keys
 
 VERSION = 1  # of the folder's form and of the analysis: an index of another one is not read
 ENGINE, KEYS, OFFSETS = "engine", "keys.npy", "offsets.npy"
-WORDS, PHRASES = "words.parquet", "phrases.parquet"
+WORDS, PHRASES, FACETS = "words.json", "phrases.json", "facets.json"
 SYNONYMS, MANIFEST = "synonyms.txt", "manifest.json"
 MEMORY = 256 << 20  # bytes that a build may gather before it writes a segment
 
@@ -52,6 +53,7 @@ class OpenIndex:
     analysis: Analysis
     synonyms: Synonyms
     phrases: tuple[Phrase, ...]
+    texts: Mapping[int, str]  # of facets, by their keys
     index: Index
     searcher: Searcher
     vocabulary: Vocabulary
@@ -88,7 +90,7 @@ def write_index(
     engine.mkdir()
     index = Index(fields.schema(), str(engine))
     writer = index.writer(MEMORY, 1)
-    counted, seen = _Counted(), set[int]()
+    counted, seen, texts = _Counted(), set[int](), set[str]()
     content = hashlib.sha256(
         json.dumps([VERSION, language, fields.facets, fields.numbers]).encode()
     )
@@ -105,6 +107,7 @@ def write_index(
         words = words_of(item, analysis)
         writer.add_document(document(item, words, fields))
         counted.add({*words.title, *words.others})
+        texts.update(item.facets.values())
     if not seen:
         raise ArtefactError("there are no items to index")
     writer.commit()
@@ -112,10 +115,9 @@ def write_index(
     keys, offsets = _documents(Index.open(str(engine)))
     np.save(folder / KEYS, keys)
     np.save(folder / OFFSETS, offsets)
-    counted.table().write_parquet(folder / WORDS)
-    pl.DataFrame(phrases, schema={"text": pl.String, "weight": pl.Float64}).write_parquet(
-        folder / PHRASES
-    )
+    _write(folder / WORDS, counted.columns())
+    _write(folder / FACETS, sorted(texts))
+    _write(folder / PHRASES, [[phrase.text, phrase.weight] for phrase in phrases])
     manifest = {
         "version": VERSION,
         "language": language,
@@ -124,7 +126,7 @@ def write_index(
         "items": len(keys),
         "files": digests(folder),
     }
-    (folder / MANIFEST).write_text(json.dumps(manifest, indent=1) + "\n")
+    _write(folder / MANIFEST, manifest)
     return content.hexdigest()[:16]
 
 
@@ -136,16 +138,17 @@ def open_index(folder: Path) -> OpenIndex:
     index = Index.open(str(folder / ENGINE))
     analysis, synonyms = Analysis(manifest["language"]), folder / SYNONYMS
     fields = Fields(tuple(manifest["facets"]), tuple(manifest["numbers"]))
-    words = pl.read_parquet(folder / WORDS)
+    words = json.loads((folder / WORDS).read_text())
     return OpenIndex(
         folder.name,
         fields,
         analysis,
         read_synonyms(synonyms, analysis) if synonyms.is_file() else Synonyms(),
-        tuple(Phrase(*row) for row in pl.read_parquet(folder / PHRASES).iter_rows()),
+        tuple(Phrase(*one) for one in json.loads((folder / PHRASES).read_text())),
+        {string_key(text): text for text in json.loads((folder / FACETS).read_text())},
         index,
         index.searcher(),
-        Vocabulary(tuple(words["term"]), tuple(words["written"]), words["items"].to_numpy()),
+        Vocabulary(tuple(words["term"]), tuple(words["written"]), np.array(words["items"])),
         np.load(folder / KEYS),
         np.load(folder / OFFSETS),
     )
@@ -201,11 +204,12 @@ class _Counted:
             self._written[word.term][word.written] += 1
         self._items.update({word.term for word in words})
 
-    def table(self) -> pl.DataFrame:
+    def columns(self) -> dict[str, list[Any]]:
+        """By term, ascending; of spellings that are as frequent, the first in the alphabet."""
         terms = sorted(self._items)
-        # Of spellings that are as frequent, the first in the alphabet.
         written = [min(self._written[t], key=lambda w: (-self._written[t][w], w)) for t in terms]
-        return pl.DataFrame(
-            {"term": terms, "written": written, "items": [self._items[t] for t in terms]},
-            schema={"term": pl.String, "written": pl.String, "items": pl.Int64},
-        )
+        return {"term": terms, "written": written, "items": [self._items[t] for t in terms]}
+
+
+def _write(path: Path, document: object) -> None:
+    path.write_text(json.dumps(document, ensure_ascii=False) + "\n", encoding="utf-8")

@@ -2,7 +2,6 @@
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from enum import Enum
 
 import numpy as np
 from numpy.typing import NDArray
@@ -10,20 +9,13 @@ from tantivy import FieldType, Occur, Order, Query
 
 from serving.search.documents import TEXT, TITLE
 from serving.search.index import OpenIndex
+from serving.search.query import Match
 from serving.search.reading import Clause, Read, Reading
 from serving.search.spelling import Meaning
 from serving.types import Keys
 
 TITLE_BOOST = 2.0
 MOST_FACET_VALUES = 100
-
-
-class Match(Enum):
-    """How the items fit the query."""
-
-    ALL = "all"  # every clause
-    SOME = "some"  # no item has every clause; these have half of them, or one where none has half
-    NONE = "none"
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,7 +64,10 @@ class Lexical:
         facets: Sequence[str] = (),
         sort: Sort | None = None,
     ) -> Found:
-        """At most `count` items; an empty text finds all. Items that fit alike come in the index's order."""
+        """At most `count` items; an empty text finds all. Items that fit alike come in the index's order.
+
+        Where no item has every clause of the query, half of them do, and where none has half, one.
+        """
         reading = self._read(text)
         for match, wanted in self._attempts(reading):
             query = self._filtered(wanted, within)

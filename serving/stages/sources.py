@@ -76,10 +76,14 @@ class Popular:
 
     async def __call__(self, asked: Asked, timeout_s: float) -> Keys:
         del timeout_s
-        if asked.allowed is None:
+        return self.best(asked.allowed)
+
+    def best(self, allowed: Mask | None) -> Keys:
+        """`allowed` by row of the snapshot; None: all."""
+        if allowed is None:
             return self._keys
         rows = self._snapshot.popular
-        return self._snapshot.keys_at(rows[passing(asked.allowed, rows)][:MOST_POPULAR])
+        return self._snapshot.keys_at(rows[passing(allowed, rows)][:MOST_POPULAR])
 
 
 class NearSeeds:

@@ -1,4 +1,4 @@
-"""A gateway of all three services that does what a test planned, on a real server and a free port."""
+"""A gateway of all services that does what a test planned, on a real server and a free port."""
 
 from collections import deque
 from collections.abc import Callable, Iterator
@@ -16,6 +16,8 @@ from recserve.v1 import event_service_pb2 as events_pb
 from recserve.v1 import event_service_pb2_grpc as events_stubs
 from recserve.v1 import recommendation_service_pb2 as pb
 from recserve.v1 import recommendation_service_pb2_grpc as stubs
+from recserve.v1 import search_service_pb2 as search_pb
+from recserve.v1 import search_service_pb2_grpc as search_stubs
 from recserve.v1 import status_service_pb2 as status_pb
 from recserve.v1 import status_service_pb2_grpc as status_stubs
 
@@ -30,6 +32,7 @@ END = object()  # the stream ends in order, before the batch is answered
 class ScriptedGateway(
     stubs.RecommendationServiceServicer,
     events_stubs.EventServiceServicer,
+    search_stubs.SearchServiceServicer,
     status_stubs.StatusServiceServicer,
 ):
     """Each call takes the next step of the script; after the last, calls are answered well."""
@@ -69,6 +72,14 @@ class ScriptedGateway(
     ) -> pb.SimilarItemsResponse:
         self._play(request, context)
         return pb.SimilarItemsResponse(items=self.slate.items, answer=self.slate.answer)
+
+    def Search(self, request: search_pb.SearchRequest, context: Any) -> search_pb.SearchResponse:  # noqa: N802
+        self._play(request, context)
+        return page(self.slate)
+
+    def Suggest(self, request: search_pb.SuggestRequest, context: Any) -> search_pb.SuggestResponse:  # noqa: N802
+        self._play(request, context)
+        return search_pb.SuggestResponse(texts=["Whole milk", "Milk bread"], request_id="r-1")
 
     def RecordEvents(  # noqa: N802
         self, request: events_pb.RecordEventsRequest, context: Any
@@ -131,6 +142,7 @@ def serving(
     server = grpc.server(ThreadPoolExecutor(8))
     stubs.add_RecommendationServiceServicer_to_server(gateway, server)
     events_stubs.add_EventServiceServicer_to_server(gateway, server)
+    search_stubs.add_SearchServiceServicer_to_server(gateway, server)
     status_stubs.add_StatusServiceServicer_to_server(gateway, server)
     address = "127.0.0.1:0"
     port = (
@@ -183,6 +195,24 @@ def slate() -> pb.RecommendResponse:
             removed=[pb.RemovedCount(reason=pb.REMOVAL_REASON_FILTERED, count=3)],
             cold_start=True,
         ),
+    )
+
+
+def page(of: pb.RecommendResponse) -> search_pb.SearchResponse:
+    """With something in every field."""
+    return search_pb.SearchResponse(
+        items=of.items,
+        next_page_token="more",
+        total_size=42,
+        match=search_pb.QUERY_MATCH_SOME,
+        corrections=[search_pb.Correction(written="mlik", taken="milk")],
+        unknown_words=["xyzzy"],
+        facets=[
+            search_pb.Facet(
+                field="department", values=[search_pb.FacetCount(value="DAIRY", count=40)]
+            )
+        ],
+        answer=of.answer,
     )
 
 

@@ -7,7 +7,8 @@ views as of now. `dataset/synonyms.txt`, if there is one, goes along.
 
 import argparse
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
+from math import isfinite
 from pathlib import Path
 
 import numpy as np
@@ -21,11 +22,10 @@ from serving.search.documents import Fields, Item
 from serving.search.index import write_index
 from serving.search.phrases import phrases_of
 from training.bundle.folder import prune, publish, staging
-from training.data import Prepared, open_prepared, read_items
+from training.data import Prepared, open_prepared, read_columns
 from training.datasets.errors import DataSetError
-from training.errors import PreparedError, TrainingError
+from training.errors import TrainingError
 from training.prepare.contract import DataSet, open_data_set
-from training.schema import Input
 from training.settings import TrainingSettings, read_settings
 
 FOLDER = "search"
@@ -83,39 +83,32 @@ def fields_of(prepared: Prepared) -> Fields:
 
 
 def items_of(data: DataSet, prepared: Prepared, fields: Fields) -> Iterator[Item]:
-    """The catalogue, what sells best first; ties by key.
-
-    Raises:
-        PreparedError: the views have no popularity.
-    """
-    if POPULARITY not in fields.numbers:
-        raise PreparedError(f"the prepared views lack {POPULARITY}, by which items are ordered")
-    columns = (
-        Input("facets", "item", "int64", fields.facets),
-        Input("numbers", "item", "float32", fields.numbers),
-    )
-    values = read_items(prepared, columns, prepared.now)
-    facets, numbers = values["facets"], values["numbers"]
+    """The catalogue, what sells best first; ties by key."""
     titles, texts = texts_of(data, prepared)
+    facets, numbers = (_columns(prepared, names) for names in (fields.facets, fields.numbers))
     for at in np.lexsort((prepared.item_keys, -popularity_of(prepared))).tolist():
         yield Item(
             int(prepared.item_keys[at]),
             titles[at],
             texts[at],
-            {n: key for n, key in zip(fields.facets, facets[at].tolist(), strict=True) if key >= 0},
+            {name: text for name, text in facets.row(at, named=True).items() if text is not None},
             {
-                n: number
-                for n, number in zip(fields.numbers, numbers[at].tolist(), strict=True)
-                if np.isfinite(number)
+                name: number
+                for name, number in numbers.row(at, named=True).items()
+                if number is not None and isfinite(number)
             },
         )
 
 
+def _columns(prepared: Prepared, names: Sequence[str]) -> pl.DataFrame:
+    """(I,) each as of now, in the order of the catalogue."""
+    return read_columns(prepared, "item_id", prepared.item_ids, names, prepared.now).select(names)
+
+
 def popularity_of(prepared: Prepared) -> NDArray[np.float32]:
     """(I,) what sells well now; 0 of what never sold."""
-    wanted = (Input("popularity", "item", "float32", (POPULARITY,)),)
-    found = read_items(prepared, wanted, prepared.now)["popularity"][:, 0].astype(np.float32)
-    return np.nan_to_num(found, nan=0.0)
+    found = _columns(prepared, [POPULARITY])[POPULARITY].cast(pl.Float32)
+    return found.fill_null(0.0).fill_nan(0.0).to_numpy()
 
 
 def suggestions(data: DataSet, prepared: Prepared) -> Iterator[tuple[str, float]]:

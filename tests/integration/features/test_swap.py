@@ -15,8 +15,10 @@ from serving.clients.redis import RedisRows
 from serving.features.snapshot_build import build
 from serving.features.store import RowStore
 from serving.policy import Budget
-from serving.process.live import LivePipeline, follow_snapshot
+from serving.process.live import LivePipeline, follow_link
 from serving.process.worker import Loaded
+from serving.search.engine import LiveEngine
+from serving.search.pipeline import Search
 from serving.types import RankQuery, Tensors
 from tests.fakes.doors import Arrays, FakeTriton
 from tests.fakes.shop import KEYS, MODELS, NOW_US, PROJECT, shop_bundle, shop_plan
@@ -101,7 +103,7 @@ async def test_requests_go_on_whole_while_snapshots_are_swapped_and_rows_pushed(
             )
 
         serving = [load(first)]
-        live = LivePipeline(serving[0].pipeline)
+        live = LivePipeline(serving[0].pipeline, Search(LiveEngine(None)))
 
         def replace(newer: Loaded) -> None:
             serving.append(newer)
@@ -116,7 +118,9 @@ async def test_requests_go_on_whole_while_snapshots_are_swapped_and_rows_pushed(
         await running.follower.start(serving[0].items)
         jobs = [
             asyncio.create_task(running.follower.follow(lambda: serving[-1].items)),
-            asyncio.create_task(follow_snapshot(tmp_path / "current", first, take, poll_s=0.01)),
+            asyncio.create_task(
+                follow_link("snapshot", tmp_path / "current", first, take, poll_s=0.01)
+            ),
         ]
         answers: Counter[str] = Counter()
         pushing = asyncio.create_task(

@@ -55,6 +55,20 @@ FULL = {
     "similar": calls.similar(
         "a", page_size=7, exclude_item_ids=["x"], request_id="r", filters=FILTERS
     ),
+    "search": calls.search(
+        "q",
+        user_id="u",
+        page_size=7,
+        page_token="pt",
+        filters=FILTERS,
+        facet_fields=["department"],
+        order_by="price desc",
+        consent=EVERYTHING,
+        request_id="r",
+        context=CONTEXT,
+        event_token="et",
+    ),
+    "suggest": calls.suggest("t", page_size=7, request_id="r"),
     "record": calls.record([EVENT], consent=EVERYTHING, request_id="r"),
 }
 

@@ -8,10 +8,12 @@ from typing import Any
 import polars as pl
 import pytest
 from google.protobuf.json_format import MessageToDict
-from recserve.client import Slate, wire
+from recserve.client import QueryMatch, Slate, wire
 from recserve.v1 import recommendation_service_pb2 as pb
+from recserve.v1 import search_service_pb2 as search_pb
 
 from tests.fakes.scripted_gateway import deployment, slate
+from tests.fakes.scripted_gateway import page as sent_page
 
 EMPTY = wire.slate(pb.RecommendResponse())
 
@@ -108,3 +110,22 @@ def _without_prefixes(told: Any) -> Any:
         return [_without_prefixes(value) for value in told]
     matching = [p for p in prefixes if isinstance(told, str) and told.startswith(p)]
     return told.removeprefix(matching[0]).lower() if matching else told
+
+
+def test_a_page_tells_all_that_was_sent(found: Slate) -> None:
+    page = wire.first_page(sent_page(slate()))
+    assert page.slate == found
+    assert page.to_dict() | {"slate": None} == {
+        "slate": None,
+        "next_page_token": "more",
+        "total_size": 42,
+        "match": "some",
+        "corrections": [{"written": "mlik", "taken": "milk"}],
+        "unknown_words": ["xyzzy"],
+        "facets": [{"field": "department", "values": [{"value": "DAIRY", "count": 40}]}],
+    }
+
+
+def test_a_later_page_does_not_tell_how_many_fit() -> None:
+    page = wire.later_page(search_pb.SearchResponse())
+    assert (page.total_size, page.next_page_token, page.match) == (None, None, QueryMatch.UNKNOWN)

@@ -35,6 +35,8 @@ ASKS = {
     "status": lambda c: c.status(),
 }
 
+READS = ("recserve.v1.RecommendationService", "recserve.v1.SearchService")
+
 
 @both
 @pytest.mark.parametrize("name", ASKS)
@@ -121,13 +123,14 @@ def test_the_two_configs_differ_in_the_reads_alone() -> None:
     retried, stream = plain.pop("methodConfig")
     reads, others, stream_too = hedged.pop("methodConfig")
     assert (plain, stream) == (hedged, stream_too)
-    assert reads["name"] == [{"service": "recserve.v1.RecommendationService"}]
+    assert [name["service"] for name in reads["name"]] == list(READS)
     assert others["retryPolicy"] == retried["retryPolicy"]
 
 
 def test_hedging_takes_its_delay_from_the_caller_and_the_rest_from_the_config() -> None:
     config = service_config(0.0375)
-    (policy,) = config.hedging.values()
+    assert set(config.hedging) == set(READS)
+    (policy,) = set(config.hedging.values())
     (checked_in,) = [
         m["hedgingPolicy"]
         for m in _config("service_config_hedging.json")["methodConfig"]

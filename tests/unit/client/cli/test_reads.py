@@ -1,10 +1,11 @@
-"""recommend, rank, similar and status as commands."""
+"""recommend, rank, similar, search, suggest and status as commands."""
 
 import json
 
 import pytest
 from google.rpc import code_pb2
 from recserve.v1 import recommendation_service_pb2 as pb
+from recserve.v1 import search_service_pb2 as search_pb
 
 from serving import errors as server_errors
 from serving.rpc.statuses import internal, resource_exhausted, status, status_of
@@ -212,3 +213,49 @@ def test_wrong_usage_is_said_and_nothing_asked(
     assert done.exit_code == 2
     assert problem in done.stderr
     assert gateway.asked == []
+
+
+def test_search_sends_all_that_was_said(run: Run, gateway: ScriptedGateway) -> None:
+    said = (
+        "search milk --user 42 --personalize -n 5 --page-token pt --where department=DAIRY"
+        " --facet department --event-token et --device phone --request-id r-9"
+    )
+    assert run(*said.split(), "--order-by", "price desc").exit_code == 0
+    assert gateway.asked == [
+        search_pb.SearchRequest(
+            query="milk",
+            user_id="42",
+            page_size=5,
+            page_token="pt",
+            filters=[pb.Filter(field="department", any_of=["DAIRY"])],
+            facet_fields=["department"],
+            order_by="price desc",
+            consent=pb.Consent(personalization=True),
+            context=pb.Context(device=pb.DEVICE_PHONE),
+            event_token="et",
+            request_id="r-9",
+        )
+    ]
+
+
+def test_a_page_tells_how_the_query_was_read(run: Run) -> None:
+    shown = run("search", "mlik xyzzy").stdout
+    for note in (
+        "42 items fit",
+        "no item has every word",
+        "mlik was taken for milk",
+        "no item has: xyzzy",
+        "department: DAIRY (40)",
+        "next page: more",
+    ):
+        assert note in shown
+    found = json.loads(run("search", "mlik", "-o", "json").stdout)
+    assert (found["match"], found["total_size"]) == ("some", 42)
+    lines = run("search", "mlik", "-o", "jsonl")
+    assert [json.loads(line)["slot"] for line in lines.stdout.splitlines()] == [0, 1]
+    assert "42 items fit" in lines.stderr
+
+
+def test_suggest_prints_a_line_each(run: Run, gateway: ScriptedGateway) -> None:
+    assert run("suggest", "mi", "-n", "3").stdout == "Whole milk\nMilk bread\n"
+    assert gateway.asked == [search_pb.SuggestRequest(text="mi", page_size=3)]

@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from serving.errors import ArtefactError
-from serving.process.live import follow_snapshot
+from serving.process.live import follow_link
 
 
 class Watched:
@@ -29,7 +29,7 @@ async def watched(tmp_path: Path) -> AsyncIterator[Watched]:
     watched = Watched(tmp_path)
     watched.link.symlink_to("first")
     following = asyncio.create_task(
-        follow_snapshot(watched.link, watched.first, watched.take, 0.001)
+        follow_link("snapshot", watched.link, watched.first, watched.take, 0.001)
     )
     yield watched
     assert not following.done()

@@ -6,22 +6,31 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any, TypeAlias
 
+import numpy as np
 from google.protobuf.message import Message
 from google.protobuf.timestamp_pb2 import Timestamp
 from recserve.v1 import event_service_pb2 as event_pb
 from recserve.v1 import recommendation_service_pb2 as pb
+from recserve.v1 import search_service_pb2 as search_pb
 from recserve.v1 import status_service_pb2 as status_pb
 
 from serving.features.redis_keys import PARTITIONS
 from serving.rpc.event_tokens import EventTokens
+from serving.rpc.page_tokens import MOST_KEYS, PageTokens
+from serving.rpc.search_validation import asked_of
 from serving.rpc.tokens import RequestTokens, TokenContent
 from serving.rpc.validation import IdKind
+from serving.search.query import Match, Rest
 
 NOW_US = 1_800_000_000_000_000
 TOKENS = RequestTokens(b"k" * 32)
 TOKEN = TOKENS.issue(TokenContent(NOW_US, "r" * 64, "0123456789abcdef"))  # none is longer
 EVENT_TOKENS = EventTokens(b"k" * 32)
 EVENT_TOKEN = EVENT_TOKENS.issue(dict.fromkeys(range(PARTITIONS), (NOW_US, 0)))  # none is longer
+PAGE_TOKENS = PageTokens(b"k" * 32)
+PAGE_TOKEN = PAGE_TOKENS.issue(  # none is longer
+    asked_of(search_pb.SearchRequest()), Rest(np.arange(MOST_KEYS, dtype=np.int64), Match.ALL)
+)
 SMALLEST, LARGEST = math.ulp(0.0), sys.float_info.max
 Make: TypeAlias = Callable[[Any], Message]  # a request with this value in the field
 
@@ -47,6 +56,14 @@ def rank(**fields: Any) -> Message:
 
 def similar(**fields: Any) -> Message:
     return pb.SimilarItemsRequest(**{"item_id": "1", **fields})
+
+
+def search(**fields: Any) -> Message:
+    return search_pb.SearchRequest(**fields)
+
+
+def suggest(**fields: Any) -> Message:
+    return search_pb.SuggestRequest(**{"text": "x", **fields})
 
 
 def context(**fields: Any) -> Message:

@@ -11,6 +11,7 @@ from tests.unit.serving.rpc.limit_requests import (
     EVENT_TOKEN,
     LARGEST,
     NOW_US,
+    PAGE_TOKEN,
     SMALLEST,
     TOKEN,
     Limit,
@@ -121,6 +122,40 @@ LIMITS: Mapping[str, Limits] = {
     "SimilarItemsRequest.exclude_item_ids": ids(make.similar, "exclude_item_ids", 1000),
     "SimilarItemsRequest.request_id": request_id(make.similar),
     "SimilarItemsRequest.filters": filters(make.similar),
+    "SearchRequest.user_id": person(make.search),
+    "SearchRequest.query": (make.longest(512, "query", of(make.search, "query")),),
+    "SearchRequest.page_size": page(make.search),
+    "SearchRequest.page_token": (
+        make.edge(
+            "7,512", "page_token", of(make.search, "page_token"), PAGE_TOKEN, f"{PAGE_TOKEN}A"
+        ),
+    ),
+    "SearchRequest.filters": (
+        make.most(
+            16, "filters", of(make.search, "filters"), pb.Filter(field="brand", any_of=["x"])
+        ),
+    ),
+    "SearchRequest.facet_fields": (
+        make.most(8, "facet_fields", of(make.search, "facet_fields"), "brand"),
+        make.edge("TEXT", "facet_fields[0]", of(make.search, "facet_fields"), ["brand"], ["price"]),
+    ),
+    "SearchRequest.order_by": (
+        make.edge("NUMBER", "order_by", of(make.search, "order_by"), "price desc", "brand"),
+        make.edge('" desc"', "order_by", of(make.search, "order_by"), "price", "price asc"),
+    ),
+    "SearchRequest.consent": NONE,
+    "SearchRequest.request_id": request_id(make.search),
+    "SearchRequest.context": NONE,
+    "SearchRequest.event_token": event_token(make.search),
+    "SuggestRequest.text": (
+        make.not_empty("text", of(make.suggest, "text")),
+        make.longest(256, "text", of(make.suggest, "text")),
+    ),
+    "SuggestRequest.page_size": (
+        make.edge("0", "page_size", of(make.suggest, "page_size"), 0, -1),
+        make.edge("20", "page_size", of(make.suggest, "page_size"), 20, 21),
+    ),
+    "SuggestRequest.request_id": request_id(make.suggest),
     "Consent.personalization": NONE,
     "Consent.logging": NONE,
     "Context.session_id": (

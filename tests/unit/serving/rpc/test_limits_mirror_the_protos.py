@@ -7,12 +7,14 @@ import pytest
 from google.protobuf.message import Message
 from recserve.v1 import event_service_pb2 as event_pb
 from recserve.v1 import recommendation_service_pb2 as pb
+from recserve.v1 import search_service_pb2 as search_pb
 from recserve.v1 import status_service_pb2 as status_pb
 
 from protos.descriptors import Api, read_api, short
 from serving.errors import InvalidRequest
 from serving.features.filter_fields import filter_fields
 from serving.rpc.event_validation import require_events
+from serving.rpc.search_validation import require_suggest, search_query
 from serving.rpc.validation import (
     IdKind,
     rank_query,
@@ -25,6 +27,7 @@ from tests.meta.proto_rules import resolved
 from tests.unit.serving.rpc.limit_requests import (
     EVENT_TOKENS,
     NOW_US,
+    PAGE_TOKENS,
     TOKEN,
     TOKENS,
     Limit,
@@ -35,7 +38,12 @@ EACH = [(name, limit) for name, limits in LIMITS.items() for limit in limits]
 FIELDS = filter_fields(shop_plan())
 NUMBER = re.compile(r"\d[\d,-]*(?<![,-])")
 # Numbers that are no limits: the start and the default of a page's size, a standard's, a remark's.
-REMARKS = {"page_size": {"1", "10"}, "language_code": {"47"}, "explain": {"100"}}
+REMARKS = {
+    "page_size": {"1", "10"},
+    "language_code": {"47"},
+    "explain": {"100"},
+    "query": {"32"},
+}
 
 
 @pytest.fixture(scope="module")
@@ -121,6 +129,10 @@ def validate(request: Message, id_kind: IdKind) -> None:
             rank_query(request, id_kind, EVENT_TOKENS)
         case pb.SimilarItemsRequest():
             similar_query(request, id_kind, FIELDS)
+        case search_pb.SearchRequest():
+            search_query(request, id_kind, FIELDS, EVENT_TOKENS, PAGE_TOKENS)
+        case search_pb.SuggestRequest():
+            require_suggest(request, id_kind)
         case event_pb.RecordEventsRequest():
             require_events(request, id_kind, NOW_US, TOKENS)
         case status_pb.GetStatusRequest():

@@ -11,13 +11,15 @@ from serving.search.reading import Read
 from serving.search.spelling import Spelling
 from serving.search.synonyms import Synonyms
 
+DEPARTMENTS = ("DAIRY", "BAKERY", "DRINKS")
 FIELDS = Fields(facets=("department", "shop's own, odd name"), numbers=("price",))
-DAIRY, BAKERY, DRINKS = map(string_key, ("DAIRY", "BAKERY", "DRINKS"))
+DAIRY, BAKERY, DRINKS = map(string_key, DEPARTMENTS)
 
 
 def item(key: int, title: str, text: str, department: int, price: float | None = None) -> Item:
     numbers = {} if price is None else {"price": price}
-    return Item(key, title, (text,), {"department": department}, numbers)
+    name = next(one for one in DEPARTMENTS if string_key(one) == department)
+    return Item(key, title, (text,), {"department": name}, numbers)
 
 
 ITEMS = [

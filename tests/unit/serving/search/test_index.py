@@ -46,7 +46,7 @@ def test_no_items_and_no_such_language_are_refused(tmp_path: Path) -> None:
 
 def test_a_file_changed_or_missing_is_refused(tmp_path: Path) -> None:
     opened(tmp_path / "changed")
-    for name in ("words.parquet", "keys.npy"):
+    for name in ("words.json", "keys.npy"):
         path = tmp_path / "changed" / name
         whole = path.read_bytes()
         path.write_bytes(whole[:-1] + bytes([whole[-1] ^ 1]))

@@ -11,7 +11,8 @@ from hypothesis import strategies as some
 from serving.search.analysis import Analysis
 from serving.search.documents import Item
 from serving.search.index import OpenIndex
-from serving.search.lexical import Found, Match, Sort, Within
+from serving.search.lexical import Found, Sort, Within
+from serving.search.query import Match
 from serving.search.synonyms import Synonyms
 from tests.unit.serving.search.made import BAKERY, DAIRY, DRINKS, ITEMS, lexical
 

@@ -1,4 +1,4 @@
-"""The five calls: what is asked, and how the answer is read. Both clients send what is built here."""
+"""The calls: what is asked, and how the answer is read. Both clients send what is built here."""
 
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
@@ -9,9 +9,10 @@ from google.protobuf.message import Message
 from recserve.client import wire
 from recserve.client.enums import Surface
 from recserve.client.requests import Consent, Context, Event, Filter
-from recserve.client.results import Recorded, Slate, Status
+from recserve.client.results import Page, Recorded, Slate, Status
 from recserve.v1 import event_service_pb2 as events_pb
 from recserve.v1 import recommendation_service_pb2 as pb
+from recserve.v1 import search_service_pb2 as search_pb
 from recserve.v1 import status_service_pb2 as status_pb
 
 T = TypeVar("T")
@@ -23,7 +24,7 @@ def _methods(file: Any) -> dict[str, MethodDescriptor]:
     return {method.name: method for service in services for method in service.methods}
 
 
-METHODS = _methods(pb) | _methods(events_pb) | _methods(status_pb)
+METHODS = _methods(pb) | _methods(events_pb) | _methods(search_pb) | _methods(status_pb)
 STREAM = METHODS["StreamEvents"]
 
 
@@ -119,6 +120,51 @@ def similar(
         filters=map(wire.item_filter, filters),
     )
     return Call(METHODS["SimilarItems"], request, wire.slate, timeout_s)
+
+
+def search(
+    query: str,
+    *,
+    user_id: str | None = None,
+    page_size: int | None = None,
+    page_token: str | None = None,
+    filters: Iterable[Filter] = (),
+    facet_fields: Iterable[str] = (),
+    order_by: str | None = None,
+    consent: Consent = NOTHING,
+    request_id: str | None = None,
+    context: Context | None = None,
+    event_token: str | None = None,
+    timeout_s: float | None = None,
+) -> Call[Page]:
+    """The items that fit the words of a query, likeliest for this person first; "" finds all."""
+    request = search_pb.SearchRequest(
+        user_id=user_id,
+        query=query,
+        page_size=page_size,
+        page_token=page_token,
+        filters=map(wire.item_filter, filters),
+        facet_fields=wire.texts("facet_fields", facet_fields),
+        order_by=order_by,
+        consent=wire.consent(consent),
+        request_id=request_id,
+        context=wire.context(context) if context else None,
+        event_token=event_token,
+    )
+    read = wire.later_page if page_token else wire.first_page
+    return Call(METHODS["Search"], request, read, timeout_s)
+
+
+def suggest(
+    text: str,
+    *,
+    page_size: int | None = None,
+    request_id: str | None = None,
+    timeout_s: float | None = None,
+) -> Call[tuple[str, ...]]:
+    """What completes the text that is being typed, the most popular first."""
+    request = search_pb.SuggestRequest(text=text, page_size=page_size, request_id=request_id)
+    return Call(METHODS["Suggest"], request, wire.suggested, timeout_s)
 
 
 def record(

@@ -86,6 +86,8 @@ class Client:
     recommend = _blocking(calls.recommend)
     rank = _blocking(calls.rank)
     similar = _blocking(calls.similar)
+    search = _blocking(calls.search)
+    suggest = _blocking(calls.suggest)
     record = _blocking(calls.record)
     status = _blocking(calls.status)
 
@@ -173,6 +175,8 @@ class AsyncClient:
     recommend = _awaited(calls.recommend)
     rank = _awaited(calls.rank)
     similar = _awaited(calls.similar)
+    search = _awaited(calls.search)
+    suggest = _awaited(calls.suggest)
     record = _awaited(calls.record)
     status = _awaited(calls.status)
 

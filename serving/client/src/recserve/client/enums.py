@@ -38,6 +38,16 @@ class CandidateSource(StrEnum):
     SASREC = "sasrec"
     ITEM_TO_ITEM = "item_to_item"
     OTHER = "other"
+    LEXICAL = "lexical"
+    UNKNOWN = "unknown"
+
+
+class QueryMatch(StrEnum):
+    """How the items of a search fit its query."""
+
+    ALL = "all"
+    SOME = "some"
+    NONE = "none"
     UNKNOWN = "unknown"
 
 

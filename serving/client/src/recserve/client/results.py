@@ -11,6 +11,7 @@ from recserve.client.enums import (
     DegradationReason,
     FilterKind,
     IdKind,
+    QueryMatch,
     RemovalReason,
     Surface,
 )
@@ -129,6 +130,51 @@ class Slate:
     def to_polars(self) -> "pl.DataFrame":
         """A row an item. Needs the extra `polars`."""
         return frames.to_polars(self.items)
+
+
+@dataclass(frozen=True, slots=True)
+class Correction:
+    """A word that no item has, and the likeliest of those that were searched instead."""
+
+    written: str
+    taken: str
+
+
+@dataclass(frozen=True, slots=True)
+class FacetCount:
+    value: str
+    count: int
+
+
+@dataclass(frozen=True, slots=True)
+class Facet:
+    """The values of a field among the items that fit, those of most items first."""
+
+    field: str
+    values: tuple[FacetCount, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Page:
+    """A page of a search, and how the query was understood.
+
+    Attributes:
+        next_page_token: for the next page; None after the last one.
+        total_size: how many items fit; None on later pages, which don't tell it.
+        facets: on the first page alone, as `total_size`.
+    """
+
+    slate: Slate
+    next_page_token: str | None
+    total_size: int | None
+    match: QueryMatch
+    corrections: tuple[Correction, ...]
+    unknown_words: tuple[str, ...]
+    facets: tuple[Facet, ...]
+
+    def to_dict(self) -> dict[str, Any]:
+        """Of what JSON can say."""
+        return plain(self)
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,6 +1,7 @@
 """Between the client's values and the API's messages."""
 
 from collections.abc import Iterable
+from dataclasses import replace
 from datetime import UTC, datetime
 from enum import StrEnum
 from typing import Any, TypeVar
@@ -13,6 +14,7 @@ from recserve.client.enums import (
     Device,
     FilterKind,
     IdKind,
+    QueryMatch,
     RemovalReason,
     Surface,
 )
@@ -20,9 +22,13 @@ from recserve.client.requests import Consent, Context, Event, Filter
 from recserve.client.results import (
     Answer,
     Contribution,
+    Correction,
     Degradation,
     Explanation,
+    Facet,
+    FacetCount,
     FilterField,
+    Page,
     Recorded,
     RemovedCount,
     ScoredItem,
@@ -33,6 +39,7 @@ from recserve.client.results import (
 )
 from recserve.v1 import event_service_pb2 as events_pb
 from recserve.v1 import recommendation_service_pb2 as pb
+from recserve.v1 import search_service_pb2 as search_pb
 from recserve.v1 import status_service_pb2 as status_pb
 
 E = TypeVar("E", bound=StrEnum)
@@ -46,6 +53,7 @@ ENUMS: dict[type[StrEnum], Any] = {
     DegradationAction: pb.DegradationAction,
     FilterKind: status_pb.FilterKind,
     IdKind: status_pb.IdKind,
+    QueryMatch: search_pb.QueryMatch,
 }
 
 
@@ -124,6 +132,29 @@ def ranked(message: pb.RankResponse) -> Slate:
         tuple(message.unknown_item_ids),
         tuple(message.stored_item_ids),
     )
+
+
+def first_page(message: search_pb.SearchResponse) -> Page:
+    return replace(later_page(message), total_size=message.total_size)
+
+
+def later_page(message: search_pb.SearchResponse) -> Page:
+    return Page(
+        Slate(tuple(map(_item, message.items)), _answer(message.answer)),
+        message.next_page_token or None,
+        None,
+        member(QueryMatch, message.match),
+        tuple(Correction(one.written, one.taken) for one in message.corrections),
+        tuple(message.unknown_words),
+        tuple(
+            Facet(facet.field, tuple(FacetCount(one.value, one.count) for one in facet.values))
+            for facet in message.facets
+        ),
+    )
+
+
+def suggested(message: search_pb.SuggestResponse) -> tuple[str, ...]:
+    return tuple(message.texts)
 
 
 def recorded(message: events_pb.RecordEventsResponse) -> Recorded:

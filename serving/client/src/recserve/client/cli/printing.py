@@ -4,9 +4,9 @@ import json
 from typing import Any
 
 import click
-from recserve.client.cli.tables import notes, print_slate, print_status
+from recserve.client.cli.tables import notes, page_notes, print_slate, print_status
 from recserve.client.cli.texts import shown
-from recserve.client.results import Slate, Status
+from recserve.client.results import Page, Slate, Status
 
 
 def show_slate(slate: Slate, output: str) -> None:
@@ -16,6 +16,15 @@ def show_slate(slate: Slate, output: str) -> None:
         whole(slate.to_dict(), output)
     else:
         _lines(slate)
+
+
+def show_page(page: Page, output: str) -> None:
+    if output == "json":
+        whole(page.to_dict(), output)
+        return
+    show_slate(page.slate, output)
+    for note in page_notes(page):
+        click.echo(shown(note), err=output != "table")
 
 
 def show_status(status: Status, output: str) -> None:

@@ -2,7 +2,7 @@
 
 import click
 from recserve.client.cli.completion import PROGRAM, VARIABLE, completion
-from recserve.client.cli.reads import rank, recommend, similar, status
+from recserve.client.cli.reads import rank, recommend, search, similar, status, suggest
 from recserve.client.cli.record import record
 from recserve.client.version import __version__
 
@@ -17,7 +17,7 @@ def recserve() -> None:
     """
 
 
-for command in (recommend, rank, similar, record, status, completion):
+for command in (recommend, rank, similar, search, suggest, record, status, completion):
     recserve.add_command(command)
 
 

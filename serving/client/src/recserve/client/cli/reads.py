@@ -1,9 +1,10 @@
-"""The commands that ask: recommend, rank, similar, status."""
+"""The commands that ask: recommend, rank, similar, search, suggest, status."""
 
 import click
 from recserve.client.cli import options
 from recserve.client.cli.connection import Connection, connected
-from recserve.client.cli.printing import show_slate, show_status
+from recserve.client.cli.printing import show_page, show_slate, show_status
+from recserve.client.cli.texts import shown
 from recserve.client.enums import Surface
 from recserve.client.requests import Consent, Context, Filter
 
@@ -126,6 +127,68 @@ def similar(
             filters=filters,
         )
     show_slate(slate, output)
+
+
+@click.command()
+@click.argument("query", metavar="QUERY")
+@options.user
+@options.consent
+@options.page_size
+@click.option("--page-token", metavar="TOKEN", help="That the page before told: the next page.")
+@options.filters
+@click.option("--facet", multiple=True, metavar="FIELD", help="Count the values of this field.")
+@click.option("--order-by", metavar="FIELD", help="A field of numbers, with ' desc' or without.")
+@options.event_token
+@options.context
+@options.request_id
+@options.output
+@connected
+def search(
+    *,
+    connection: Connection,
+    query: str,
+    user: str | None,
+    consent: Consent,
+    page_size: int,
+    page_token: str | None,
+    filters: list[Filter],
+    facet: tuple[str, ...],
+    order_by: str | None,
+    event_token: str | None,
+    context: Context | None,
+    request_id: str | None,
+    output: str,
+) -> None:
+    """The items that fit the words of QUERY."""
+    with connection.client() as client:
+        page = client.search(
+            query,
+            user_id=user,
+            page_size=page_size,
+            page_token=page_token,
+            filters=filters,
+            facet_fields=facet,
+            order_by=order_by,
+            consent=consent,
+            request_id=request_id,
+            context=context,
+            event_token=event_token,
+        )
+    show_page(page, output)
+
+
+@click.command()
+@click.argument("text", metavar="TEXT")
+@click.option(
+    "-n", "--page-size", type=click.IntRange(1, 20), default=10, show_default=True, help="How many."
+)
+@options.request_id
+@connected
+def suggest(*, connection: Connection, text: str, page_size: int, request_id: str | None) -> None:
+    """What completes TEXT, a line each."""
+    with connection.client() as client:
+        for found in client.suggest(text, page_size=page_size, request_id=request_id):
+            click.echo(shown(found))
 
 
 @click.command()

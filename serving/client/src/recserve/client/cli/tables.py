@@ -3,7 +3,8 @@
 from collections import Counter
 
 from recserve.client.cli.texts import shown
-from recserve.client.results import Answer, ScoredItem, Slate, Status
+from recserve.client.enums import QueryMatch
+from recserve.client.results import Answer, Page, ScoredItem, Slate, Status
 from rich.console import Console
 from rich.table import Table
 from rich.text import Text
@@ -52,6 +53,23 @@ def notes(slate: Slate) -> list[str]:
     if slate.unknown_item_ids:
         lines.append("not in the catalogue: " + ", ".join(slate.unknown_item_ids))
     return [*lines, _origin(answer)]
+
+
+def page_notes(page: Page) -> list[str]:
+    """How the query was understood, what was counted, and where it goes on."""
+    lines = [] if page.total_size is None else [f"{page.total_size} items fit"]
+    if page.match is QueryMatch.SOME:
+        lines.append("no item has every word: these have some of them")
+    elif page.match is QueryMatch.NONE:
+        lines.append("nothing fits: these are popular")
+    lines += [f"{one.written} was taken for {one.taken}" for one in page.corrections]
+    if page.unknown_words:
+        lines.append("no item has: " + ", ".join(page.unknown_words))
+    lines += [
+        f"{facet.field}: " + ", ".join(f"{one.value} ({one.count})" for one in facet.values)
+        for facet in page.facets
+    ]
+    return [*lines, *([f"next page: {page.next_page_token}"] if page.next_page_token else [])]
 
 
 def _origin(answer: Answer) -> str:

@@ -1,0 +1,70 @@
+"""The search of one index, and the index of the moment."""
+
+import asyncio
+from pathlib import Path
+
+from serving.errors import TimedOut
+from serving.search.index import OpenIndex, open_index
+from serving.search.lexical import Found, Lexical, Sort, Within
+from serving.search.query import Counted, SearchQuery
+from serving.search.reading import Read
+from serving.search.spelling import Spelling
+from serving.search.suggest import Suggest
+
+
+class Engine:
+    """Words, completions and counts of one index."""
+
+    def __init__(self, index: OpenIndex) -> None:
+        spelling = Spelling(index.vocabulary)
+        self.version = index.version
+        self._index = index
+        self._lexical = Lexical(index, Read(index.analysis, spelling, index.synonyms))
+        self.suggest = Suggest(index.phrases, index.analysis, spelling)
+
+    async def find(self, query: SearchQuery, count: int, timeout_s: float) -> Found:
+        """At most `count` items, found in a thread, so that other requests go on meanwhile.
+
+        Raises:
+            TimedOut: it takes longer than that.
+        """
+        try:
+            async with asyncio.timeout(timeout_s):
+                return await asyncio.to_thread(self._find, query, count)
+        except TimeoutError as error:
+            raise TimedOut(f"index {self.version} did not answer in {timeout_s:.3f} s") from error
+
+    def counted(self, query: SearchQuery, found: Found) -> tuple[Counted, ...]:
+        """The facets under the names that were asked for, with their texts."""
+        texts = self._index.texts
+        return tuple(
+            Counted(
+                field.name,
+                tuple((texts[key], items) for key, items in found.facets.get(field.column, ())),
+            )
+            for field in query.facets
+        )
+
+    def _find(self, query: SearchQuery, count: int) -> Found:
+        fields = self._index.fields
+        within = [
+            Within(c.column, c.any_of, c.minimum, c.maximum, c.exclude)
+            for c in query.conditions
+            if c.column in (*fields.facets, *fields.numbers)
+        ]
+        facets = [field.column for field in query.facets if field.column in fields.facets]
+        order = query.order
+        sort = None if order is None else Sort(order.column, order.descending)
+        return self._lexical(query.text, count, within, facets, sort)
+
+
+def open_engine(folder: Path) -> Engine:
+    """Raises ArtefactError: the index is incomplete, or of another version."""
+    return Engine(open_index(folder))
+
+
+class LiveEngine:
+    """The engine that answers now; None where there is no index."""
+
+    def __init__(self, engine: Engine | None) -> None:
+        self.engine = engine

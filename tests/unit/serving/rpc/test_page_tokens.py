@@ -1,0 +1,53 @@
+"""What a page token holds, and that nothing else passes for one."""
+
+import base64
+
+import numpy as np
+import pytest
+
+from serving.errors import InvalidRequest
+from serving.rpc.page_tokens import LONGEST_TOKEN, MOST_KEYS, PageTokens
+from serving.search.query import Match, Rest
+
+PAGES = PageTokens(b"k" * 32)
+KEYS = np.array([5, 2**62, 0], dtype=np.int64)
+
+
+@pytest.mark.parametrize("match", Match)
+def test_what_is_issued_is_read(match: Match) -> None:
+    found = PAGES.read(PAGES.issue(b"asked", Rest(KEYS, match)), b"asked")
+    assert (found.keys.tolist(), found.match) == (KEYS.tolist(), match)
+
+
+def test_where_nothing_is_left_there_is_none() -> None:
+    assert PAGES.issue(b"asked", Rest(KEYS[:0], Match.ALL)) == ""
+
+
+def test_no_token_is_longer_than_the_longest() -> None:
+    token = PAGES.issue(b"asked", Rest(np.arange(MOST_KEYS + 1), Match.ALL))
+    assert len(token) == LONGEST_TOKEN
+    assert len(PAGES.read(token, b"asked").keys) == MOST_KEYS
+
+
+def test_that_of_another_request_or_key_is_refused() -> None:
+    token = PAGES.issue(b"asked", Rest(KEYS, Match.ALL))
+    with pytest.raises(InvalidRequest, match="belongs to another request"):
+        PAGES.read(token, b"asked otherwise")
+    with pytest.raises(InvalidRequest, match="was not issued"):
+        PageTokens(b"o" * 32).read(token, b"asked")
+
+
+def test_no_byte_of_it_can_be_changed() -> None:
+    token = PAGES.issue(b"asked", Rest(KEYS, Match.ALL))
+    raw = base64.urlsafe_b64decode(token + "=" * (-len(token) % 4))
+    for at in range(len(raw)):
+        changed = raw[:at] + bytes([raw[at] ^ 1]) + raw[at + 1 :]
+        with pytest.raises(InvalidRequest, match="was not issued"):
+            PAGES.read(base64.urlsafe_b64encode(changed).decode().rstrip("="), b"asked")
+
+
+@pytest.mark.parametrize("token", ["x", "AAAA", "%", "\u00e9", "A" * (LONGEST_TOKEN + 1), "AQ=="])
+def test_what_is_no_token_is_refused(token: str) -> None:
+    with pytest.raises(InvalidRequest) as refused:
+        PAGES.read(token, b"asked")
+    assert refused.value.violations[0].field == "page_token"
