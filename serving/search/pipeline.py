@@ -97,7 +97,8 @@ class Search:
         with trail.stage("filter"):
             there = pipeline.snapshot.positions(rest.keys) >= 0
             keys, gone = rest.keys[there], int((~there).sum())
-            page = Merged(keys[: query.page_size], ((SOURCE,),) * min(query.page_size, len(keys)))
+            source = INSTEAD if rest.match is Match.NONE else SOURCE
+            page = Merged(keys[: query.page_size], ((source,),) * min(query.page_size, len(keys)))
         scores = await stages.score(user, page.keys, now_us, budget, trail)
         with trail.stage("order"):
             positions = np.arange(len(page.keys), dtype=np.int64)
@@ -106,7 +107,7 @@ class Search:
             replace(
                 pipeline.answered(items, trail, user),
                 oldest_age_s=pipeline.age_s(now_us, scores.oldest_us),
-                proposed=((SOURCE, len(rest.keys)),),
+                proposed=((source, len(rest.keys)),),
                 removed=((Removal.NOT_IN_SNAPSHOT, gone),) if gone else (),
             ),
             rest.match,

@@ -83,6 +83,8 @@ async def test_where_nothing_fits_what_is_popular_does_and_it_is_said(engine: En
     assert (found.match, found.total, found.unknown) == (Match.NONE, 0, ("xyzzy",))
     assert len(ids(found)) == 10
     assert found.answered.items[0].sources == ("popular",)
+    more = await search(shop, engine, "xyzzy", rest=Rest(found.rest, found.match))
+    assert more.answered.items[0].sources == ("popular",)
     held = await search(shop, engine, "xyzzy", conditions=(Condition(PRICE, maximum=0.15),))
     assert sorted(ids(held)) == [100, 110]
 
