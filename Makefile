@@ -92,7 +92,7 @@ STEP = @printf '\n\033[1m%s\033[0m\n' "$(1)"
 # Runs a module for the target, and leaves in $(STATE)/deps what code it ran, see training/traced.py.
 RUN  = $(PY) -m training.traced $(patsubst $(STATE)/%,%,$@)
 # The tables of DATA, their sizes and times as text: make can't follow names with spaces or colons.
-TABLES = find -L "$(DATA)" -maxdepth 1 \( -name '*.csv' -o -name '*.parquet' -o -name '*.yaml' \) -printf '%f %s %T@\n' 2>/dev/null | sort
+TABLES = find -L "$(DATA)" -maxdepth 1 \( -name '*.csv' -o -name '*.parquet' -o -name '*.yaml' -o -name synonyms.txt \) -printf '%f %s %T@\n' 2>/dev/null | sort
 # Writes its input to the target, unless that is there already.
 KEEP = mkdir -p $(@D) && cat > $@.new && if cmp -s $@.new $@; then rm $@.new; else mv $@.new $@; fi
 
@@ -177,7 +177,7 @@ $(STATE)/snapshots/built.done: $(STATE)/bundles/exported.done $(STATE)/redis/mat
 	@$(RUN) serving.features.snapshot build --bundle $(STATE)/bundles/current --state $(STATE)
 	@touch $@
 
-$(STATE)/search/built.done: $(STATE)/prepared/features.yaml $(STATE)/training-settings
+$(STATE)/search/built.done: $(STATE)/prepared/features.yaml $(STATE)/training-settings $(wildcard $(STATE)/dataset/synonyms.txt)
 	$(call STEP,Search index)
 	@$(RUN) training.search.index --state $(STATE)
 	@touch $@

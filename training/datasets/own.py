@@ -1,10 +1,12 @@
 """Somebody's own data set: a folder in the contract's form, checked, repaired and taken over."""
 
+import shutil
 from datetime import UTC, datetime
 from pathlib import Path
 
 from rich.console import Console
 
+from serving.search.index import SYNONYMS
 from training.datasets.check.printed import print_report
 from training.datasets.check.whole import check
 from training.datasets.errors import DataSetError
@@ -17,6 +19,8 @@ CHECKED = "data-check"  # beside the data set: report.json and quarantine/
 def copy(source: Path, out: Path, console: Console) -> None:
     """Takes what can be used of `source` to `out`, whole or not at all, and prints the check's report.
 
+    `synonyms.txt`, which search reads, goes along as it is.
+
     Raises:
         DataSetError: the folder is none, or what is left of it can't be used; the report says why.
     """
@@ -26,6 +30,8 @@ def copy(source: Path, out: Path, console: Console) -> None:
     with replacing(out) as accepted:
         with replacing(beside) as kept:
             report = check(source, accepted, kept, datetime.now(UTC))
+        if (synonyms := source / SYNONYMS).is_file():
+            shutil.copyfile(synonyms, accepted / SYNONYMS)
         print_report(report, beside, console)
         if report.refusals:
             reasons = "; ".join(

@@ -19,7 +19,7 @@ from rich.markup import escape
 
 from serving.errors import ArtefactError
 from serving.search.documents import Fields, Item
-from serving.search.index import write_index
+from serving.search.index import SYNONYMS, write_index
 from serving.search.phrases import phrases_of
 from training.bundle.folder import prune, publish, staging
 from training.data import Prepared, open_prepared, read_columns
@@ -54,7 +54,7 @@ def build(settings: TrainingSettings, console: Console) -> Path:
     """
     data, prepared = open_data_set(settings.state / "dataset"), open_prepared(settings.prepared)
     fields = fields_of(prepared)
-    synonyms = settings.state / "dataset" / "synonyms.txt"
+    synonyms = settings.state / "dataset" / SYNONYMS
     folder = settings.state / FOLDER
     with staging(folder) as staged:
         version = write_index(

@@ -47,6 +47,12 @@ def test_the_accepted_tables_are_taken_with_the_report_beside_them(
     assert data.categories == ("shelf",)
 
 
+def test_synonyms_go_along(source: Path, tmp_path: Path) -> None:
+    (source / "synonyms.txt").write_text("soda, pop\n")
+    copy(source, tmp_path / "dataset", QUIET)
+    assert (tmp_path / "dataset/synonyms.txt").read_text() == "soda, pop\n"
+
+
 def test_a_refused_folder_leaves_what_was_there_and_tells_why(source: Path, tmp_path: Path) -> None:
     copy(source, tmp_path / "dataset", QUIET)
     (source / "users.parquet").unlink()
