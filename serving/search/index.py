@@ -14,7 +14,9 @@ from collections import Counter, defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from tempfile import mkdtemp
 from typing import Any
+from weakref import finalize
 
 import numpy as np
 from numpy.typing import NDArray
@@ -32,6 +34,7 @@ VERSION = 1  # of the folder's form and of the analysis: an index of another one
 ENGINE, KEYS, OFFSETS = "engine", "keys.npy", "offsets.npy"
 WORDS, PHRASES, FACETS = "words.json", "phrases.json", "facets.json"
 SYNONYMS, MANIFEST = "synonyms.txt", "manifest.json"
+LOCK = ".lock"  # ending of the engine's own
 MEMORY = 256 << 20  # bytes that a build may gather before it writes a segment
 
 
@@ -44,6 +47,20 @@ class Vocabulary:
     items: NDArray[np.int64]  # how many have it
 
 
+class Links:
+    """A folder of links to the engine's files: it locks what it opens, and ours may be read-only.
+
+    It goes with the last reference to this.
+    """
+
+    def __init__(self, engine: Path) -> None:
+        self.folder = Path(mkdtemp(prefix="recserve-search-"))
+        finalize(self, shutil.rmtree, self.folder)
+        for path in engine.resolve().iterdir():
+            if path.suffix != LOCK:
+                (self.folder / path.name).symlink_to(path)
+
+
 @dataclass(frozen=True, slots=True)
 class OpenIndex:
     """An index that is searched."""
@@ -54,6 +71,7 @@ class OpenIndex:
     synonyms: Synonyms
     phrases: tuple[Phrase, ...]
     texts: Mapping[int, str]  # of facets, by their keys
+    links: Links  # through which the engine reads
     index: Index
     searcher: Searcher
     vocabulary: Vocabulary
@@ -135,7 +153,11 @@ def open_index(folder: Path) -> OpenIndex:
     manifest = _manifest(folder)
     if digests(folder) != manifest["files"]:
         raise ArtefactError(f"{folder} is not as it was written: build the index anew")
-    index = Index.open(str(folder / ENGINE))
+    links = Links(folder / ENGINE)
+    try:
+        index = Index.open(str(links.folder))
+    except ValueError as error:
+        raise ArtefactError(f"{folder / ENGINE} can't be opened: {error}") from error
     analysis, synonyms = Analysis(manifest["language"]), folder / SYNONYMS
     fields = Fields(tuple(manifest["facets"]), tuple(manifest["numbers"]))
     words = json.loads((folder / WORDS).read_text())
@@ -146,6 +168,7 @@ def open_index(folder: Path) -> OpenIndex:
         read_synonyms(synonyms, analysis) if synonyms.is_file() else Synonyms(),
         tuple(Phrase(*one) for one in json.loads((folder / PHRASES).read_text())),
         {string_key(text): text for text in json.loads((folder / FACETS).read_text())},
+        links,
         index,
         index.searcher(),
         Vocabulary(tuple(words["term"]), tuple(words["written"]), np.array(words["items"])),
@@ -158,7 +181,7 @@ def digests(folder: Path) -> dict[str, str]:
     """SHA-256 of every file but the manifest and the engine's locks, by its path in the folder."""
     found = {}
     for path in sorted(folder.rglob("*")):
-        if path.is_file() and path.name != MANIFEST and path.suffix != ".lock":
+        if path.is_file() and path.name != MANIFEST and path.suffix != LOCK:
             with path.open("rb") as file:
                 found[str(path.relative_to(folder))] = hashlib.file_digest(
                     file, "sha256"

@@ -8,6 +8,7 @@ from serving.search.spelling import Meaning, Spelling
 from serving.search.synonyms import Part, Synonyms
 
 MOST_WORDS = 32  # of a query; further ones are not read
+MOST_GUESSED = 6  # words that nobody has: each is compared to the whole vocabulary
 SYNONYM = 0.9  # what one is worth beside the word itself
 
 
@@ -42,7 +43,8 @@ class Read:
         clauses, corrected, unknown = [], [], []
         for part in parts:
             meanings = self._known(part)
-            guesses = () if meanings else self._guessed(part)
+            tried = len(corrected) + len(unknown) < MOST_GUESSED
+            guesses = self._guessed(part) if tried and not meanings else ()
             if meanings or guesses:
                 clauses.append(Clause(tuple(meanings) or guesses))
             written = " ".join(word.written for word in part.words)

@@ -1,5 +1,6 @@
 """The index's folder: whole or refused, and every document is the item that it was made from."""
 
+import gc
 import json
 from pathlib import Path
 
@@ -83,3 +84,17 @@ def test_titles_of_any_letters_are_indexed(tmp_path: Path) -> None:
     of = opened(tmp_path, odd)
     assert sorted(of.keys.tolist()) == [1, 2, 3]
     assert "milk" in of.vocabulary.terms
+
+
+def test_a_folder_that_nobody_may_write_to_is_read(tmp_path: Path) -> None:
+    opened(tmp_path)
+    lock = tmp_path / "engine" / ".tantivy-meta.lock"
+    lock.unlink(missing_ok=True)
+    lock.mkdir()  # not even whoever may write everything can lock it now
+    of = open_index(tmp_path)
+    assert of.searcher.num_docs == len(ITEMS)
+    links = of.links.folder
+    assert links.is_dir()
+    del of
+    gc.collect()
+    assert not links.exists()

@@ -1,7 +1,7 @@
 """How a query is understood."""
 
 from serving.search.index import OpenIndex
-from serving.search.reading import MOST_WORDS, Read, Reading
+from serving.search.reading import MOST_GUESSED, MOST_WORDS, Read, Reading
 from serving.search.spelling import Spelling
 from serving.search.synonyms import Synonyms
 
@@ -42,3 +42,9 @@ def test_no_more_words_are_read_than_the_limit(index: OpenIndex) -> None:
     of = read(index, " ".join(["milk"] * MOST_WORDS + ["cheese"]))
     assert len(of.clauses) == MOST_WORDS
     assert ("chees",) not in [terms for clause in meant(of) for terms in clause]
+
+
+def test_no_more_words_are_guessed_than_the_limit(index: OpenIndex) -> None:
+    of = read(index, " ".join(["chese"] * (MOST_GUESSED + 2)))
+    assert len(of.corrected) == MOST_GUESSED
+    assert of.unknown == ("chese", "chese")
