@@ -232,10 +232,13 @@ clean: down ## Stop, and remove everything made for this profile
 
 ## measurements
 
-bench: bench-features ## Run every benchmark
+bench: bench-features bench-search ## Run every benchmark
 
 bench-features: env ## Measure features and events beside their floors: build/bench/features.json
 	@$(PLAIN) $(PY) -m tests.load.features --out build/bench/features.json
+
+bench-search: env ## Measure lexical search by catalogue size, beside the engine alone and bm25s
+	@$(PLAIN) $(PY) -m tests.load.search --out build/bench/search.json
 
 # The models compared: of Complete Journey beside MovieLens and coupon response, of another data set by itself.
 RESPONSES = build/coupon_response
@@ -288,4 +291,4 @@ fix: env ## Format and mend what can be mended
 
 FORCE:
 
-.PHONY: help env protos client reference baseline data-check lock start up demo score final status logs down clean bench bench-features leaderboard leaderboard-steps test accept chaos check fix FORCE
+.PHONY: help env protos client reference baseline data-check lock start up demo score final status logs down clean bench bench-features bench-search leaderboard leaderboard-steps test accept chaos check fix FORCE

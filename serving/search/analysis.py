@@ -44,6 +44,7 @@ ELIDING = {"fr", "it"}  # what is before an apostrophe is an article: "l'eau"; e
 # Snowball's languages of which the engine has no list of words like "the".
 UNSTOPPED = {"", "arabic", "greek", "romanian", "tamil", "turkish"}
 APOSTROPHE = re.compile("['\u2019]")
+KEPT = 100_000  # words of which it is remembered what they become
 LONGEST = 64  # characters of a word; what is longer is cut
 _UNSPACED = r"\u3040-\u30ff\u31f0-\u31ff\u3400-\u4dbf\u4e00-\u9fff\uf900-\ufaff\uac00-\ud7af"
 _SPELLED = re.compile(rf"[{_UNSPACED}]|(?:(?![{_UNSPACED}])[^\W_]|['\u2019])+")
@@ -69,12 +70,13 @@ class Analysis:
         self._stemmer = _analyzer(_stemming(LANGUAGES[language]))
         self._folding = _analyzer([Filter.ascii_fold()])
         self._stopping = _analyzer(_stopping(LANGUAGES[language]))
-        self._term = lru_cache(100_000)(self._stemmed)
+        self._term = lru_cache(KEPT)(self._stemmed)
+        self._is_small = lru_cache(KEPT)(self._stopped)
 
     def asked(self, text: str) -> list[Word]:
         """The words of a query, in its order; without those like "the", if there are others."""
         words = list(self._words(text, every=False))
-        return [word for word in words if self._stopping.analyze(word.written)] or words
+        return [word for word in words if not self._is_small(word.written)] or words
 
     def indexed(self, text: str) -> list[Word]:
         """The words by which a text is found: of a quantity its bare number too, of pairs each character."""
@@ -108,6 +110,9 @@ class Analysis:
         for word in APOSTROPHE.sub("", written).replace("_", " ").split():
             if term := self._term(word[:LONGEST]):
                 yield Word(term, word[:LONGEST])
+
+    def _stopped(self, word: str) -> bool:
+        return not self._stopping.analyze(word)
 
     def _stemmed(self, word: str) -> str:
         return "".join(self._stemmer.analyze(word))

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import lru_cache
 
 import numpy as np
 from numpy.typing import NDArray
@@ -15,6 +16,7 @@ from serving.search.spelling import Meaning
 from serving.types import Keys
 
 TITLE_BOOST = 2.0
+KEPT = 10_000  # queries of single words
 MOST_FACET_VALUES = 100
 
 
@@ -55,6 +57,7 @@ class Lexical:
     def __init__(self, index: OpenIndex, read: Read) -> None:
         self._index, self._read = index, read
         self._schema = index.index.schema
+        self._word = lru_cache(KEPT)(self._query_of)
 
     def __call__(
         self,
@@ -99,7 +102,7 @@ class Lexical:
         query = words[0] if len(words) == 1 else _all(words)
         return query if meaning.weight == 1 else Query.boost_query(query, meaning.weight)
 
-    def _word(self, term: str) -> Query:
+    def _query_of(self, term: str) -> Query:
         title = Query.term_query(self._schema, TITLE, term, "freq")
         text = Query.term_query(self._schema, TEXT, term, "freq")
         return _any([Query.boost_query(title, TITLE_BOOST), text])
