@@ -40,7 +40,7 @@ class Read:
 
     def __call__(self, text: str) -> Reading:
         parts = self._synonyms.parts(self._analysis.asked(text)[:MOST_WORDS])
-        clauses, corrected, unknown = [], [], []
+        clauses, corrected, unknown = list[Clause](), list[tuple[str, str]](), list[str]()
         for part in parts:
             meanings = self._known(part)
             tried = len(corrected) + len(unknown) < MOST_GUESSED
