@@ -13,7 +13,10 @@ from grpc_tools import protoc
 from hatchling.builders.hooks.plugin.interface import BuildHookInterface
 
 REPOSITORY = Path(__file__).parents[2]
-SERVICES = ("event_service", "recommendation_service", "status_service")  # request_log is internal
+SERVICES = (  # request_log is internal
+    *("event_service", "recommendation_service"),
+    *("search_service", "status_service"),
+)
 
 
 class StubsHook(BuildHookInterface[Any]):
