@@ -7,7 +7,7 @@ const loader = require("@grpc/proto-loader");
 const { explained } = require("./errors");
 
 const PROTOS = join(__dirname, "../../../protos");
-const FILES = ["recommendation_service", "event_service", "status_service"];
+const FILES = ["recommendation_service", "event_service", "search_service", "status_service"];
 // The same retries as the Python client's: UNAVAILABLE alone, with a limit on how many.
 const SERVICE_CONFIG = require("../src/recserve/client/service_config.json");
 const DEADLINE_MS = 1000;

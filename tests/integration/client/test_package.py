@@ -15,7 +15,7 @@ from tests.fakes.scripted_gateway import ScriptedGateway, serving
 from tests.meta.imports import ROOT
 
 FOREIGN = {"torch", "feast", "tritonclient", "numpy", "polars", "pandas", "serving", "training"}
-SERVICES = ("event_service", "recommendation_service", "status_service")
+SERVICES = ("event_service", "recommendation_service", "search_service", "status_service")
 LOADED = f"""
 import json, sys
 import recserve.client
