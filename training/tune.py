@@ -29,7 +29,7 @@ from training.peers.tuned import FILE, Tuned, read_tuned, write_tuned
 
 CUTOFF = datetime(2017, 10, 30, 5, tzinfo=UTC)
 HORIZON = timedelta(days=14)
-TRIALS = 6  # as many as our own models are given; the defaults are one of them
+TRIALS = 6  # of every peer; the defaults are one of them
 SEED = 7
 K = 10
 LEAST = 1e-6  # NDCG of defaults that found nothing at all

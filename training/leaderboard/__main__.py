@@ -84,7 +84,7 @@ def run(
     }
     for contest in contests:
         answer_all(contest, entrants[contest.kind], out, console)
-    judged = [standings(contest, out) for contest in contests]
+    judged = [standings(one, out, models=entrants[one.kind]) for one in contests]
     write_records(report, judged)
     write_page(out / "index.html", judged, checked)
     if document is not None:

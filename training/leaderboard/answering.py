@@ -6,7 +6,7 @@ from pathlib import Path
 from rich.console import Console
 
 from training.errors import Absent, AnswersError
-from training.leaderboard.answers import load, path_of, save
+from training.leaderboard.answers import given_of, load, path_of, save
 from training.leaderboard.code import code_of, is_newer
 from training.leaderboard.contests import Contest, Period
 from training.leaderboard.question import Entrant, question
@@ -29,7 +29,8 @@ def answer_all(
         for period, name, seed, path in wanted:
             console.print(f"{name}, seed {seed}, {period.name}", highlight=False)
             try:
-                save(path, entrants[name].answer(question(contest, period), seed))
+                entrant = entrants[name]
+                save(path, entrant.answer(question(contest, period), seed), entrant.given())
                 made += 1
             except Absent as absent:
                 console.print(f"{name} takes no part in {period.name}: {absent}", highlight=False)
@@ -37,15 +38,15 @@ def answer_all(
     return made
 
 
-def up_to_date(path: Path, inputs: Iterable[Path]) -> bool:
-    """True if the answers are whole and later than everything that they come from."""
+def up_to_date(path: Path, inputs: Iterable[Path], given: str = "") -> bool:
+    """True if the answers are whole, made as `given` says, and later than all files that they come from."""
     if not is_newer(path, inputs):
         return False
     try:
         load(path)
+        return given_of(path) == given
     except AnswersError:
         return False
-    return True
 
 
 def _missing(
@@ -60,5 +61,5 @@ def _missing(
         for seed in sorted({seed for entrant in entrants.values() for seed in entrant.seeds}):
             for name in (name for name, entrant in entrants.items() if seed in entrant.seeds):
                 path = path_of(folder, contest.dataset, period.name, name, seed)
-                if not up_to_date(path, inputs[name]):
+                if not up_to_date(path, inputs[name], entrants[name].given()):
                     yield period, name, seed, path

@@ -59,8 +59,8 @@ def found(folder: Path) -> dict[str, list[int]]:
     return seeds
 
 
-def save(path: Path, answers: Answers) -> None:
-    """Writes the file whole or not at all.
+def save(path: Path, answers: Answers, given: str = "") -> None:
+    """Writes the file whole or not at all; `given` says by which parameters they were made.
 
     Raises:
         AnswersError: the answers can't be judged; everything that is wrong is named.
@@ -83,7 +83,21 @@ def save(path: Path, answers: Answers) -> None:
             pair_user=answers.pair_user.astype(np.uint32),
             probability=answers.probability,
             seconds=np.float64(answers.seconds),
+            given=np.array(given),
         )
+
+
+def given_of(path: Path) -> str:
+    """By which parameters a file's answers were made.
+
+    Raises:
+        AnswersError: it is no file of answers that says so.
+    """
+    try:
+        with path.open("rb") as file, np.load(file) as kept:
+            return str(kept["given"])
+    except (OSError, KeyError, ValueError, zipfile.BadZipFile) as error:
+        raise AnswersError(f"{path} does not say what it comes from: {error}; remove it") from error
 
 
 def load(path: Path) -> Answers:

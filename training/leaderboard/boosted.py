@@ -31,7 +31,7 @@ from training.leaderboard.boosted_trials import Trial, tried
 from training.leaderboard.boosting import Boosted, Parameters, classifier, orderer
 from training.leaderboard.code import code_of, is_newer
 from training.leaderboard.contests import by_cutoff
-from training.leaderboard.ours import answers
+from training.leaderboard.ours import answers, given
 from training.leaderboard.question import SEEDS, Entrant, Question, question
 from training.leaderboard.systems import System, system
 from training.learning.ranker_examples import Examples
@@ -195,8 +195,8 @@ def _read(path: Path, kept: dict[str, Any]) -> Boosted:
 
 
 ENTRANTS = {
-    "lightgbm": Entrant(probable, Path(__file__), inputs=(TUNED,)),
-    "lightgbm_rank": Entrant(ordered, Path(__file__), inputs=(TUNED,)),
+    "lightgbm": Entrant(probable, Path(__file__), inputs=(TUNED,), given=given),
+    "lightgbm_rank": Entrant(ordered, Path(__file__), inputs=(TUNED,), given=given),
 }
 
 

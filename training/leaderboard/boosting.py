@@ -13,6 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from serving.stages.fuse import likely
+from training.errors import Absent
 from training.leaderboard.boosted_columns import Lines
 from training.learning.calibration import log_loss, platt
 
@@ -67,8 +68,13 @@ def classifier(
     Negatives kept with a share s (`Lines.negative_share`) make the odds of what is taught 1 / s too high,
     those of validation not: each is given the log-odds that it starts from, so that the trees say what comes
     on top of the true ones, and are stopped by the true log loss.
+
+    Raises:
+        Absent: there is only one outcome to be taught.
     """
     rate = taught.bought.mean()
+    if not 0 < rate < 1:
+        raise Absent("all that could teach it was taken, or nothing was")
     thinned = log(rate / (1.0 - rate))
     true = thinned + log(taught.negative_share)
     trees = lightgbm.train(

@@ -8,6 +8,7 @@ import inspect
 import time
 from collections.abc import Mapping
 from datetime import datetime
+from functools import partial
 from pathlib import Path
 from typing import Protocol, TypeVar
 
@@ -62,7 +63,7 @@ def ranked(
         seconds = time.perf_counter() - began
         return Answers(question.user_ids, pages.any, pages.new, seconds)
 
-    return Entrant(answer, source_of(rank), seeds)
+    return Entrant(answer, source_of(rank), seeds, given=partial(repr, parameters))
 
 
 def source_of(function: object) -> Path:

@@ -1,14 +1,16 @@
 """What our models are to reach beside their peers, declared once, and whether they do.
 
-A gain counts where its figure is reached and the paired 95 % interval lies wholly on the better side.
+A gain counts where its figure is reached and the paired 95 % interval lies wholly on the better side; and
+only beside a peer that reaches all its floors.
 """
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Literal
 
 from training.evaluation.intervals import Interval
 from training.evaluation.sampled import Sampled, difference, ratio
+from training.leaderboard.floors import COUPONS, FILMS, JOURNEY, floors
 from training.leaderboard.judging import Measure
 from training.leaderboard.leave_one_out import TASK as NEXT
 from training.leaderboard.standings import CANDIDATES, Standings
@@ -34,7 +36,10 @@ class Goal:
 
 @dataclass(frozen=True, slots=True)
 class Outcome:
-    """`found` and `reached` are None where one of the two was not measured, or on other pairs."""
+    """`found` and `reached` are None where one of the two was not measured, or on other pairs.
+
+    Of a peer that is below a floor of its own, only `reached` is.
+    """
 
     goal: Goal
     ours: float | None
@@ -42,13 +47,13 @@ class Outcome:
     found: Interval | None
     reached: bool | None
     same_pairs: bool = True
+    peer_counts: bool = True
 
 
 def _beats(dataset: str, task: str, metric: str, peer: str, times: float) -> Goal:
     return Goal(dataset, Measure(task, metric), peer, "ratio", "at least", times)
 
 
-JOURNEY, FILMS, COUPONS = "complete_journey", "movielens", "coupon_response"
 GOALS = (
     _beats(JOURNEY, "any", "ndcg@10", "lightgbm", 1.05),
     _beats(JOURNEY, "new", "ndcg@10", "lightgbm", 1.25),
@@ -80,7 +85,12 @@ TIE: Mapping[Kind, float] = {"ratio": 1.0, "difference": 0.0, "value": float("-i
 
 def outcomes(standings: Standings, goals: Sequence[Goal] = GOALS) -> list[Outcome]:
     """Of the goals of this contest's data set, over all its periods."""
-    return [_outcome(standings, g) for g in goals if g.dataset == standings.contest.dataset]
+    below = {floor.model for floor in floors(standings) if floor.reached is False}
+    found = [_outcome(standings, g) for g in goals if g.dataset == standings.contest.dataset]
+    return [
+        replace(one, reached=None, peer_counts=False) if one.goal.peer in below else one
+        for one in found
+    ]
 
 
 def _outcome(standings: Standings, goal: Goal) -> Outcome:

@@ -14,8 +14,8 @@ from training.candidates import Sources, gather, sources_at
 from training.errors import Absent
 from training.known import Raw
 from training.leaderboard.answers import DEEPEST, Answers
-from training.leaderboard.question import Entrant, Question
-from training.leaderboard.systems import System, system
+from training.leaderboard.question import Answering, Entrant, Question
+from training.leaderboard.systems import System, system, told_settings
 from training.offline import BATCH, CandidateLists, Models, Score, best, candidates, known, said_raw
 from training.policy import MAX_CANDIDATES, REPEAT
 from training.settings import TABLES, read_settings
@@ -176,11 +176,16 @@ def _page(
     return page
 
 
+def given() -> str:
+    """The settings of the environment, by which the system is trained and `fused` asks its members."""
+    return told_settings(read_settings())
+
+
+ANSWERING: Mapping[str, Answering] = {
+    "fused": fused,
+    **{name: partial(member, name=name) for name in TABLES["members"]},
+    **{name: partial(retriever, name=name) for name in ("two_tower", "item_to_item")},
+}
 ENTRANTS = {
-    "fused": Entrant(fused, Path(__file__)),
-    **{name: Entrant(partial(member, name=name), Path(__file__)) for name in TABLES["members"]},
-    **{
-        name: Entrant(partial(retriever, name=name), Path(__file__))
-        for name in ("two_tower", "item_to_item")
-    },
+    name: Entrant(answer, Path(__file__), given=given) for name, answer in ANSWERING.items()
 }

@@ -1,5 +1,6 @@
 """What an entrant of the leaderboard is asked, and what it is: how it answers, from what, by which seeds."""
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
@@ -36,12 +37,13 @@ class Answering(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class Entrant:
-    """How one answers; made anew when `source`, what that imports, or one of `inputs` changes."""
+    """How one answers; made anew when `source`, what that imports, one of `inputs` or `given` changes."""
 
     answer: Answering
     source: Path
     seeds: tuple[int, ...] = SEEDS
     inputs: tuple[Path, ...] = ()
+    given: Callable[[], str] = str  # the parameters it has, in words
 
 
 def question(contest: Contest, period: Period) -> Question:

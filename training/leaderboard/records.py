@@ -67,6 +67,7 @@ def judged(standings: Standings) -> Row:
                 "found": None if one.found is None else asdict(one.found),
                 "reached": one.reached,
                 "same_pairs": one.same_pairs,
+                "peer_counts": one.peer_counts,
             }
             for one in outcomes(standings)
         ],

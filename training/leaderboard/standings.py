@@ -1,6 +1,6 @@
 """All entrants of a contest judged: every figure with its draws, by period and over all of them."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Container, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import NamedTuple
@@ -49,8 +49,10 @@ class Standings:
         return self.cells.get(Cell(period, model, measure))
 
 
-def standings(contest: Contest, folder: Path, draws: int = DRAWS) -> Standings:
-    """Judges every file of answers under `folder`.
+def standings(
+    contest: Contest, folder: Path, draws: int = DRAWS, models: Container[str] | None = None
+) -> Standings:
+    """Judges the files of answers under `folder`, of these models or, if none are named, of all.
 
     Raises:
         AnswersError: a model's answers can't be judged; it is named.
@@ -61,7 +63,8 @@ def standings(contest: Contest, folder: Path, draws: int = DRAWS) -> Standings:
         for period in contest.periods
     }
     weights = user_weights(len(contest.user_ids), SEED, draws)
-    for model in dict.fromkeys(name for seeds in listed.values() for name in seeds):
+    names = dict.fromkeys(name for seeds in listed.values() for name in seeds)
+    for model in (name for name in names if models is None or name in models):
         seeds = sorted({seed for by_model in listed.values() for seed in by_model.get(model, ())})
         found.seeds[model] = tuple(seeds)
         given = {

@@ -117,7 +117,8 @@ def run(contest: Contest, out: Path, document: Path | None, console: Console) ->
     entrants = {name: entrant(name, step) for name, step in STEPS.items()}
     answer_all(contest, entrants, out, console)
     told = steps_table(
-        standings(contest, out), {n: (step.said, step.beside) for n, step in STEPS.items()}
+        standings(contest, out, models=entrants),
+        {n: (step.said, step.beside) for n, step in STEPS.items()},
     )
     for line in told:
         console.print(line, highlight=False, markup=False)

@@ -25,6 +25,7 @@ from training.offline import Models, open_models
 from training.settings import TABLES, TrainingSettings, read_settings
 
 FOLDER = "leaderboard-models"
+NEUTRAL = {"state", "threads", "search_language"}  # settings that decide nothing about models
 Train = Callable[[TrainingSettings, Console], None]
 
 
@@ -74,10 +75,14 @@ def trained(settings: TrainingSettings) -> System:
     return opened(settings)
 
 
+def told_settings(settings: TrainingSettings) -> str:
+    """Those that decide what is trained, as JSON."""
+    return settings.model_dump_json(exclude=NEUTRAL, indent=1) + "\n"
+
+
 def kept_settings(settings: TrainingSettings) -> Path:
     """A file that is written when a setting is another than last time."""
-    path = settings.state / "settings.json"
-    text = settings.model_dump_json(exclude={"state", "threads"}, indent=1) + "\n"
+    path, text = settings.state / "settings.json", told_settings(settings)
     if not path.is_file() or path.read_text() != text:
         replace_text(path, text)
     return path

@@ -173,8 +173,14 @@ def _goal_row(outcome: Outcome) -> GoalRow:
         "" if outcome.ours is None else number(outcome.ours, goal.measure),
         "" if outcome.peer is None else number(outcome.peer, goal.measure),
         "" if found is None else with_range(found, signed=goal.kind == "difference"),
-        verdict(outcome.reached) if outcome.same_pairs else "other candidates",
+        _judgement(outcome),
     )
+
+
+def _judgement(outcome: Outcome) -> str:
+    if not outcome.same_pairs:
+        return "other candidates"
+    return verdict(outcome.reached) if outcome.peer_counts else "peer below its floor"
 
 
 def _wanted(goal: Goal) -> str:

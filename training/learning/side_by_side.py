@@ -4,6 +4,7 @@ Threads help little with small matrices: two processes of one thread do nearly t
 does. Processes are spawned, so that they inherit nothing of the parent's threads.
 """
 
+import ctypes
 import os
 import signal
 from collections.abc import Callable, Iterable, Sequence
@@ -18,6 +19,7 @@ import torch
 from training.errors import TrainingError
 
 MANY_ITEMS = 5_000
+PR_SET_PDEATHSIG = 1  # of linux/prctl.h
 Given = TypeVarTuple("Given")
 Result = TypeVar("Result")
 
@@ -47,7 +49,7 @@ def side_by_side(
         return _told((function(*one) for one in several), advance)
     context = get_context("spawn")
     with (
-        ProcessPoolExecutor(min(processes, len(several)), context, _begin) as pool,
+        ProcessPoolExecutor(min(processes, len(several)), context, _begin, (os.getpid(),)) as pool,
         ExitStack() as unfinished,
     ):
         # Whoever ends this step must not wait for what it has begun.
@@ -72,8 +74,11 @@ def _told(found: Iterable[Result], advance: Callable[[int], object]) -> list[Res
     return results
 
 
-def _begin() -> None:
-    """The parent alone answers the keyboard."""
+def _begin(parent: int) -> None:
+    """The parent alone answers the keyboard; whatever ends it ends this process too."""
+    ctypes.CDLL(None, use_errno=True).prctl(PR_SET_PDEATHSIG, signal.SIGKILL)
+    if os.getppid() != parent:  # it was ended before it could be watched
+        os.kill(os.getpid(), signal.SIGKILL)
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     torch.set_num_threads(1)
 

@@ -86,6 +86,23 @@ def test_what_is_missing_broken_or_of_older_code_is_asked_again(
     assert answer_all(contest, table, tmp_path, silent()) == 6
 
 
+def test_whoever_has_other_parameters_is_asked_again(
+    contest: Contest, source: Path, tmp_path: Path
+) -> None:
+    recorder, parameters = Recorder(), ["width=3"]
+    table = {"fixed": Entrant(recorder, source, seeds=(7,), given=lambda: parameters[0])}
+    answer_all(contest, table, tmp_path, silent())
+    assert answer_all(contest, table, tmp_path, silent()) == 0
+    parameters[0] = "width=4"
+    assert answer_all(contest, table, tmp_path, silent()) == len(contest.periods)
+    assert answer_all(contest, table, tmp_path, silent()) == 0
+
+
+def test_every_entrant_with_parameters_says_them() -> None:
+    for name, entrant in ENTRANTS["by_cutoff"].items():
+        assert entrant.given(), name
+
+
 def test_who_cannot_take_part_in_a_period_is_left_out_and_said(
     contest: Contest, source: Path, tmp_path: Path
 ) -> None:

@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 
 from tests.unit.training.leaderboard.systems import folder_of
 from training.data import known_users
+from training.errors import Absent
 from training.known import with_rows
 from training.leaderboard import boosted, ours
 from training.leaderboard.answers import Answers, problems
@@ -150,6 +151,14 @@ def test_thinned_negatives_leave_the_probability_true() -> None:
     raw = 1 / (1 + np.exp(-(trees.raw(judged.values) + trees.offset)))
     assert raw.mean() == pytest.approx(judged.bought.mean(), rel=0.1)
     assert trees.rounds < parameters.most_rounds
+
+
+@pytest.mark.parametrize("outcome", [0.0, 1.0])
+def test_one_outcome_alone_teaches_nothing_and_that_is_said(outcome: float) -> None:
+    (taught, _), (judged, _) = drawn(1_000, 1, 1.0), drawn(1_000, 2, 1.0)
+    of = replace(taught, bought=np.full_like(taught.bought, outcome))
+    with pytest.raises(Absent, match="all that could teach it was taken, or nothing was"):
+        classifier(of, judged, [], SMALL, 7, threads=1)
 
 
 def test_an_order_puts_what_is_bought_first() -> None:

@@ -1,13 +1,16 @@
 """Targets and floors, by hand."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
 from training.evaluation.sampled import Sampled
 from training.leaderboard.contests import Contest
-from training.leaderboard.floors import FIGURES, SHARE, YARDSTICKS, floors
-from training.leaderboard.goals import GOALS, JOURNEY, Bound, Goal, Kind, outcomes
+from training.leaderboard.floors import FIGURES, FILMS, JOURNEY, KNOWN_AT, SHARE, YARDSTICKS, floors
+from training.leaderboard.goals import GOALS, Bound, Goal, Kind, outcomes
 from training.leaderboard.judging import Measure
+from training.leaderboard.leave_one_out import TASK as NEXT
 from training.leaderboard.standings import CANDIDATES, MEAN, Cell, Standings
 
 NDCG = Measure("any", "ndcg@10")
@@ -104,13 +107,27 @@ def test_a_floor_is_the_known_figure_at_the_level_of_the_weeks(contest: Contest)
     assert found["bpr"].reached is None
 
 
-def test_a_log_loss_has_a_ceiling_for_a_floor(contest: Contest) -> None:
-    measure = Measure(CANDIDATES, "log_loss")
-    known = FIGURES[JOURNEY][measure]["lightgbm"]
-    for value, reached in ((known, True), (known * 1.01, True), (known * 1.03, False)):
-        standings = made(contest, JOURNEY, {("lightgbm", measure): Sampled(value, np.zeros(0))})
-        found = next(one for one in floors(standings) if one.measure == measure)
-        assert found.reached is reached
+def test_in_the_weeks_that_the_figures_are_of_they_stand_as_they_are(contest: Contest) -> None:
+    half = Sampled(FIGURES[JOURNEY][NDCG]["personal_decay"] / 2, np.zeros(0))
+    standings = made(contest, JOURNEY, {("personal_decay", NDCG): half})
+    (week,) = KNOWN_AT[JOURNEY]
+    of = replace(contest.periods[0], name=week)
+    standings.contest = replace(standings.contest, periods=(of,))
+    found = next(
+        one for one in floors(standings) if (one.model, one.measure) == ("personal_decay", NDCG)
+    )
+    assert (found.level, found.reached) == (1.0, False)
+
+
+def test_a_gain_beside_a_peer_below_its_floor_does_not_count(contest: Contest) -> None:
+    measure = Measure(NEXT, "hit_rate@10")
+    known = FIGURES[FILMS][measure]["sasrec"]
+    for peer, reached in ((known, True), (known / 2, None)):
+        flat = Sampled(peer, np.full(101, peer))
+        ours = around(known * 1.2, 0.001)
+        standings = made(contest, FILMS, {("fused", measure): ours, ("sasrec", measure): flat})
+        found = next(one for one in outcomes(standings) if one.goal.measure == measure)
+        assert (found.reached, found.peer_counts) == (reached, reached is True)
 
 
 def test_every_yardstick_has_a_known_figure() -> None:

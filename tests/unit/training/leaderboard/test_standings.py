@@ -105,3 +105,10 @@ def test_answers_of_other_people_are_named_by_their_model(contest: Contest, tmp_
     save(path_of(tmp_path, contest.dataset, first.name, "stale", 0), short)
     with pytest.raises(AnswersError, match=r"stale: .* have no page; remove its answers"):
         standings(contest, tmp_path, draws=10)
+
+
+def test_who_takes_no_part_any_more_is_not_judged(
+    found: Standings, contest: Contest, folder: Path
+) -> None:
+    assert {"plain"} < set(found.seeds)
+    assert set(standings(contest, folder, draws=10, models={"plain"}).seeds) == {"plain"}

@@ -41,7 +41,8 @@ def test_a_process_that_is_ended_from_outside_is_said() -> None:
         side_by_side(signal.raise_signal, [(signal.SIGKILL,), (signal.SIGKILL,)], 2)
 
 
-def test_who_is_ended_takes_its_processes_along() -> None:
+@pytest.mark.parametrize(("by", "status"), [(signal.SIGTERM, 143), (signal.SIGKILL, -9)])
+def test_who_is_ended_takes_its_processes_along(by: signal.Signals, status: int) -> None:
     program = (
         "import signal, sys, time\n"
         "from training.learning.side_by_side import side_by_side\n"
@@ -58,8 +59,8 @@ def test_who_is_ended_takes_its_processes_along() -> None:
         parent.stdout.readline()
         while len(children := _children(parent.pid)) < 2:
             time.sleep(0.05)
-        parent.terminate()
-        assert parent.wait(60) == 143
+        parent.send_signal(by)
+        assert parent.wait(60) == status
     while any(_runs(child) for child in children):
         time.sleep(0.05)
 

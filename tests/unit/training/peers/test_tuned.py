@@ -7,6 +7,7 @@ from training.peers.ease import Ease
 from training.peers.popularity import Popularity
 from training.peers.table import PEERS
 from training.peers.tuned import Tuned, read_tuned, write_tuned
+from training.tune import TRIALS
 
 
 def test_what_is_written_is_read(tmp_path: Path) -> None:
@@ -32,5 +33,6 @@ def test_every_peer_was_tuned_within_its_space() -> None:
     committed = read_tuned()
     assert set(committed) == set(PEERS)
     for name, one in committed.items():
+        assert one.trials == TRIALS
         for parameter, values in PEERS[name].space.items():
             assert getattr(one.parameters, parameter) in values
