@@ -97,6 +97,7 @@ def test_the_services_are_listed(reflected: Reflected) -> None:
     assert ours == {
         "recserve.v1.RecommendationService",
         "recserve.v1.EventService",
+        "recserve.v1.SearchService",
         "recserve.v1.StatusService",
     }
 

@@ -134,6 +134,15 @@ async def test_garbled_details_hide_no_error(
     assert isinstance(await _failed(kind, endpoint), NotFound)
 
 
+@both
+async def test_a_stream_that_was_cut_off_can_be_tried_again(
+    kind: type[Any], endpoint: str, gateway: ScriptedGateway
+) -> None:
+    cut_off = Status(code=code_pb2.INTERNAL, message="Internal error from Core")
+    gateway.plan(refuse(cut_off))
+    assert isinstance(await _failed(kind, endpoint), Unavailable)
+
+
 def test_every_status_has_its_error() -> None:
     assert set(ERRORS) == set(grpc.StatusCode) - {grpc.StatusCode.OK}
 

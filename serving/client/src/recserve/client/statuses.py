@@ -41,6 +41,8 @@ ERRORS: Mapping[grpc.StatusCode, type[RecserveError]] = {
     Code.UNAVAILABLE: Unavailable,
     Code.DATA_LOSS: ServerFault,
 }
+# What grpc.aio says, now and then, of a stream whose connection ended under a write.
+CUT_OFF = (Code.INTERNAL, "Internal error from Core")
 CODES: Mapping[int, grpc.StatusCode] = {code.value[0]: code for code in Code}
 
 
@@ -59,6 +61,8 @@ def error_of(failed: Any, request_id: str | None) -> RecserveError:
         violations,
         retry.retry_delay.ToTimedelta().total_seconds() if retry.HasField("retry_delay") else None,
     )
+    if (told.code, told.message) == CUT_OFF:
+        return Unavailable(told)
     return ERRORS.get(told.code, ServerFault)(told)
 
 
