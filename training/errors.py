@@ -8,6 +8,7 @@ TrainingError
 ├── ExportError      the exported graph is not what the model says
 ├── GateRefused      the bundle must not be served
 ├── AnswersError     answers for the leaderboard are missing, or can't be judged
+├── JudgementsError  the hand-written judgements are not well-formed
 ├── Absent           an entrant can't take part in a period of the leaderboard
 ├── LeakFound        prepared features hold what was not known at their cut-off
 ├── GatewayError     the running gateway can't be asked, or answers with an error
@@ -45,6 +46,10 @@ class GateRefused(TrainingError):
 
 class AnswersError(TrainingError):
     """The message names the file and all that is wrong with it."""
+
+
+class JudgementsError(TrainingError):
+    """All problems of the file at once."""
 
 
 class Absent(TrainingError):

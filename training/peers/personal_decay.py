@@ -28,13 +28,13 @@ def rank(
     seed: int,
 ) -> Pages:
     popular = best_selling(purchases, cutoff, POPULAR_HALF_LIFE_DAYS).to_list()
-    own = _own(purchases, cutoff, parameters.half_life_days)
+    own = own_items(purchases, cutoff, parameters.half_life_days)
     others = popularity.rank(purchases, cutoff, user_ids, count, popularity.Popularity(), seed)
     mine = listed((_then(own.get(user, ()), popular) for user in user_ids), count)
     return Pages(mine, others.new)
 
 
-def _own(
+def own_items(
     purchases: pl.DataFrame, cutoff: datetime, half_life_days: float
 ) -> dict[object, list[int]]:
     """Each user's item keys, best first; ties by key."""
