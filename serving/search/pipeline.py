@@ -22,7 +22,7 @@ from serving.trail import Trail
 from serving.types import Keys, Removal
 
 SOURCE, INSTEAD = "lexical", "popular"
-TEXT_WEIGHT = 4.0  # log-odds that the best fitting words are worth beside the least fitting
+TEXT_WEIGHT = 1.0  # log-odds between words that fit best and not at all; chosen on weeks 47-48
 
 
 class Search:
@@ -67,7 +67,7 @@ class Search:
             candidates, cut = narrowed(whole, budget.share("rank"), most)
         scores = await stages.score(user, candidates.keys, now_us, budget, trail)
         with trail.stage("order"):
-            fit = _fit(candidates.keys, found) if found and fits else None
+            fit = fit_of(candidates.keys, found) if found and fits else None
             probability = None if query.order else scores.probability
             positions = ordered(candidates.keys, probability, fit)
             page = positions[: query.page_size]
@@ -135,7 +135,7 @@ def ordered(
     return np.lexsort((keys, -worth)).astype(np.int64, copy=False)
 
 
-def _fit(keys: Keys, found: Found) -> NDArray[np.float64]:
+def fit_of(keys: Keys, found: Found) -> NDArray[np.float64]:
     """(n,) 0 to 1: how well the words of each candidate fit, beside those that fit best."""
     places = {key: at for at, key in enumerate(found.keys.tolist())}
     scores = found.scores[[places[key] for key in keys.tolist()]].astype(np.float64)

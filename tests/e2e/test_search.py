@@ -15,7 +15,10 @@ from recserve.v1.search_service_pb2_grpc import SearchServiceStub
 from tests.e2e.asking import CONSENT, SECONDS, rank, scores
 from tests.e2e.patience import eventually
 from tests.e2e.shop import Shop
-from tests.e2e.system import ROOT
+from tests.e2e.system import ROOT, System
+from training.search.engines import our_engines
+from training.search.queries import query_set
+from training.settings import read_settings
 
 WORD = "seeds"
 
@@ -100,6 +103,27 @@ def test_a_score_is_the_probability_that_rank_tells(
     ranked = scores(stub.Rank(rank(shop.regular, list(listed)), timeout=SECONDS))
     assert listed == pytest.approx(ranked, abs=1e-5)
     assert not found.answer.cold_start
+
+
+def test_served_pages_are_those_computed_offline(search: SearchServiceStub, system: System) -> None:
+    """But for people whose history other tests went on with, and orders that hang on a last digit."""
+    queries = query_set(system.state, per_household=1)
+    settings = read_settings(system.state, {"RECSERVE_TRAINING_PROFILE": "quick"})
+    asked = queries.variants["plain"].asked[:40]
+    pages = our_engines(settings, queries)["personalised"](asked, 10)
+    served = [
+        search.Search(
+            search_pb.SearchRequest(user_id=str(one.user_id), query=one.text, consent=CONSENT),
+            timeout=SECONDS,
+        )
+        for one in asked
+    ]
+    alike = [
+        [int(item.item_id) for item in page.items] == offline[offline >= 0].tolist()
+        for page, offline in zip(served, pages, strict=True)
+    ]
+    assert len(asked) == 40
+    assert sum(alike) >= 36
 
 
 def test_a_newer_index_is_taken_over_while_searches_are_answered(

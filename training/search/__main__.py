@@ -1,7 +1,7 @@
-"""Measures the search peers: `python -m training.search --state FOLDER`.
+"""Measures search and its peers: `python -m training.search --state FOLDER`.
 
 Prints how many queries there are and of what, and every figure; merges the figures into
-`build/report/metrics.json`. Engines of our own are measured by the same functions.
+`build/report/metrics.json`.
 """
 
 import argparse
@@ -15,14 +15,18 @@ from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
+from serving.errors import ArtefactError
 from training.datasets.errors import DataSetError
 from training.errors import TrainingError
 from training.evaluation.measurements import Measurement, Subject, merge
+from training.search.engines import our_engines
+from training.search.index import FOLDER
 from training.search.judged import measure_judged
 from training.search.judgements import read_judgements
 from training.search.peers import BASELINE, search_peers
 from training.search.queries import PER_HOUSEHOLD, SEED, QuerySet, query_set
 from training.search.relevance import measure
+from training.settings import read_settings
 
 ROOT = Path(__file__).parents[2]
 
@@ -38,7 +42,7 @@ def main() -> int:
     console = Console()
     try:
         found = run(given.state, given.per_household, console)
-    except (TrainingError, DataSetError) as error:
+    except (TrainingError, DataSetError, ArtefactError) as error:
         console.print(f"[red]search:[/red] {escape(str(error))}")
         return 1
     merge(given.report / "metrics.json", map(asdict, found))
@@ -56,6 +60,10 @@ def run(state: Path, per_household: int, console: Console) -> list[Measurement]:
     catalogue = pl.read_parquet(state / "prepared" / "catalogue.parquet")
     subject = Subject(queries.dataset, SEED, catalogue.height)
     engines = search_peers(state, queries)
+    if (state / "models/ranker.ckpt").is_file() and (state / FOLDER / "current").is_dir():
+        engines |= our_engines(read_settings(state), queries)
+    else:
+        console.print(f"{state} has no models or no search index: peers alone are asked")
     found = measure(engines, queries, subject, BASELINE)
     judgements = read_judgements()
     if judgements.dataset == queries.dataset:
