@@ -255,6 +255,9 @@ leaderboard: $(STATE)/prepared/features.yaml $(if $(filter build/full,$(STATE)),
 		PROFILE=full STATE=build/movielens-full DATASET=movielens DATA= USERS=0 NOW=)
 	@$(PY) -m training.leaderboard --state $(STATE) $(BOARD)
 
+search-relevance: $(STATE)/models/ranker.ckpt $(STATE)/search/built.done ## Judge search and its peers by held-out purchases and by hand
+	@$(PY) -m training.search --state $(STATE) --per-household 1 --report $(if $(filter build/full,$(STATE)),build/report,$(STATE)/report)
+
 leaderboard-steps: $(STATE)/prepared/features.yaml ## Take the steps to our models one by one: what each gave
 	@$(PY) -m training.leaderboard.steps --state $(STATE) $(if $(filter build/full,$(STATE)),--document \
 		docs/leaderboard.md,--out $(STATE)/leaderboard/steps)
@@ -291,4 +294,4 @@ fix: env ## Format and mend what can be mended
 
 FORCE:
 
-.PHONY: help env protos client reference baseline data-check lock start up demo score final status logs down clean bench bench-features bench-search leaderboard leaderboard-steps test accept chaos check fix FORCE
+.PHONY: help env protos client reference baseline data-check lock start up demo score final status logs down clean bench bench-features bench-search leaderboard leaderboard-steps search-relevance test accept chaos check fix FORCE

@@ -76,10 +76,10 @@ def probabilities(
     Raises:
         PreparedError: the cut-off isn't one of the prepared.
     """
-    users = pl.Series(sorted({one.user_id for one in asked if one.user_id is not None}))
-    strangers = pl.Series([None], dtype=users.dtype)
-    people = known(models, queries.cutoff, pl.concat([users, strangers]))
-    place = {user: at for at, user in enumerate([*users.to_list(), None])}
+    users = [*sorted({one.user_id for one in asked if one.user_id is not None}), None]
+    kind = queries.user_ids.dtype  # judged queries are nobody's: all users are null
+    people = known(models, queries.cutoff, pl.Series(users, dtype=kind))
+    place = {user: at for at, user in enumerate(users)}
     several = [row for row, one in enumerate(found) if one.total]
     several.sort(key=lambda row: len(found[row].keys))  # lists of alike lengths are padded little
     for start in range(0, len(several), BATCH):
