@@ -11,6 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from serving.stages.fuse import Blend, Fusion, log_odds, subsets
+from training.errors import TrainingError
 from training.learning.calibration import log_loss, logistic
 
 Probabilities = Mapping[str, NDArray[np.float32]]
@@ -20,8 +21,16 @@ def fused(members: Probabilities, happened: NDArray[np.float64]) -> Fusion:
     """The fusion of the members, each (R,), by what then happened (R,).
 
     The order is greedy: first the member that is best alone, then whoever adds most to those before.
+
+    Raises:
+        TrainingError: a member's probabilities are no numbers.
     """
     names = tuple(members)
+    if lost := [name for name, of in members.items() if not np.isfinite(of).all()]:
+        raise TrainingError(
+            f"{', '.join(lost)} came to probabilities that are no numbers; lower "
+            "RECSERVE_TRAINING_RANKER_LEARNING_RATE"
+        )
     odds = {name: log_odds(of) for name, of in members.items()}
     blends = {frozenset(some): _blend(some, odds, happened) for some in subsets(names)}
     losses = {some: _loss(blend, odds, happened) for some, blend in blends.items()}

@@ -3,6 +3,7 @@ import pytest
 from numpy.typing import NDArray
 
 from serving.stages.fuse import log_odds
+from training.errors import TrainingError
 from training.learning.calibration import log_loss
 from training.learning.fusing import fused
 
@@ -100,3 +101,12 @@ def test_one_outcome_alone_gives_the_mean_of_what_is_said() -> None:
     (both,) = (b for b in fusion.blends if len(b.members) == 2)
     assert (both.weights, both.offset) == ((0.5, 0.5), 0.0)
     assert fusion({"a": said["a"]}).tolist() == said["a"].tolist()
+
+
+def test_a_member_that_came_to_nothing_is_named(
+    drawn: tuple[Answers, NDArray[np.float64]],
+) -> None:
+    said, happened = drawn
+    first = next(iter(said))
+    with pytest.raises(TrainingError, match=f"{first} came to probabilities that are no numbers"):
+        fused(said | {first: np.full_like(said[first], np.nan)}, happened)
