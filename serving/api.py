@@ -108,15 +108,17 @@ class SearchServicer(SearchServiceServicer):
 
     def __init__(self, pipeline: Answering, request_log: RequestLog, calls: Calls) -> None:
         self._pipeline, self._log, self._calls = pipeline, request_log, calls
+        plan = pipeline.bundle.plan
+        self._id_kind, self._fields = plan.id_kind, filter_fields(plan)
         self._scribe = wire.Scribe(calls.options.key)
 
     async def Search(  # noqa: N802
         self, request: search_pb.SearchRequest, context: Context
     ) -> search_pb.SearchResponse:
         async def answer(admitted: Admitted) -> search_pb.SearchResponse:
-            plan, scribe = self._pipeline.bundle.plan, self._scribe
+            scribe = self._scribe
             query = search_validation.search_query(
-                request, plan.id_kind, filter_fields(plan), scribe.event_tokens, scribe.page_tokens
+                request, self._id_kind, self._fields, scribe.event_tokens, scribe.page_tokens
             )
             searched = await self._pipeline.search(query, admitted.budget)
             account = told(scribe, self._log, admitted, searched.answered, query)
@@ -130,8 +132,7 @@ class SearchServicer(SearchServiceServicer):
         self, request: search_pb.SuggestRequest, context: Context
     ) -> search_pb.SuggestResponse:
         async def answer(admitted: Admitted) -> search_pb.SuggestResponse:
-            id_kind = self._pipeline.bundle.plan.id_kind
-            count = search_validation.require_suggest(request, id_kind)
+            count = search_validation.require_suggest(request, self._id_kind)
             texts = self._pipeline.engine.suggest(request.text, count)
             return search_pb.SuggestResponse(texts=texts, request_id=admitted.request_id)
 

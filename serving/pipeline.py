@@ -109,7 +109,7 @@ class Pipeline:
 
         return replace(
             self.answered(items, trail, user),
-            oldest_age_s=self.age_s(now_us, scores.oldest_us, tested_us),
+            oldest_age_s=age_s(now_us, scores.oldest_us, tested_us),
             proposed=tuple((proposal.source, len(proposal.keys)) for proposal in found),
             removed=counted(filtered.removed, stages.filter.unproposed(found, allowed), cut),
         )
@@ -145,7 +145,7 @@ class Pipeline:
 
         return replace(
             self.answered(items, trail, user),
-            oldest_age_s=self.age_s(now_us, scores.oldest_us, tested_us),
+            oldest_age_s=age_s(now_us, scores.oldest_us, tested_us),
             proposed=((SOURCE, len(running.keys)),),
             removed=counted(running.removed, filtered.removed, cut),
         )
@@ -175,7 +175,7 @@ class Pipeline:
 
         return replace(
             self.answered(items, trail, user),
-            oldest_age_s=self.age_s(now_us, scores.oldest_us),
+            oldest_age_s=age_s(now_us, scores.oldest_us),
             proposed=(("request", len(query.items)),),
             removed=((Removal.NOT_IN_SNAPSHOT, len(unknown)),) if unknown else (),
             unknown_item_ids=unknown,
@@ -211,7 +211,7 @@ class Pipeline:
 
         return replace(
             self.answered(items, trail, NOTHING),
-            oldest_age_s=self.age_s(now_us, near.oldest_us, tested_us),
+            oldest_age_s=age_s(now_us, near.oldest_us, tested_us),
             proposed=(("similar", len(near.keys)),),
             removed=filtered.removed,
             cold_start=False,
@@ -262,8 +262,8 @@ class Pipeline:
             rows=user.versions,
         )
 
-    @staticmethod
-    def age_s(now_us: int, *times_us: int | None) -> float | None:
-        """Of the oldest."""
-        known = [us for us in times_us if us is not None]
-        return max(0.0, (now_us - min(known)) / 1e6) if known else None
+
+def age_s(now_us: int, *times_us: int | None) -> float | None:
+    """Of the oldest."""
+    known = [us for us in times_us if us is not None]
+    return max(0.0, (now_us - min(known)) / 1e6) if known else None

@@ -5,7 +5,7 @@ from pathlib import Path
 
 from serving.errors import TimedOut
 from serving.search.index import OpenIndex, open_index
-from serving.search.lexical import Found, Lexical, Sort, Within
+from serving.search.lexical import Found, Lexical
 from serving.search.query import Counted, SearchQuery
 from serving.search.reading import Read
 from serving.search.spelling import Spelling
@@ -19,7 +19,7 @@ class Engine:
         spelling = Spelling(index.vocabulary)
         self.version = index.version
         self._index = index
-        self._lexical = Lexical(index, Read(index.analysis, spelling, index.synonyms))
+        self.lexical = Lexical(index, Read(index.analysis, spelling, index.synonyms))
         self.suggest = Suggest(index.phrases, index.analysis, spelling)
 
     async def find(self, query: SearchQuery, count: int, timeout_s: float) -> Found:
@@ -47,15 +47,10 @@ class Engine:
 
     def _find(self, query: SearchQuery, count: int) -> Found:
         fields = self._index.fields
-        within = [
-            Within(c.column, c.any_of, c.minimum, c.maximum, c.exclude)
-            for c in query.conditions
-            if c.column in (*fields.facets, *fields.numbers)
-        ]
+        known = (*fields.facets, *fields.numbers)
+        conditions = [one for one in query.conditions if one.column in known]
         facets = [field.column for field in query.facets if field.column in fields.facets]
-        order = query.order
-        sort = None if order is None else Sort(order.column, order.descending)
-        return self._lexical(query.text, count, within, facets, sort)
+        return self.lexical(query.text, count, conditions, facets, query.order)
 
 
 def open_engine(folder: Path) -> Engine:

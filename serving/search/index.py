@@ -24,6 +24,7 @@ from tantivy import DocAddress, Index, Query, Searcher
 
 from serving.errors import ArtefactError
 from serving.features.keys import string_key
+from serving.features.snapshot_files import digest
 from serving.search.analysis import LANGUAGES, Analysis, Word
 from serving.search.documents import KEY, Fields, Item, document, words_of
 from serving.search.phrases import Phrase
@@ -182,10 +183,7 @@ def digests(folder: Path) -> dict[str, str]:
     found = {}
     for path in sorted(folder.rglob("*")):
         if path.is_file() and path.name != MANIFEST and path.suffix != LOCK:
-            with path.open("rb") as file:
-                found[str(path.relative_to(folder))] = hashlib.file_digest(
-                    file, "sha256"
-                ).hexdigest()
+            found[str(path.relative_to(folder))] = digest(path)
     return found
 
 

@@ -6,37 +6,19 @@ from functools import lru_cache
 
 import numpy as np
 from numpy.typing import NDArray
-from tantivy import FieldType, Occur, Order, Query
+from tantivy import FieldType, Occur, Query
+from tantivy import Order as Direction
 
 from serving.search.documents import TEXT, TITLE
 from serving.search.index import OpenIndex
-from serving.search.query import Match
+from serving.search.query import Match, Order
 from serving.search.reading import Clause, Read, Reading
 from serving.search.spelling import Meaning
-from serving.types import Keys
+from serving.types import Condition, Keys
 
 TITLE_BOOST = 2.0
 KEPT = 10_000  # queries of single words
 MOST_FACET_VALUES = 100
-
-
-@dataclass(frozen=True, slots=True)
-class Within:
-    """What an item's field must be like: one of some keys, or a number within bounds; or not so."""
-
-    name: str
-    any_of: tuple[int, ...] = ()
-    minimum: float | None = None
-    maximum: float | None = None
-    exclude: bool = False
-
-
-@dataclass(frozen=True, slots=True)
-class Sort:
-    """By a number instead of by relevance; items without one come last."""
-
-    name: str
-    descending: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,18 +45,20 @@ class Lexical:
         self,
         text: str,
         count: int,
-        within: Sequence[Within] = (),
+        conditions: Sequence[Condition] = (),
         facets: Sequence[str] = (),
-        sort: Sort | None = None,
+        order: Order | None = None,
     ) -> Found:
         """At most `count` items; an empty text finds all. Items that fit alike come in the index's order.
+
+        Conditions, facets and the order name fields of the index; items without the order's number come last.
 
         Where no item has every clause of the query, half of them do, and where none has half, one.
         """
         reading = self._read(text)
         for match, wanted in self._attempts(reading):
-            query = self._filtered(wanted, within)
-            found = self._top(query, count, sort)
+            query = self._filtered(wanted, conditions)
+            found = self._top(query, count, order)
             if found.total:
                 counted = {name: self._counted(query, name) for name in facets}
                 return Found(found.keys, found.scores, found.total, match, reading, counted)
@@ -107,30 +91,32 @@ class Lexical:
         text = Query.term_query(self._schema, TEXT, term, "freq")
         return _any([Query.boost_query(title, TITLE_BOOST), text])
 
-    def _filtered(self, query: Query, within: Sequence[Within]) -> Query:
-        if not within:
+    def _filtered(self, query: Query, conditions: Sequence[Condition]) -> Query:
+        if not conditions:
             return query
-        tests = [(Occur.MustNot if one.exclude else Occur.Must, self._test(one)) for one in within]
+        tests = [
+            (Occur.MustNot if one.exclude else Occur.Must, self._test(one)) for one in conditions
+        ]
         return Query.boolean_query([(Occur.Must, query), *tests])
 
-    def _test(self, one: Within) -> Query:
+    def _test(self, one: Condition) -> Query:
         fields = self._index.fields
         if one.any_of:
-            test = Query.term_set_query(self._schema, fields.facet(one.name), list(one.any_of))
+            test = Query.term_set_query(self._schema, fields.facet(one.column), list(one.any_of))
         else:
             test = Query.range_query(
-                self._schema, fields.number(one.name), FieldType.Float, one.minimum, one.maximum
+                self._schema, fields.number(one.column), FieldType.Float, one.minimum, one.maximum
             )
         return Query.const_score_query(test, 0.0)
 
-    def _top(self, query: Query, count: int, sort: Sort | None) -> "_Top":
+    def _top(self, query: Query, count: int, order: Order | None) -> "_Top":
         searcher = self._index.searcher
-        if sort is None:
+        if order is None:
             result = searcher.search(query, count)
         else:
-            order = Order.Desc if sort.descending else Order.Asc
-            by = self._index.fields.number(sort.name)
-            result = searcher.search(query, count, order_by_field=by, order=order)
+            way = Direction.Desc if order.descending else Direction.Asc
+            by = self._index.fields.number(order.column)
+            result = searcher.search(query, count, order_by_field=by, order=way)
         hits = result.hits
         scores = np.array([score for score, _ in hits], dtype=np.float32)
         return _Top(self._index.keys_of([a for _, a in hits]), scores, int(result.count))  # type: ignore[attr-defined]

@@ -7,7 +7,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from serving.errors import SurfaceNotServed
-from serving.pipeline import Pipeline
+from serving.pipeline import Pipeline, age_s
 from serving.policy import Budget
 from serving.search.engine import Engine, LiveEngine
 from serving.search.lexical import Found
@@ -76,7 +76,7 @@ class Search:
         return Searched(
             replace(
                 pipeline.answered(items, trail, user),
-                oldest_age_s=pipeline.age_s(now_us, scores.oldest_us, tested_us),
+                oldest_age_s=age_s(now_us, scores.oldest_us, tested_us),
                 proposed=((proposal.source, len(keys)),),
                 removed=counted(filtered.removed, cut),
             ),
@@ -106,7 +106,7 @@ class Search:
         return Searched(
             replace(
                 pipeline.answered(items, trail, user),
-                oldest_age_s=pipeline.age_s(now_us, scores.oldest_us),
+                oldest_age_s=age_s(now_us, scores.oldest_us),
                 proposed=((source, len(rest.keys)),),
                 removed=((Removal.NOT_IN_SNAPSHOT, gone),) if gone else (),
             ),

@@ -27,10 +27,6 @@ class Reading:
     corrected: tuple[tuple[str, str], ...]  # as it was written, as it was taken
     unknown: tuple[str, ...]
 
-    @property
-    def is_empty(self) -> bool:
-        return not self.clauses
-
 
 class Read:
     """Reads queries for one index."""

@@ -11,11 +11,9 @@ import numpy as np
 import polars as pl
 from numpy.typing import NDArray
 
-from serving.search.index import open_index
-from serving.search.lexical import Found, Lexical
+from serving.search.engine import open_engine
+from serving.search.lexical import Found
 from serving.search.pipeline import fit_of, ordered
-from serving.search.reading import Read
-from serving.search.spelling import Spelling
 from training.offline import BATCH, Models, known, open_models, score_raw
 from training.policy import MAX_CANDIDATES
 from training.search.asked import Asked, Engine
@@ -57,9 +55,7 @@ class Finder:
     """What the words of a text find, once for each text."""
 
     def __init__(self, folder: Path) -> None:
-        index = open_index(folder.resolve())
-        read = Read(index.analysis, Spelling(index.vocabulary), index.synonyms)
-        self._lexical = Lexical(index, read)
+        self._lexical = open_engine(folder.resolve()).lexical
         self._found: dict[str, Found] = {}
 
     def __call__(self, text: str) -> Found:

@@ -7,31 +7,31 @@ const loader = require("@grpc/proto-loader");
 const { explained } = require("./errors");
 
 const PROTOS = join(__dirname, "../../../protos");
-const FILES = ["recommendation_service", "event_service", "search_service", "status_service"];
+const SERVICES = ["recommendation", "event", "search", "status"];
 // The same retries as the Python client's: UNAVAILABLE alone, with a limit on how many.
 const SERVICE_CONFIG = require("../src/recserve/client/service_config.json");
 const DEADLINE_MS = 1000;
 
 const definition = loader.loadSync(
-  FILES.map((name) => `recserve/v1/${name}.proto`),
+  SERVICES.map((name) => `recserve/v1/${name}_service.proto`),
   { includeDirs: [PROTOS], keepCase: true, longs: String, enums: String, arrays: true },
 );
 const services = grpc.loadPackageDefinition(definition).recserve.v1;
 
 /**
- * A client of all three services.
+ * A client of all services.
  *
  * @param {string} endpoint host:port, or dns:///name:port for several addresses
  * @param {grpc.ChannelCredentials} credentials grpc.credentials.createSsl(...), or createInsecure()
  *     on a trusted network
- * @returns methods `Recommend`, `Rank`, `SimilarItems`, `RecordEvents` and `GetStatus`, each from a
+ * @returns methods `Recommend`, `Rank`, `SimilarItems`, `Search`, `Suggest`, `RecordEvents` and `GetStatus`, each from a
  *     request to a promise of its response; `StreamEvents()`, a duplex stream of gRPC's; `close()`
  */
 function connect(endpoint, credentials) {
   const options = { "grpc.service_config": JSON.stringify(SERVICE_CONFIG) };
-  const stubs = ["RecommendationService", "EventService", "StatusService"].map(
-    (name) => new services[name](endpoint, credentials, options),
-  );
+  const stubs = Object.values(services)
+    .filter((one) => one.service)
+    .map((Stub) => new Stub(endpoint, credentials, options));
   const client = { close: () => stubs.forEach((stub) => stub.close()) };
   for (const stub of stubs) {
     for (const { path, requestStream } of Object.values(stub.constructor.service)) {

@@ -11,9 +11,10 @@ from hypothesis import strategies as some
 from serving.search.analysis import Analysis
 from serving.search.documents import Item
 from serving.search.index import OpenIndex
-from serving.search.lexical import Found, Sort, Within
-from serving.search.query import Match
+from serving.search.lexical import Found
+from serving.search.query import Match, Order
 from serving.search.synonyms import Synonyms
+from serving.types import Condition
 from tests.unit.serving.search.made import BAKERY, DAIRY, DRINKS, ITEMS, lexical
 
 SODA = Synonyms({("soda",): (("soft", "drink"), ("cola",))}, 1)
@@ -124,30 +125,30 @@ def test_filters_and_facets_count_what_is_left(index: OpenIndex) -> None:
     search = lexical(index)
     found = search("milk", 10, facets=["department"])
     assert found.facets == {"department": ((DAIRY, 2), (BAKERY, 1))}
-    dairy = search("milk", 1, [Within("department", (DAIRY,))], ["department"])
+    dairy = search("milk", 1, [Condition("department", (DAIRY,))], ["department"])
     assert (dairy.total, dairy.facets) == (2, {"department": ((DAIRY, 2),)})
-    assert keys(search("milk", 9, [Within("department", (DAIRY,), exclude=True)])) == {14}
-    assert keys(search("", 9, [Within("department", (DRINKS, BAKERY))])) == {14, 15, 16, 17}
-    assert search("milk", 9, [Within("department", (404,))]).match is Match.NONE
+    assert keys(search("milk", 9, [Condition("department", (DAIRY,), exclude=True)])) == {14}
+    assert keys(search("", 9, [Condition("department", (DRINKS, BAKERY))])) == {14, 15, 16, 17}
+    assert search("milk", 9, [Condition("department", (404,))]).match is Match.NONE
 
 
 def test_filters_by_number_leave_out_what_has_none(index: OpenIndex) -> None:
     search = lexical(index)
-    assert keys(search("", 9, [Within("price", minimum=2.5)])) == {10, 12, 17}
-    assert keys(search("", 9, [Within("price", minimum=1.5, maximum=2.0)])) == {11, 14}
-    assert keys(search("", 9, [Within("price", maximum=2.0, exclude=True)])) == {10, 12, 13, 17}
+    assert keys(search("", 9, [Condition("price", minimum=2.5)])) == {10, 12, 17}
+    assert keys(search("", 9, [Condition("price", minimum=1.5, maximum=2.0)])) == {11, 14}
+    assert keys(search("", 9, [Condition("price", maximum=2.0, exclude=True)])) == {10, 12, 13, 17}
 
 
 def test_a_filter_changes_no_score(index: OpenIndex) -> None:
     search = lexical(index)
-    free, held = (search("milk", 9, within) for within in ((), [Within("department", (DAIRY,))]))
+    free, held = (search("milk", 9, within) for within in ((), [Condition("department", (DAIRY,))]))
     scores = dict(zip(free.keys.tolist(), free.scores.tolist(), strict=True))
     assert [scores[key] for key in held.keys.tolist()] == held.scores.tolist()
 
 
 def test_a_sort_goes_by_the_number_with_those_without_one_last(index: OpenIndex) -> None:
     search = lexical(index)
-    up, down = (search("cheese", 9, sort=Sort("price", descending=d)) for d in (False, True))
+    up, down = (search("cheese", 9, order=Order("price", descending=d)) for d in (False, True))
     assert up.keys.tolist() == [17, 12, 13]
     assert down.keys.tolist() == [12, 17, 13]
     assert np.isnan(up.scores[-1])
