@@ -246,21 +246,24 @@ BOARD = $(if $(filter build/full,$(STATE)),--leave-one-out build/movielens-full 
 	build/leaderboard --report build/report --document docs/leaderboard.md,--out $(STATE)/leaderboard --report \
 	$(STATE)/leaderboard) $(if $(filter build/final,$(STATE)),--cutoff $(NOW))
 
+FILMS = $(if $(filter build/full,$(STATE)),$(MAKE) --no-print-directory build/movielens-full/dataset/dataset.yaml \
+	PROFILE=full STATE=build/movielens-full DATASET=movielens DATA= USERS=0 NOW=,true)
+
 $(RESPONSES)/responses.yaml: training/datasets/coupon_responses.py training/prepare/coupon_pairs.py | env
 	$(call STEP,Coupon responses)
 	@$(PY) -m training.datasets.coupon_responses --out $(RESPONSES)
 
 leaderboard: $(STATE)/prepared/features.yaml $(if $(filter build/full,$(STATE)),$(RESPONSES)/responses.yaml) ## Compare all models and peers: build/leaderboard/index.html
-	@$(if $(filter build/full,$(STATE)),$(MAKE) --no-print-directory build/movielens-full/dataset/dataset.yaml \
-		PROFILE=full STATE=build/movielens-full DATASET=movielens DATA= USERS=0 NOW=)
+	@$(FILMS)
 	@$(PY) -m training.leaderboard --state $(STATE) $(BOARD)
 
 search-relevance: $(STATE)/models/ranker.ckpt $(STATE)/search/built.done ## Judge search and its peers by held-out purchases and by hand
 	@$(PY) -m training.search --state $(STATE) --per-household 1 --report $(if $(filter build/full,$(STATE)),build/report,$(STATE)/report)
 
 leaderboard-steps: $(STATE)/prepared/features.yaml ## Take the steps to our models one by one: what each gave
-	@$(PY) -m training.leaderboard.steps --state $(STATE) $(if $(filter build/full,$(STATE)),--document \
-		docs/leaderboard.md,--out $(STATE)/leaderboard/steps)
+	@$(FILMS)
+	@$(PY) -m training.leaderboard.steps --state $(STATE) $(if $(filter build/full,$(STATE)),--leave-one-out \
+		build/movielens-full --document docs/leaderboard.md,--out $(STATE)/leaderboard/steps)
 
 ## checks
 

@@ -70,6 +70,7 @@ class TrainingSettings(BaseSettings):
     trees: int = Field(default=60, ge=1, le=10_000)  # of the tree member, at the most
     ranker_item_to_item: bool = True  # whether rankers are told its score
     action_weight: float = Field(default=0.01, ge=0, le=100)  # of other actions beside the target
+    ranker_listwise_weight: float = Field(default=0.0, ge=0, le=100)  # of a softmax a user
     embedding_dropout: float = Field(default=0.2, ge=0, lt=1)  # of items' identities in a history
 
     search_language: str = "en"  # of the items' texts, as a BCP 47 tag; "und" for several

@@ -1,11 +1,13 @@
-"""What was tried on the way to our system, and what each step gave: `make leaderboard-steps`.
+"""What was tried on the way to our systems, and what each step gave: `make leaderboard-steps`.
 
-One seed at the latest period, over the same retrievers, so that a step costs the training of one ranker at
-the most. The figures are of development targets: they say what helped, not what is claimed.
+One seed; by cut-off at the latest period. A step costs the training of one ranker at the most, over the same
+retrievers; what changes retrievers is taught them anew. The figures are of development targets: they say what
+helped, not what is claimed.
 """
 
 import argparse
 import sys
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -15,15 +17,17 @@ from rich.markup import escape
 
 from training.datasets.errors import DataSetError
 from training.errors import TrainingError
-from training.leaderboard import boosted
+from training.leaderboard import boosted, next_entrants, next_fused, next_peers
 from training.leaderboard.answering import answer_all
 from training.leaderboard.answers import Answers
 from training.leaderboard.contests import Contest, by_cutoff
 from training.leaderboard.document import Marks, write_between
+from training.leaderboard.leave_one_out import leave_one_out
 from training.leaderboard.question import SEEDS, Answering, Entrant, Question
 from training.leaderboard.standings import standings
 from training.leaderboard.steps_table import steps_table
 from training.leaderboard.variants import Variant
+from training.settings import TABLES
 
 ROOT = Path(__file__).parents[2]
 MARKS = Marks("<!-- steps:begin -->", "<!-- steps:end -->")
@@ -49,6 +53,11 @@ class Step:
     variant: Variant | Other
 
 
+def _next(said: str, beside: str, members: tuple[str, ...]) -> Step:
+    return Step(said, beside, Other(partial(next_fused.of_members, names=members)))
+
+
+BOTH = tuple(next_fused.SEQUENCES)
 MLP, TRANSFORMER = ("mlp",), ("transformer",)
 SERVED = ("mlp", "transformer", "trees")
 STEPS = {
@@ -66,6 +75,31 @@ STEPS = {
     "more_epochs": Step("MLP, twice the epochs", "mlp", Variant(MLP, {"ranker_epochs": 4})),
     "fewer_cutoffs": Step(
         "MLP, taught from two cut-offs instead of five", "mlp", Variant(MLP, {"ranker_cutoffs": 2})
+    ),
+    "listwise": Step(
+        "MLP, a softmax over each person's candidates in the loss beside the cross-entropy",
+        "mlp",
+        Variant(MLP, {"ranker_listwise_weight": 0.1}),
+    ),
+    "without_attributes": Step(
+        "MLP, retrievers and it told no attributes of items, nor likings for them",
+        "mlp",
+        Variant(MLP, without=("item_profile", "user_affinity")),
+    ),
+    "without_promotions": Step(
+        "MLP, retrievers and it told no displays and mailers",
+        "mlp",
+        Variant(MLP, without=("item_placement",)),
+    ),
+    "without_people": Step(
+        "MLP, retrievers and it told no attributes of people",
+        "mlp",
+        Variant(MLP, without=("user_profile",)),
+    ),
+    "four_retrievers": Step(
+        "MLP, SASRec and GRU4Rec among the retrievers",
+        "mlp",
+        Variant(MLP, {"retrievers": ",".join(TABLES["retrievers"])}),
     ),
     "transformer": Step("Transformer", "mlp", Variant(TRANSFORMER)),
     "plain_head": Step(
@@ -86,17 +120,33 @@ STEPS = {
     "four": Step("and the RNN", "three", Variant((*SERVED, "rnn"))),
     "five": Step("and the CNN", "four", Variant((*SERVED, "rnn", "cnn"))),
 }
+NEXT_STEPS = {
+    "plain": Step("GRU4Rec, the peer", "", Other(next_entrants.peer("gru4rec").answer)),
+    "gru4rec": _next("GRU4Rec as it ships", "plain", ("gru4rec",)),
+    "sasrec": _next("SASRec as it ships", "gru4rec", ("sasrec",)),
+    "both": _next("SASRec and GRU4Rec fused", "gru4rec", BOTH),
+    "three": _next("and item-to-item", "both", (*BOTH, "item_to_item")),
+    "four": _next("and what stands near", "three", (*BOTH, "item_to_item", "nearby")),
+    "five": _next("and popularity: our entrant", "four", next_fused.MEMBERS),
+    "counted": _next(
+        "without the sequence models", "five", ("item_to_item", "nearby", "popularity")
+    ),
+}
 
 
 def main() -> int:
     parser = argparse.ArgumentParser(prog="python -m training.leaderboard.steps")
     parser.add_argument("--state", type=Path, required=True)
+    parser.add_argument("--leave-one-out", type=Path, help="a state folder of that protocol")
     parser.add_argument("--out", type=Path, default=ROOT / "build" / "leaderboard" / "steps")
-    parser.add_argument("--document", type=Path, help="whose table is replaced; default: none")
+    parser.add_argument("--document", type=Path, help="whose tables are replaced; default: none")
     given = parser.parse_args()
     console = Console()
     try:
-        run(latest(given.state), given.out, given.document, console)
+        taken = [(latest(given.state), STEPS)]
+        if given.leave_one_out is not None:
+            taken.append((leave_one_out(given.leave_one_out), NEXT_STEPS))
+        run(taken, given.out, given.document, console)
     except (TrainingError, DataSetError) as error:
         console.print(f"[red]steps:[/red] {escape(str(error))}")
         return 1
@@ -108,27 +158,32 @@ def latest(state: Path) -> Contest:
     return by_cutoff(state, [by_cutoff(state).periods[-1].cutoff])
 
 
-def run(contest: Contest, out: Path, document: Path | None, console: Console) -> None:
+def run(
+    several: Sequence[tuple[Contest, Mapping[str, Step]]],
+    out: Path,
+    document: Path | None,
+    console: Console,
+) -> None:
     """Takes every step that isn't taken, and says what each gave.
 
     Raises:
-        TrainingError, DataSetError: the state folder is incomplete.
+        TrainingError, DataSetError: a state folder is incomplete.
     """
-    entrants = {name: entrant(name, step) for name, step in STEPS.items()}
-    answer_all(contest, entrants, out, console)
-    told = steps_table(
-        standings(contest, out, models=entrants),
-        {n: (step.said, step.beside) for n, step in STEPS.items()},
-    )
+    told: list[str] = []
+    for contest, steps in several:
+        entrants = {name: entrant(name, step) for name, step in steps.items()}
+        answer_all(contest, entrants, out, console)
+        judged = standings(contest, out, models=entrants)
+        told += ["", *steps_table(judged, {n: (s.said, s.beside) for n, s in steps.items()})]
     for line in told:
         console.print(line, highlight=False, markup=False)
     if document is not None:
-        write_between(document, MARKS, told)
+        write_between(document, MARKS, told[1:])
 
 
 def entrant(name: str, step: Step) -> Entrant:
     answer = partial(step.variant.answer, name=name)
-    return Entrant(answer, Path(__file__), SEEDS[:1], (boosted.TUNED,))
+    return Entrant(answer, Path(__file__), SEEDS[:1], (boosted.TUNED, next_peers.TUNED))
 
 
 if __name__ == "__main__":

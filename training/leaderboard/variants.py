@@ -1,17 +1,18 @@
-"""Our system with one thing changed, over the same retrievers: what a step of `steps.py` costs and gives.
+"""Our system with one thing changed: what a step of `steps.py` costs and gives.
 
 A step that only leaves out members trains nothing: the fusion has weights for every subset. One that
-changes settings trains its rankers in `<state>/leaderboard-models/<cut-off>/<seed>/steps/<step>`.
+changes settings trains its rankers in `<state>/leaderboard-models/<cut-off>/<seed>/steps/<step>`, over the
+same retrievers unless the change is theirs too.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 import yaml
 
-from training import train_ranker
+from training import train_ranker, train_retriever
 from training.atomic import replace_text
 from training.leaderboard.answers import Answers
 from training.leaderboard.ours import of_members
@@ -29,11 +30,12 @@ from training.settings import TrainingSettings
 
 @dataclass(frozen=True, slots=True)
 class Variant:
-    """`members` of our system, with other settings or a shorter history if given."""
+    """`members` of our system, with what else is given changed."""
 
     members: tuple[str, ...]
     settings: Mapping[str, Any] = field(default_factory=dict)  # by name, of TrainingSettings
     history: int | None = None  # latest purchases that are read
+    without: tuple[str, ...] = ()  # feature views that nothing is told of
 
     def answer(self, question: Question, seed: int, name: str) -> Answers:
         return self.answered(system(question, seed), question, name)
@@ -43,23 +45,33 @@ class Variant:
 
     def system(self, base: System, name: str) -> System:
         """The changed system, trained if it has to be."""
-        changed = self.settings or self.history is not None
+        changed = self.settings or self.history is not None or self.without
         return self._trained(base.settings, name) if changed else base
+
+    @property
+    def changes_retrievers(self) -> bool:
+        """Retrievers are told what rankers are."""
+        return bool(self.without) or "retrievers" in self.settings
 
     def _trained(self, base: TrainingSettings, name: str) -> System:
         folder = base.state / "steps" / name
         changed = {**self.settings, "members": ",".join(self.members), "state": folder}
         settings = TrainingSettings.model_validate(base.model_dump() | changed)
-        _link(base.models, settings.models, ("retriever.ckpt", "retriever.json"))
+        if not self.changes_retrievers:
+            _link(base.models, settings.models, ("retriever.ckpt", "retriever.json"))
         _link(base.prepared, settings.prepared, _shared(base.prepared))
         features = yaml.safe_load((base.prepared / "features.yaml").read_text())
         if self.history is not None:
             features = shortened(features, self.history)
+        features = lacking(features, self.without)
         described = settings.prepared / "features.yaml"
         text = yaml.safe_dump(features, sort_keys=False)
         if not described.is_file() or described.read_text() != text:
             replace_text(described, text)
-        inputs = [settings.models / "retriever.ckpt", described, kept_settings(settings)]
+        inputs = [described, kept_settings(settings)]
+        if self.changes_retrievers:
+            train_unless_done(settings, train_retriever.train, inputs)
+        inputs.append(settings.models / "retriever.ckpt")
         train_unless_done(settings, train_ranker.train, inputs)
         return opened(settings)
 
@@ -77,6 +89,15 @@ def shortened(features: dict[str, Any], history: int) -> dict[str, Any]:
         for name, view in features["views"].items()
     }
     return features | {"views": views}
+
+
+def lacking(features: dict[str, Any], views: Collection[str]) -> dict[str, Any]:
+    """The description with these views read by no model."""
+    services = {
+        service: {view: names for view, names in read.items() if view not in views}
+        for service, read in features["services"].items()
+    }
+    return features | {"services": services}
 
 
 def _link(of: Path, to: Path, names: Sequence[str]) -> None:

@@ -115,6 +115,7 @@ def teach(
         settings.ranker_weight_decay,
         settings.ranker_negative_share,
         settings.action_weight,
+        settings.ranker_listwise_weight,
     )
     fit(
         lesson,

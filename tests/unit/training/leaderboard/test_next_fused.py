@@ -10,7 +10,7 @@ from tests.unit.training.leaderboard.test_next_item import ITEMS, walks
 from training.leaderboard.answers import problems
 from training.leaderboard.leave_one_out import leave_one_out
 from training.leaderboard.next_entrants import ENTRANTS
-from training.leaderboard.next_fused import Shop, fused_scores
+from training.leaderboard.next_fused import MEMBERS, Shop, taught
 from training.leaderboard.next_item import Histories
 from training.leaderboard.next_nearby import NEARER, NEWER, USUAL, nearby, pairs
 from training.leaderboard.next_weights import RIDGE, learned_weights, weighed
@@ -73,9 +73,14 @@ def test_all_members_together_learn_a_cycle_and_the_same_seed_gives_the_same() -
     known, last = walks([4 + n % 5 for n in range(80)]).without_last()
     nothing = np.zeros((ITEMS, 0), dtype=np.int64)
     shop = Shop(np.arange(ITEMS), nothing, np.full((ITEMS, 1), 3.0, dtype=np.float32))
-    found = fused_scores(known, shop, 7)
+    of = taught(known, shop, 7)
+    found = of.fused()
     assert (found.argmax(axis=1) == last).mean() > 0.8
-    assert np.array_equal(found, fused_scores(known, shop, 7))
+    assert np.array_equal(found, taught(known, shop, 7).fused())
+    for place, name in enumerate(MEMBERS):
+        alone = of.fused([name])
+        order = np.argsort(-of.now[place], axis=1, kind="stable")
+        assert np.array_equal(np.argsort(-alone, axis=1, kind="stable"), order), name
 
 
 def test_every_entrant_gives_pages_that_can_be_judged(state: Path) -> None:

@@ -28,7 +28,7 @@ def test_every_step_is_held_against_an_earlier_one() -> None:
 
 def test_a_step_costs_the_training_of_one_ranker_at_most() -> None:
     for variant in (step.variant for step in STEPS.values() if isinstance(step.variant, Variant)):
-        changed = variant.settings or variant.history is not None
+        changed = variant.settings or variant.history is not None or variant.without
         assert not changed or len(variant.members) == 1
         assert set(variant.settings) <= set(TrainingSettings.model_fields)
 
@@ -69,6 +69,30 @@ def test_a_changed_step_is_trained_over_the_same_retrievers(
     assert np.array_equal(again.probability, found.probability)
     retriever = folder / "models" / "retriever.ckpt"
     assert retriever.resolve() == (trained.settings.models / "retriever.ckpt").resolve()
+
+
+def test_what_retrievers_are_not_told_they_are_taught_without(
+    trained: System, asked: Question
+) -> None:
+    variant = Variant(("mlp",), without=("item_profile", "user_affinity"))
+    found = variant.answered(trained, asked, "mlp_without")
+    assert problems(found) == []
+    of = variant.system(trained, "mlp_without").models
+    assert not of.schema.has("item_key")
+    assert not of.schema.affinities
+    assert trained.models.schema.has("item_key")
+    folder = folder_of(asked.state, asked.cutoff, 7) / "steps" / "mlp_without" / "models"
+    assert not (folder / "retriever.ckpt").is_symlink()
+    made = (folder / "retriever.ckpt").stat().st_mtime_ns
+    variant.answered(trained, asked, "mlp_without")
+    assert (folder / "retriever.ckpt").stat().st_mtime_ns == made
+
+
+def test_other_retrievers_propose_in_a_step(trained: System, asked: Question) -> None:
+    variant = Variant(("mlp",), {"retrievers": "two_tower,item_to_item,sasrec"})
+    of = variant.system(trained, "mlp_sasrec").models
+    assert "sasrec" in of.searches.served
+    assert "sasrec" not in trained.models.searches.served
 
 
 def test_without_the_item_to_item_score_the_ranker_sees_none(

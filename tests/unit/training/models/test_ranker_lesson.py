@@ -8,7 +8,7 @@ import torch
 
 from tests.unit.training.models.made import ACTIONS, TAUGHT, examples, ranker_config
 from training.models.ranker import Ranker
-from training.models.ranker_lesson import RankerLesson
+from training.models.ranker_lesson import RankerLesson, listwise
 
 
 def lesson(
@@ -16,10 +16,11 @@ def lesson(
     negative_share: float = 1.0,
     actions: tuple[str, ...] = (),
     action_weight: float = 0.5,
+    listwise_weight: float = 0.0,
 ) -> RankerLesson:
     torch.manual_seed(1)
     ranker = Ranker(ranker_config(network, actions=actions))
-    return RankerLesson(ranker, 1e-3, 1e-2, negative_share, action_weight).eval()
+    return RankerLesson(ranker, 1e-3, 1e-2, negative_share, action_weight, listwise_weight).eval()
 
 
 def entropy(logit: float, happened: float) -> float:
@@ -61,6 +62,35 @@ def test_the_other_actions_add_their_mean_by_its_weight(network: str) -> None:
 
 
 @pytest.mark.parametrize("network", TAUGHT)
+def test_a_softmax_over_each_users_candidates_is_added_by_its_weight(network: str) -> None:
+    batch = examples(5, 4)
+    taught = lesson(network, listwise_weight=0.5)
+    with torch.no_grad():
+        found = float(taught.training_step(batch, 0))
+        logits = taught.model.logit(batch).numpy()
+    plain = taught.losses[0]
+    each = []
+    for line in range(5):
+        real = [c for c in range(4) if batch["mask"][line, c]]
+        whole = log(sum(exp(logits[line, c]) for c in real))
+        taken = [whole - logits[line, c] for c in real if batch["bought"][line, c]]
+        if taken:
+            each.append(np.mean(taken))
+    assert len(each) > 1
+    assert found == pytest.approx(plain + 0.5 * np.mean(each), rel=1e-5)
+
+
+def test_a_batch_in_which_nobody_took_anything_has_no_order_to_learn() -> None:
+    logits = torch.tensor([0.5, -1.0, 2.0], requires_grad=True)
+    mask = torch.tensor([[True, True, False], [True, False, False]])
+    found = listwise(logits, mask, torch.zeros(2, 3))
+    found.backward()
+    assert float(found.detach()) == 0.0
+    assert logits.grad is not None
+    assert not logits.grad.any()
+
+
+@pytest.mark.parametrize("network", TAUGHT)
 def test_the_other_actions_teach_the_body_and_the_targets_head_nothing(network: str) -> None:
     """What differs between weights of 0 and 1 is the body's slope, and that of the other heads."""
     batch = examples(5, 4, actions=ACTIONS)
@@ -77,9 +107,12 @@ def test_the_other_actions_teach_the_body_and_the_targets_head_nothing(network: 
     assert not torch.allclose(of_body[0], of_body[1])
 
 
+@pytest.mark.parametrize("listwise_weight", [0.0, 1.0])
 @pytest.mark.parametrize("actions", [(), ACTIONS])
 @pytest.mark.parametrize("network", TAUGHT)
-def test_padding_adds_nothing_to_loss_or_gradients(network: str, actions: tuple[str, ...]) -> None:
+def test_padding_adds_nothing_to_loss_or_gradients(
+    network: str, actions: tuple[str, ...], listwise_weight: float
+) -> None:
     narrow = examples(3, 4, actions=actions)
     narrow["mask"][:] = True
     of_items = (
@@ -92,7 +125,7 @@ def test_padding_adds_nothing_to_loss_or_gradients(network: str, actions: tuple[
     wide["others"][:, -1] = 1.0
     found = []
     for batch in (narrow, wide):
-        taught = lesson(network, actions=actions)
+        taught = lesson(network, actions=actions, listwise_weight=listwise_weight)
         loss = taught.training_step(batch, 0)
         loss.backward()
         slopes = [p.grad for p in taught.parameters() if p.grad is not None]
