@@ -1,6 +1,6 @@
 """What a bundle's documents say: read plan, policy and Triton's configuration of each model."""
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from serving.bundle import POLICY_VERSION
@@ -9,6 +9,7 @@ from serving.features.layout import Column, Layout
 from serving.stages.fuse import Fusion
 from training.bundle.graph import tensor_shape
 from training.bundle.shipped import ShippedModel
+from training.bundle.triton_config import FREE, TensorForm, config_text
 from training.models.retrievers import NAMES
 from training.policy import MAX_CANDIDATES, REPEAT
 from training.schema import Input, service_fields
@@ -17,11 +18,6 @@ VERSION = 1  # of read plan and manifest
 STALE_ACTION = "serve_marked"  # of a view that declares none
 SIMILAR = "similar"
 OWNED = "user_history.owned_item"
-TRITON_TYPES = {"int64": "TYPE_INT64", "float32": "TYPE_FP32", "bool": "TYPE_BOOL"}
-QUEUE_DELAY_US = 500  # what a request may wait for others to join it
-QUEUE_SIZE = 256
-LONGEST_WAIT_US = 10_000_000  # a request's own timeout is shorter
-THREADS = 1  # of an instance: quicker than two on small tensors
 
 
 def read_plan(features: Mapping[str, Any], models: Sequence[ShippedModel]) -> dict[str, Any]:
@@ -103,53 +99,16 @@ def policy(
 
 
 def triton_config(model: ShippedModel) -> str:
-    """config.pbtxt, for the embedded server's backend as for NVIDIA's of the same name.
-
-    Shapes leave dimension 0 out. Warm-up runs every planned number of candidates before the model is
-    ready, so a graph that can't is never served.
-    """
-    return f"""name: "{model.name}"
-backend: "onnxruntime"
-max_batch_size: {model.max_batch}
-input [
-{_listed(_tensor(i.name, i.dtype, _dims(model, i)) for i in model.inputs)}
-]
-output [
-{_listed(_tensor(o.name, o.dtype, [o.width]) for o in model.outputs)}
-]
-dynamic_batching {{
-  max_queue_delay_microseconds: {QUEUE_DELAY_US}
-  default_queue_policy {{
-    timeout_action: REJECT
-    default_timeout_microseconds: {LONGEST_WAIT_US}
-    allow_timeout_override: true
-    max_queue_size: {QUEUE_SIZE}
-  }}
-}}
-instance_group [ {{ count: 1, kind: KIND_CPU }} ]
-parameters {{ key: "intra_op_thread_count" value {{ string_value: "{THREADS}" }} }}
-parameters {{ key: "inter_op_thread_count" value {{ string_value: "{THREADS}" }} }}
-{"".join(_warm_up(model, count) for count in model.pad_to or (1,))}"""
-
-
-def _dims(model: ShippedModel, wanted: Input, candidates: int = -1) -> list[int]:
-    shape = tensor_shape(wanted, model.candidates)[1:]
-    return [candidates if isinstance(d, str) else d for d in shape]
-
-
-def _tensor(name: str, dtype: str, dims: Sequence[int]) -> str:
-    return f'  {{ name: "{name}", data_type: {TRITON_TYPES[dtype]}, dims: {list(dims)} }}'
-
-
-def _listed(tensors: Iterable[str]) -> str:
-    return ",\n".join(tensors)
-
-
-def _warm_up(model: ShippedModel, candidates: int) -> str:
-    inputs = "\n".join(
-        f'  inputs {{ key: "{i.name}" value {{ data_type: {TRITON_TYPES[i.dtype]}, '
-        f"dims: {_dims(model, i, candidates)}, zero_data: true }} }}"
-        for i in model.inputs
+    """config.pbtxt; warm-up runs every planned number of candidates."""
+    return config_text(
+        model.name,
+        model.max_batch,
+        [TensorForm(i.name, i.dtype, _dims(model, i)) for i in model.inputs],
+        [TensorForm(o.name, o.dtype, (o.width,)) for o in model.outputs],
+        {f"{count} candidates": count for count in model.pad_to or (1,)},
     )
-    name = f"{candidates} candidates"
-    return f'model_warmup {{\n  name: "{name}"\n  batch_size: 1\n{inputs}\n}}\n'
+
+
+def _dims(model: ShippedModel, wanted: Input) -> tuple[int, ...]:
+    shape = tensor_shape(wanted, model.candidates)[1:]
+    return tuple(FREE if isinstance(d, str) else d for d in shape)

@@ -31,7 +31,7 @@ ROW = "__row"
 NULL_KEY, UNKNOWN_ROW = -1, 0
 ONNX_TYPES = {"int64": TensorProto.INT64, "float32": TensorProto.FLOAT, "bool": TensorProto.BOOL}
 TORCH_TYPES = {"int64": torch.int64, "float32": torch.float32, "bool": torch.bool}
-TRACED = {"B": 2, "C": 3}  # any sizes: no module's flow depends on them
+TRACED = {"B": 2, "C": 3, "L": 5}  # any sizes: no module's flow depends on them
 
 Vocabularies = Mapping[str, Sequence[Vocabulary]]  # by input, one a column
 
@@ -70,7 +70,7 @@ def export_graph(
     types = {i.name: TORCH_TYPES[i.dtype] for i in inputs}
     for name in vocabularies:
         shapes[name + ROW], types[name + ROW] = shapes[name], torch.int64
-    graph = _traced(model, shapes, types, outputs)
+    graph = traced(model, shapes, types, outputs)
     _look_up(graph, inputs, shapes, vocabularies)
     onnx.checker.check_model(graph, full_check=True)
     return graph
@@ -91,12 +91,17 @@ def tensor_shape(wanted: Input, candidates: str | int) -> list[str | int]:
     return shapes[wanted.kind]
 
 
-def _traced(
+def traced(
     model: nn.Module,
     shapes: Mapping[str, list[str | int]],
     types: Mapping[str, torch.dtype],
     outputs: Sequence[str],
 ) -> ModelProto:
+    """The graph of a module that takes a mapping of these tensors; a name in a shape is a free size.
+
+    Raises:
+        ExportError: the exporter would have to fix a value that depends on the inputs.
+    """
     samples = tuple(
         torch.ones([TRACED[d] if isinstance(d, str) else d for d in shape], dtype=types[name])
         for name, shape in shapes.items()
