@@ -1,0 +1,141 @@
+"""Items by what their texts mean: vectors as a memory map that a host's workers share, searched exactly."""
+
+import json
+import os
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from serving.errors import ArtefactError
+from serving.features.snapshot_files import digest
+from serving.types import Keys, Mask
+
+VERSION = 1
+MANIFEST = "manifest.json"
+ARRAYS: Mapping[str, tuple[np.dtype[np.generic], int]] = {  # dtype and dimensions of <name>.npy
+    "item_key": (np.dtype("<i8"), 1),
+    "text_row": (np.dtype("<i4"), 1),
+    "text_key": (np.dtype("<i8"), 1),
+    "vector": (np.dtype("<f4"), 2),
+}
+REBUILD = "make them anew with `python -m training.search.embed`"
+
+
+@dataclass(frozen=True, slots=True)
+class Nearest:
+    """Items, the nearest first; of equally near ones, the lowest key."""
+
+    item_key: Keys  # (k,)
+    score: NDArray[np.float32]  # (k,) cosine
+
+
+@dataclass(frozen=True)
+class ItemVectors:
+    """N items with U different texts. A text is computed once, so items that share it score alike."""
+
+    version: str
+    encoder_id: str  # whose queries compare with these vectors
+    item_key: Keys  # (N,) ascending
+    text_row: NDArray[np.int32]  # (N,) row of the item's text
+    text_key: Keys  # (U,) ascending: serving.features.keys.string_key of the text
+    vector: NDArray[np.float32]  # (U, D) of length 1, or 0 where the encoder can't read the text
+
+    def nearest(
+        self, query: NDArray[np.float32], count: int, eligible: Mask | None = None
+    ) -> Nearest:
+        """The `count` nearest to `query` (D,), of the `eligible` (N,) if given; exact.
+
+        What a vector of 0 stands for is near to nothing, and nothing is near to it. Takes time in
+        proportion to U x D and N, and no other thread's interpreter lock while it multiplies.
+        """
+        rows = np.arange(len(self.item_key)) if eligible is None else np.flatnonzero(eligible)
+        if not query.any():
+            rows = rows[:0]
+        scores = (self.vector @ query)[self.text_row[rows]]
+        best = highest(scores, count)
+        return Nearest(self.item_key[rows[best]], scores[best])
+
+
+def highest(scores: NDArray[np.float32], count: int) -> NDArray[np.intp]:
+    """Places of the `count` highest but 0, the highest first; of equal ones, the first.
+
+    Exactly 0 is what an inner product with a vector of 0 gives.
+    """
+    chosen = np.flatnonzero(scores)
+    if not count:
+        return chosen[:0]
+    if len(chosen) > count:
+        kept = scores[chosen]
+        last = np.partition(kept, len(kept) - count)[len(kept) - count]
+        above, even = np.flatnonzero(kept > last), np.flatnonzero(kept == last)
+        chosen = chosen[np.concatenate([above, even[: count - len(above)]])]
+    return chosen[np.lexsort((chosen, -scores[chosen]))]
+
+
+def open_vectors(folder: Path, encoder_id: str | None = None) -> ItemVectors:
+    """Opens `folder`, or what it links to, for queries of the encoder, if it is given.
+
+    Raises:
+        ArtefactError: a file is missing or changed, or the vectors are another encoder's.
+    """
+    folder = Path(os.path.realpath(folder))
+    manifest = _manifest(folder / MANIFEST)
+    if encoder_id not in (None, manifest["encoder_id"]):
+        raise ArtefactError(
+            f"{folder} holds vectors of encoder {manifest['encoder_id']}, queries are of {encoder_id}; "
+            f"{REBUILD}"
+        )
+    arrays = {name: _array(folder / f"{name}.npy", manifest["sha256"]) for name in ARRAYS}
+    if problem := _problem(arrays):
+        raise ArtefactError(f"{folder}: {problem}; {REBUILD}")
+    return ItemVectors(manifest["vectors_version"], manifest["encoder_id"], **arrays)
+
+
+def _manifest(path: Path) -> Mapping[str, Any]:
+    if not path.is_file():
+        raise ArtefactError(f"{path} is missing; {REBUILD}")
+    try:
+        manifest = json.loads(path.read_bytes())
+    except ValueError as error:
+        raise ArtefactError(f"{path} is no JSON: {error}; {REBUILD}") from error
+    needed = {"version": int, "vectors_version": str, "encoder_id": str, "sha256": dict}
+    if not isinstance(manifest, dict) or any(
+        not isinstance(manifest.get(name), kind) for name, kind in needed.items()
+    ):
+        raise ArtefactError(f"{path} lacks some of {', '.join(needed)}; {REBUILD}")
+    if manifest["version"] != VERSION:
+        raise ArtefactError(
+            f"{path} is version {manifest['version']}, this program reads {VERSION}; {REBUILD}"
+        )
+    return manifest
+
+
+def _array(path: Path, digests: Mapping[str, str]) -> NDArray[Any]:
+    if not path.is_file():
+        raise ArtefactError(f"{path} is missing; {REBUILD}")
+    if digest(path) != digests.get(path.name):
+        raise ArtefactError(f"{path} was changed after it was written; {REBUILD}")
+    dtype, dimensions = ARRAYS[path.stem]
+    array: NDArray[Any] = np.load(path, mmap_mode="r", allow_pickle=False)
+    if array.dtype != dtype or array.ndim != dimensions:
+        raise ArtefactError(f"{path} is {array.dtype} {array.shape}, not {dtype}; {REBUILD}")
+    return array
+
+
+def _problem(arrays: Mapping[str, NDArray[Any]]) -> str | None:
+    items, texts = len(arrays["item_key"]), len(arrays["text_key"])
+    rows = arrays["text_row"]
+    if not items or len(rows) != items or len(arrays["vector"]) != texts:
+        return (
+            f"{items} items have {len(rows)} texts, of {texts} with {len(arrays['vector'])} vectors"
+        )
+    if rows.min() < 0 or rows.max() >= texts:
+        return f"texts are numbered {rows.min()} to {rows.max()}, there are {texts}"
+    for name in ("item_key", "text_key"):
+        if not (arrays[name][1:] > arrays[name][:-1]).all():
+            return f"{name} is not ascending"
+    return None
