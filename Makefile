@@ -183,6 +183,16 @@ $(STATE)/search/built.done: $(STATE)/prepared/features.yaml $(STATE)/training-se
 	@$(RUN) training.search.index --state $(STATE)
 	@touch $@
 
+$(STATE)/encoders/made.done: .venv/project/.done | env
+	$(call STEP,Text encoder with parity check)
+	@$(RUN) training.search.encoder --state $(STATE)
+	@touch $@
+
+$(STATE)/vectors/made.done: $(STATE)/prepared/features.yaml $(STATE)/encoders/made.done
+	$(call STEP,Vectors of the items' texts)
+	@$(RUN) training.search.embed --state $(STATE)
+	@touch $@
+
 $(STATE)/evaluated.done: $(STATE)/bundles/exported.done $(wildcard training/templates/*)
 	$(call STEP,Evaluation)
 	@$(RUN) training.evaluate --state $(STATE)
@@ -193,7 +203,7 @@ $(STATE)/evaluated.done: $(STATE)/bundles/exported.done $(wildcard training/temp
 
 ## the running system
 
-start: $(STATE)/evaluated.done $(STATE)/snapshots/built.done $(STATE)/search/built.done ## All of up but the demo
+start: $(STATE)/evaluated.done $(STATE)/snapshots/built.done $(STATE)/search/built.done $(STATE)/vectors/made.done ## All of up but the demo
 	@$(if $(TRITON_URL),$(PY) -m training.replay --bundle $(STATE)/bundles/current --triton "$(TRITON_URL)")
 	@$(STACK) up
 

@@ -28,7 +28,7 @@ from serving.rpc import (
 from serving.rpc.calls import Admitted, Calls, Context
 from serving.rpc.event_validation import require_events
 from serving.search.engine import Engine
-from serving.search.query import Rest, Searched, SearchQuery
+from serving.search.query import Searched, SearchQuery
 from serving.types import Answered, Query, RankQuery, RequestLog, SimilarQuery
 
 
@@ -122,8 +122,8 @@ class SearchServicer(SearchServiceServicer):
             )
             searched = await self._pipeline.search(query, admitted.budget)
             account = told(scribe, self._log, admitted, searched.answered, query)
-            rest = Rest(searched.rest, searched.match)
-            token = scribe.page_tokens.issue(search_validation.asked_of(request), rest)
+            asked = search_validation.asked_of(request)
+            token = scribe.page_tokens.issue(asked, searched.rest)
             return search_reply.reply(searched, account, token)
 
         return await self._calls.serve("Search", request, context, answer)

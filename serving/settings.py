@@ -13,6 +13,7 @@ from serving.redis_url import redis_address
 PREFIX = "RECSERVE_GATEWAY_"
 SHORTEST_KEY = 16  # bytes
 TLS = ("tls_certificate_file", "tls_key_file", "tls_client_ca_file")
+MEANING = ("search_encoder", "search_vectors")
 SECRET = ("redis_url",)  # may hold a password: never shown in a message
 
 
@@ -65,6 +66,8 @@ class GatewaySettings(BaseSettings):
     bundle: Annotated[Path, AfterValidator(_folder)]
     snapshot: Annotated[Path, AfterValidator(_folder)]
     search_index: Annotated[Path, AfterValidator(_folder)] | None = None  # none: no SearchService
+    search_encoder: Annotated[Path, AfterValidator(_folder)] | None = None  # none: by words alone
+    search_vectors: Annotated[Path, AfterValidator(_folder)] | None = None
     redis_url: Annotated[str, AfterValidator(_redis_url)]
     triton_endpoints: Annotated[tuple[Endpoint, ...], NoDecode, BeforeValidator(_endpoints)]
     host: str = Field(default="127.0.0.1", min_length=1, max_length=255)
@@ -89,6 +92,16 @@ class GatewaySettings(BaseSettings):
     heartbeat_timeout_s: float = Field(default=10, ge=1, le=600)
     run_dir: Path | None = None  # metrics files; without it a temporary folder
     log_level: Literal["DEBUG", "INFO", "WARNING", "ERROR"] = "INFO"
+
+    @model_validator(mode="after")
+    def _whole_search(self) -> "GatewaySettings":
+        """Queries and items are compared by one encoder's vectors, beside an index of words."""
+        given = [name for name in MEANING if getattr(self, name) is not None]
+        missing = [name for name in ("search_index", *MEANING) if getattr(self, name) is None]
+        if given and missing:
+            needed = " and ".join(f"{PREFIX}{name.upper()}" for name in missing)
+            raise ValueError(f"{PREFIX}{given[0].upper()} is set, so {needed} must be too")
+        return self
 
     @model_validator(mode="after")
     def _whole_tls(self) -> "GatewaySettings":

@@ -76,6 +76,7 @@ class Conditions:
             for dtype in DTYPES
             for name in plan.item_columns(dtype)
         }
+        self.columns = frozenset(self._columns)
         self._views = {view.name: (at, view) for at, view in enumerate(plan.views_of("item"))}
 
     def __call__(self, conditions: Sequence[Condition], now_us: int) -> Mask | None:

@@ -1,4 +1,4 @@
-"""What a state folder has to serve: its current bundle, its current snapshot, its own "now"."""
+"""What a state folder has to serve: its current bundle, snapshot, search index and so on, its own "now"."""
 
 import json
 import time
@@ -20,7 +20,14 @@ class Deployed:
     bundle: Path
     snapshot: Path
     search: Path
+    encoder: Path
+    vectors: Path
     now: datetime
+
+    @property
+    def repositories(self) -> tuple[Path, Path]:
+        """What Triton serves: the bundle's models, and the text encoder."""
+        return self.bundle / "models", self.encoder / "models"
 
     @property
     def snapshots(self) -> Path:
@@ -38,6 +45,8 @@ def deployed(state: Path) -> Deployed:
         current(state / "bundles"),
         current(state / "snapshots"),
         current(state / "search"),
+        current(state / "encoders"),
+        current(state / "vectors"),
         now_of(state / "prepared"),
     )
 

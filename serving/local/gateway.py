@@ -43,6 +43,8 @@ class Gateway:
                 f"{PREFIX}BUNDLE": str(deployed.bundle),
                 f"{PREFIX}SNAPSHOT": str(deployed.snapshots / CURRENT),  # it follows the link
                 f"{PREFIX}SEARCH_INDEX": str(deployed.search.parent / CURRENT),  # likewise
+                f"{PREFIX}SEARCH_ENCODER": str(deployed.encoder),
+                f"{PREFIX}SEARCH_VECTORS": str(deployed.vectors.parent / CURRENT),  # likewise
                 f"{PREFIX}REDIS_URL": redis_url(settings.state),
                 f"{PREFIX}TRITON_ENDPOINTS": settings.triton_url
                 or f"{LOOPBACK}:{settings.triton_grpc_port}",

@@ -60,7 +60,7 @@ def set_clock(run: Path, found: Deployed) -> None:
 
 def use_existing_triton(settings: StackSettings, found: Deployed) -> None:
     """Raises Unavailable unless it has the bundle's models; only then the embedded one is stopped."""
-    models = models_of(found.bundle / "models")
+    models = models_of(*found.repositories)
     require_models(settings.triton_url, models)
     if end("triton", settings.run, Triton.grace_s) != "not running":
         require_models(settings.triton_url, models)  # the embedded one may have been meant
@@ -103,7 +103,7 @@ def status(settings: StackSettings) -> int:
 
 def existing_triton(endpoint: str, found: Deployed) -> Row:
     try:
-        require_models(endpoint, models_of(found.bundle / "models"))
+        require_models(endpoint, models_of(*found.repositories))
     except RecserveError as error:
         return Row("triton", "-", endpoint, "-", str(error))
     return Row("triton", "-", endpoint, "-", "healthy")

@@ -1,4 +1,4 @@
-"""The embedded Triton on the current bundle's model repository, or a check of an existing one."""
+"""The embedded Triton on the models of the current bundle and text encoder, or a check of an existing one."""
 
 import subprocess
 from pathlib import Path
@@ -28,22 +28,27 @@ class Triton:
             Port(settings.triton_metrics_port, "TRITON_METRICS_PORT"),
         )
         self._environment = TritonEnvironment(settings.triton_environment)
-        self._repository = deployed.bundle / "models"
+        self._repositories = deployed.repositories
         self.where = ", ".join(str(port.number) for port in self.ports)
         self.fingerprint = fingerprint(
-            [[port.number for port in self.ports], str(self._repository), str(self._environment)],
+            [
+                [port.number for port in self.ports],
+                list(map(str, self._repositories)),
+                str(self._environment),
+            ],
             [ROOT / "serving/triton", ROOT / "requirements/triton.lock"],
         )
 
     def start(self, log: Path) -> subprocess.Popen[bytes]:
         grpc_port, http_port, metrics_port = (port.number for port in self.ports)
         return launch(
-            self._repository,
+            self._repositories[0],
             grpc_port,
             http_port,
             metrics_port,
             log,
             environment=self._environment,
+            beside=self._repositories[1:],
         )
 
     def healthy(self) -> bool:

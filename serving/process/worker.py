@@ -42,8 +42,10 @@ from serving.process.warm_up import warm_up
 from serving.rpc.calls import ApiOptions, Calls
 from serving.search.engine import LiveEngine, open_engine
 from serving.search.pipeline import Search
+from serving.search.semantic import open_semantic
 from serving.settings import PREFIX, GatewaySettings, read_settings
 from serving.telemetry import Metrics
+from serving.types import ModelDoor
 
 FLUSH_S = 2.0  # for the request log, after the last call has ended
 
@@ -109,7 +111,7 @@ async def work(settings: GatewaySettings, link: Link) -> None:
             return Loaded(build_pipeline(bundle, items, rows, models, clock, metrics), items)
 
         loaded = load(opened)
-        engine, searching = await _searching(settings.search_index, metrics)
+        engine, searching = await _searching(settings, models, metrics)
         live = LivePipeline(loaded.pipeline, Search(engine))
 
         def replace(newer: Loaded) -> None:
@@ -153,25 +155,39 @@ async def work(settings: GatewaySettings, link: Link) -> None:
 
 
 async def _searching(
-    link: Path | None, metrics: Metrics
+    settings: GatewaySettings, models: ModelDoor, metrics: Metrics
 ) -> tuple[LiveEngine, tuple[Coroutine[None, None, None], ...]]:
-    """The index, if there is one, and what takes newer ones over.
+    """The index and the vectors, if there are any, and what takes newer ones over.
 
     Raises:
-        ArtefactError: the index can't be used.
+        ArtefactError: one of them can't be used.
     """
-    live = LiveEngine(None)
-    if link is None:
-        return live, ()
+    live, encoder = LiveEngine(None), settings.search_encoder
 
-    async def take(folder: Path) -> None:
+    async def take_index(folder: Path) -> None:
         live.engine = await asyncio.to_thread(open_engine, folder)
-        metrics.artefact("search index", live.engine.version)
-        log.info("search index %s serves", live.engine.version)
+        said("search index", live.engine.version)
 
-    opened = Path(await asyncio.to_thread(os.path.realpath, link))
-    await take(opened)
-    return live, (follow_link("search index", link, opened, take),)
+    async def take_vectors(folder: Path) -> None:
+        assert encoder is not None
+        live.semantic = await asyncio.to_thread(open_semantic, encoder, folder, models)
+        said("search vectors", live.semantic.version)
+
+    def said(what: str, version: str) -> None:
+        metrics.artefact(what, version)
+        log.info("%s %s serves", what, version)
+
+    links = (
+        ("search index", settings.search_index, take_index),
+        ("search vectors", settings.search_vectors, take_vectors),
+    )
+    following = []
+    for what, link, take in links:
+        if link is not None:
+            opened = Path(await asyncio.to_thread(os.path.realpath, link))
+            await take(opened)
+            following.append(follow_link(what, link, opened, take))
+    return live, tuple(following)
 
 
 def _options(settings: GatewaySettings) -> ApiOptions:

@@ -8,18 +8,19 @@ from serving.errors import FieldViolation, InvalidRequest
 from serving.rpc.seal import Seal
 from serving.search.query import Match, Rest
 
-VERSION = b"\x01"
+VERSION = b"\x02"
 ASKED_BYTES = 16
-MOST_KEYS = 700  # items that pages reach after the first
-LONGEST_TOKEN = 7_512  # characters: of one with as many
+MOST_KEYS = 688  # items that pages reach after the first
+LONGEST_TOKEN = 7_499  # characters: of one with as many
+BITS = 65  # of an item
 MATCHES = tuple(Match)
 
 
 class PageTokens:
     """Issues url-safe tokens, and reads only those issued under the same key, for the same request.
 
-    A token seals a version byte, 16 bytes of SHA-256 over the request, a byte for how its items match, and
-    their keys, 8 bytes each.
+    A token seals a version byte, 16 bytes of SHA-256 over the request, a byte for how its items match, their
+    keys, 8 bytes each, and a bit each, in whole bytes, for whether they hold the words.
     """
 
     def __init__(self, key: bytes) -> None:
@@ -30,8 +31,9 @@ class PageTokens:
         if not len(rest.keys):
             return ""
         keys = rest.keys[:MOST_KEYS].astype("<i8").tobytes()
+        held = np.packbits(rest.held[:MOST_KEYS]).tobytes()
         match = bytes([MATCHES.index(rest.match)])
-        return self._seal.closed(VERSION + _digest(asked) + match + keys)
+        return self._seal.closed(VERSION + _digest(asked) + match + keys + held)
 
     def read(self, token: str, asked: bytes) -> Rest:
         """Raises InvalidRequest for anything that this key didn't issue, or for another request."""
@@ -43,8 +45,11 @@ class PageTokens:
         begun = len(VERSION) + ASKED_BYTES
         if content[len(VERSION) : begun] != _digest(asked):
             raise _refused("belongs to another request; only page_size may change between pages")
-        keys = np.frombuffer(content[begun + 1 :], dtype="<i8").astype(np.int64)
-        return Rest(keys, MATCHES[content[begun]])
+        listed = content[begun + 1 :]
+        count = len(listed) * 8 // BITS
+        keys = np.frombuffer(listed, dtype="<i8", count=count).astype(np.int64)
+        held = np.unpackbits(np.frombuffer(listed[count * 8 :], dtype=np.uint8), count=count)
+        return Rest(keys, held.astype(np.bool_), MATCHES[content[begun]])
 
 
 def _digest(asked: bytes) -> bytes:

@@ -12,7 +12,7 @@ def reply(searched: Searched, told: pb.Answer, next_page_token: str) -> search_p
         items=wire.items(searched.answered.items),
         next_page_token=next_page_token,
         total_size=searched.total,
-        match=f"QUERY_MATCH_{searched.match}",
+        match=f"QUERY_MATCH_{searched.rest.match}",
         corrections=[
             search_pb.Correction(written=written, taken=taken)
             for written, taken in searched.corrected

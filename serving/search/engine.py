@@ -4,10 +4,12 @@ import asyncio
 from pathlib import Path
 
 from serving.errors import TimedOut
+from serving.search.categories import Categories
 from serving.search.index import OpenIndex, open_index
 from serving.search.lexical import Found, Lexical
 from serving.search.query import Counted, SearchQuery
 from serving.search.reading import Read
+from serving.search.semantic import Semantic
 from serving.search.spelling import Spelling
 from serving.search.suggest import Suggest
 
@@ -21,6 +23,8 @@ class Engine:
         self._index = index
         self.lexical = Lexical(index, Read(index.analysis, spelling, index.synonyms))
         self.suggest = Suggest(index.phrases, index.analysis, spelling)
+        self.categories = Categories(index.texts, index.analysis)
+        self.columns = index.fields.facets
 
     async def find(self, query: SearchQuery, count: int, timeout_s: float) -> Found:
         """At most `count` items, found in a thread, so that other requests go on meanwhile.
@@ -59,7 +63,8 @@ def open_engine(folder: Path) -> Engine:
 
 
 class LiveEngine:
-    """The engine that answers now; None where there is no index."""
+    """What answers now: by words, None where there is no index, and by meaning, None without an encoder."""
 
-    def __init__(self, engine: Engine | None) -> None:
+    def __init__(self, engine: Engine | None, semantic: Semantic | None = None) -> None:
         self.engine = engine
+        self.semantic = semantic

@@ -4,7 +4,6 @@ import asyncio
 from dataclasses import replace
 
 import numpy as np
-from numpy.typing import NDArray
 
 from serving.errors import SurfaceNotServed
 from serving.pipeline import Pipeline, age_s
@@ -12,21 +11,19 @@ from serving.policy import Budget
 from serving.search.engine import Engine, LiveEngine
 from serving.search.lexical import Found
 from serving.search.query import Match, Rest, Searched, SearchQuery
+from serving.search.semantic import Near, Tested
+from serving.search.sought import INSTEAD, LEXICAL, MOST_NEAR, SEMANTIC, Sought, ordered
 from serving.stages.filter import counted
-from serving.stages.fuse import log_odds
-from serving.stages.merge import Merged, Proposal
+from serving.stages.merge import Merged, Proposal, merge
 from serving.stages.narrow import narrowed
 from serving.stages.order import slate
 from serving.stages.retrieve import NONE
 from serving.trail import Trail
-from serving.types import Keys, Removal
-
-SOURCE, INSTEAD = "lexical", "popular"
-TEXT_WEIGHT = 1.0  # log-odds between words that fit best and not at all; chosen on weeks 47-48
+from serving.types import Condition, Keys, Mask, Removal
 
 
 class Search:
-    """Answers searches from the pipeline and the index of the moment."""
+    """Answers searches from the pipeline, and the index and vectors of the moment."""
 
     def __init__(self, live: LiveEngine) -> None:
         self._live = live
@@ -48,40 +45,43 @@ class Search:
             return await self._next(pipeline, query, query.rest, budget)
         engine, stages = self.engine, pipeline.stages
         trail, now_us = pipeline.trail(), pipeline.now_us()
+        most = pipeline.bundle.policy.max_candidates
 
-        (user, _), found = await asyncio.gather(
-            stages.known(query.person, (), now_us, budget, trail),
-            self._found(engine, query, pipeline.bundle.policy.max_candidates, budget, trail),
-        )
         with trail.stage("filter"):
             allowed = stages.conditions(query.conditions, now_us)
-            fits = found is not None and len(found.keys) > 0
-            keys = found.keys if found and fits else stages.popular.best(allowed)
-            proposal = Proposal(SOURCE if fits else INSTEAD, len(keys), keys)
-            filtered = stages.filter([proposal], frozenset(), NONE, allowed)
-            tested_us = pipeline.tested(query.conditions, filtered.kept, now_us, trail)
+        (user, _), found, near = await asyncio.gather(
+            stages.known(query.person, (), now_us, budget, trail),
+            self._found(engine, query, most, budget, trail),
+            self._near(pipeline, query, allowed, budget, trail),
+        )
         with trail.stage("merge"):
-            kept = filtered.kept[0].keys
-            whole = Merged(kept, ((proposal.source,),) * len(kept))
-            most = pipeline.bundle.policy.max_candidates
+            sought = Sought(found, near)
+            proposals = sought.proposals(most)
+            if sought.match is Match.NONE:
+                keys = _popular(pipeline, engine, query, allowed, now_us)
+                proposals = [Proposal(INSTEAD, len(keys), keys)]
+            filtered = stages.filter(proposals, frozenset(), NONE, allowed)
+            tested_us = pipeline.tested(query.conditions, filtered.kept, now_us, trail)
+            whole = merge(filtered.kept, max(most, len(proposals[0].keys)))
             candidates, cut = narrowed(whole, budget.share("rank"), most)
         scores = await stages.score(user, candidates.keys, now_us, budget, trail)
         with trail.stage("order"):
-            fit = fit_of(candidates.keys, found) if found and fits else None
-            probability = None if query.order else scores.probability
-            positions = ordered(candidates.keys, probability, fit)
-            page = positions[: query.page_size]
+            keys = candidates.keys
+            positions = np.arange(len(keys), dtype=np.int64)
+            if query.order is None:
+                positions = ordered(keys, scores.probability, sought.relevance(keys))
+            page, rest = positions[: query.page_size], positions[query.page_size :]
             items = slate(candidates, page, scores.probability, pipeline.names)
+            held = np.array([LEXICAL in names for names in candidates.sources], dtype=np.bool_)
 
         return Searched(
             replace(
                 pipeline.answered(items, trail, user),
                 oldest_age_s=age_s(now_us, scores.oldest_us, tested_us),
-                proposed=((proposal.source, len(keys)),),
+                proposed=tuple((one.source, len(one.keys)) for one in proposals),
                 removed=counted(filtered.removed, cut),
             ),
-            found.match if found and fits else Match.NONE,
-            candidates.keys[positions[query.page_size :]],
+            Rest(keys[rest], held[rest], sought.match),
             found.total if found else 0,
             found.reading.corrected if found else (),
             found.reading.unknown if found else (),
@@ -96,9 +96,11 @@ class Search:
         user, _ = await stages.known(query.person, (), now_us, budget, trail)
         with trail.stage("filter"):
             there = pipeline.snapshot.positions(rest.keys) >= 0
-            keys, gone = rest.keys[there], int((~there).sum())
-            source = INSTEAD if rest.match is Match.NONE else SOURCE
-            page = Merged(keys[: query.page_size], ((source,),) * min(query.page_size, len(keys)))
+            keys, held, gone = rest.keys[there], rest.held[there], int((~there).sum())
+            other = INSTEAD if rest.match is Match.NONE else SEMANTIC
+            sources = [LEXICAL if one else other for one in held.tolist()]
+            shown = slice(query.page_size)
+            page = Merged(keys[shown], tuple((source,) for source in sources[shown]))
         scores = await stages.score(user, page.keys, now_us, budget, trail)
         with trail.stage("order"):
             positions = np.arange(len(page.keys), dtype=np.int64)
@@ -107,37 +109,45 @@ class Search:
             replace(
                 pipeline.answered(items, trail, user),
                 oldest_age_s=age_s(now_us, scores.oldest_us),
-                proposed=((source, len(rest.keys)),),
+                proposed=tuple((name, sources.count(name)) for name in dict.fromkeys(sources)),
                 removed=((Removal.NOT_IN_SNAPSHOT, gone),) if gone else (),
             ),
-            rest.match,
-            keys[query.page_size :],
+            Rest(keys[query.page_size :], held[query.page_size :], rest.match),
         )
 
     async def _found(
         self, engine: Engine, query: SearchQuery, count: int, budget: Budget, trail: Trail
     ) -> Found | None:
-        with trail.stage("search"):
+        with trail.stage(LEXICAL):
             work = engine.find(query, count, budget.share("search"))
-            return await trail.attempt("search", work, None)
+            return await trail.attempt("search", work, None, LEXICAL)
+
+    async def _near(
+        self,
+        pipeline: Pipeline,
+        query: SearchQuery,
+        allowed: Mask | None,
+        budget: Budget,
+        trail: Trail,
+    ) -> Near | None:
+        """None without an encoder, too; a list sorted by a number holds what has the words alone."""
+        semantic = self._live.semantic
+        if semantic is None or query.order is not None or not query.text.strip():
+            return None
+        with trail.stage(SEMANTIC):
+            tested = None if allowed is None else Tested(pipeline.snapshot, allowed)
+            work = semantic.near(query.text, MOST_NEAR, budget.share("search"), tested)
+            return await trail.attempt("search", work, None, SEMANTIC)
 
 
-def ordered(
-    keys: Keys, probability: NDArray[np.float32] | None, fit: NDArray[np.float64] | None
-) -> NDArray[np.int64]:
-    """Positions by what the person is likely to take and how well the words fit; ties by key.
-
-    Without probabilities in the order in which they were found.
-    """
-    if probability is None:
-        return np.arange(len(keys), dtype=np.int64)
-    worth = log_odds(probability) + (0.0 if fit is None else TEXT_WEIGHT * fit)
-    return np.lexsort((keys, -worth)).astype(np.int64, copy=False)
-
-
-def fit_of(keys: Keys, found: Found) -> NDArray[np.float64]:
-    """(n,) 0 to 1: how well the words of each candidate fit, beside those that fit best."""
-    places = {key: at for at, key in enumerate(found.keys.tolist())}
-    scores = found.scores[[places[key] for key in keys.tolist()]].astype(np.float64)
-    best = scores.max(initial=0.0)
-    return scores / best if best > 0 else np.zeros(len(scores))
+def _popular(
+    pipeline: Pipeline, engine: Engine, query: SearchQuery, allowed: Mask | None, now_us: int
+) -> Keys:
+    """Under the filters, and in the category that the query names, if anything is there."""
+    conditions, popular = pipeline.stages.conditions, pipeline.stages.popular
+    named = engine.categories(query.text)
+    columns = [name for name in engine.columns if named and name in conditions.columns]
+    tests = [(*query.conditions, Condition(name, named)) for name in columns]
+    masks = [mask for test in tests if (mask := conditions(test, now_us)) is not None]
+    inside = popular.best(np.logical_or.reduce(masks)) if masks else NONE
+    return inside if len(inside) else popular.best(allowed)

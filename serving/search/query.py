@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 
 from serving.features.filter_fields import FilterField
-from serving.types import Answered, Condition, Context, Keys, Person
+from serving.types import Answered, Condition, Context, Keys, Mask, Person
 
 
 class Match(StrEnum):
@@ -13,6 +13,7 @@ class Match(StrEnum):
     ALL = "ALL"
     SOME = "SOME"
     NONE = "NONE"
+    MEANING = "MEANING"
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,6 +29,7 @@ class Rest:
     """What the pages so far have left, best first."""
 
     keys: Keys
+    held: Mask  # of them, those that hold words of the query
     match: Match
 
 
@@ -59,8 +61,7 @@ class Searched:
     """A page of items, how the query was understood, and what is left for further pages."""
 
     answered: Answered
-    match: Match
-    rest: Keys
+    rest: Rest
     total: int = 0
     corrected: tuple[tuple[str, str], ...] = ()
     unknown: tuple[str, ...] = ()

@@ -51,6 +51,11 @@ _SIZE = re.compile(PATTERN)
 MOST_DIGITS = 12
 
 
+def without_sizes(text: str) -> str:
+    """In small letters, with one space between words."""
+    return " ".join(_SIZE.sub(" ", text.lower()).split())
+
+
 def size_word(text: str) -> str | None:
     """The one spelling of a lower-case quantity such as "1 1/2 l": "1500ml"; None if it is none."""
     found = _SIZE.fullmatch(text.strip())

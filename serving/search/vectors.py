@@ -44,20 +44,33 @@ class ItemVectors:
     text_key: Keys  # (U,) ascending: serving.features.keys.string_key of the text
     vector: NDArray[np.float32]  # (U, D) of length 1, or 0 where the encoder can't read the text
 
-    def nearest(
-        self, query: NDArray[np.float32], count: int, eligible: Mask | None = None
-    ) -> Nearest:
-        """The `count` nearest to `query` (D,), of the `eligible` (N,) if given; exact.
+    def cosines(self, query: NDArray[np.float32]) -> NDArray[np.float32]:
+        """(U,) of the texts with `query` (D,); 0 of a vector of 0, which is near to nothing.
 
-        What a vector of 0 stands for is near to nothing, and nothing is near to it. Takes time in
-        proportion to U x D and N, and no other thread's interpreter lock while it multiplies.
+        Takes time in proportion to U x D, and no other thread's interpreter lock meanwhile.
         """
-        rows = np.arange(len(self.item_key)) if eligible is None else np.flatnonzero(eligible)
-        if not query.any():
-            rows = rows[:0]
-        scores = (self.vector @ query)[self.text_row[rows]]
+        found: NDArray[np.float32] = self.vector @ query
+        return found
+
+    def nearest(
+        self,
+        cosines: NDArray[np.float32],
+        count: int,
+        eligible: Mask | None = None,
+        least: float = -1.0,
+    ) -> Nearest:
+        """The `count` items with the highest, from `least` on, of the `eligible` (N,) if given; exact."""
+        near = (cosines >= least)[self.text_row]
+        rows = np.flatnonzero(near if eligible is None else near & eligible)
+        scores = cosines[self.text_row[rows]]
         best = highest(scores, count)
         return Nearest(self.item_key[rows[best]], scores[best])
+
+    def of(self, cosines: NDArray[np.float32], keys: Keys) -> NDArray[np.float32]:
+        """(n,) those of these items, 0 of one that has no text here."""
+        places = np.searchsorted(self.item_key, keys).clip(max=len(self.item_key) - 1)
+        found = np.where(self.item_key[places] == keys, cosines[self.text_row[places]], 0.0)
+        return found.astype(np.float32, copy=False)
 
 
 def highest(scores: NDArray[np.float32], count: int) -> NDArray[np.intp]:

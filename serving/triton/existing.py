@@ -27,5 +27,5 @@ def require_models(endpoint: str, models: Sequence[str]) -> None:
     if missing:
         raise Unavailable(
             f"The Triton at {endpoint} (TRITON_URL) lacks the model(s) {', '.join(missing)}; load them "
-            "there from the bundle's folder models/, or leave TRITON_URL out"
+            "there from the folders models/ of bundles/current and encoders/current, or leave TRITON_URL out"
         )

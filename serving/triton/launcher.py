@@ -31,8 +31,11 @@ def launch(
     log: Path,
     models: Sequence[str] | None = None,
     environment: TritonEnvironment | None = None,
+    beside: Sequence[Path] = (),
 ) -> subprocess.Popen[bytes]:
-    """Starts a server that loads `models`, or every model of `repository`, and returns at once.
+    """Starts a server that loads `models`, or every model of `repository` and those `beside` it.
+
+    Returns at once.
 
     It leads a process group of its own; its backends are assembled beside `log`.
 
@@ -41,18 +44,19 @@ def launch(
     """
     environment = environment or TritonEnvironment()
     environment.check()
-    wanted = models_of(repository) if models is None else list(models)
+    repositories = [repository.resolve(), *(path.resolve() for path in beside)]
+    wanted = models_of(*repositories) if models is None else list(models)
     backends = log.parent.absolute() / "triton-backends"
-    joined = f"{backends}{repository.resolve()}"
+    joined = "".join(map(str, [backends, *repositories]))
     if shlex.quote(joined) != joined:  # the stub is started by a line of bash
         raise ArtefactError(
-            f"{backends} or {repository} has a path of more than plain letters, digits and @%+=:,./-_, "
-            "where Triton can't start its Python stub; choose other folders"
+            f"one of {', '.join(map(str, [backends, *repositories]))} has a path of more than plain "
+            "letters, digits and @%+=:,./-_, where Triton can't start its Python stub; choose other folders"
         )
     environment.assemble_backends(backends)
     command = [
         str(environment.binary.absolute()),
-        f"--model-repository={repository.resolve()}",
+        *(f"--model-repository={path}" for path in repositories),
         f"--backend-directory={backends}",
         "--model-control-mode=explicit",
         *(f"--load-model={name}" for name in wanted),
@@ -79,16 +83,19 @@ def listening(service: str, port: int) -> list[str]:
     return [f"--{service}-address={LOOPBACK}", f"--{service}-port={port}"]
 
 
-def models_of(repository: Path) -> list[str]:
-    """The models of a repository, by name.
+def models_of(*repositories: Path) -> list[str]:
+    """The models of the repositories, by name.
 
     Raises:
-        ArtefactError: there is none.
+        ArtefactError: one of them has none.
     """
-    models = sorted(path.parent.name for path in repository.glob("*/config.pbtxt"))
-    if not models:
-        raise ArtefactError(f"{repository} holds no model, that is no <name>/config.pbtxt")
-    return models
+    found: list[str] = []
+    for repository in repositories:
+        models = [path.parent.name for path in repository.glob("*/config.pbtxt")]
+        if not models:
+            raise ArtefactError(f"{repository} holds no model, that is no <name>/config.pbtxt")
+        found += models
+    return sorted(found)
 
 
 def wait_ready(

@@ -3,6 +3,7 @@
 from dataclasses import dataclass, field
 
 from serving.assembly import build_pipeline
+from serving.items import ItemSnapshot
 from serving.pipeline import Pipeline
 from serving.policy import Budget
 from serving.stages.fuse import Fusion, alone
@@ -31,10 +32,14 @@ class Shop:
     recorder: ListRecorder = field(default_factory=ListRecorder)
 
     @property
+    def snapshot(self) -> ItemSnapshot:
+        return shop_snapshot(offers=self.offers)
+
+    @property
     def pipeline(self) -> Pipeline:
         return build_pipeline(
             shop_bundle(fusion=self.fusion),
-            shop_snapshot(offers=self.offers),
+            self.snapshot,
             self.rows,
             self.triton,
             FakeClock(),

@@ -1,6 +1,8 @@
 """The images hold what their programs import, from the lock."""
 
 import re
+import subprocess
+import sys
 from importlib.metadata import distribution, packages_distributions
 
 import pytest
@@ -13,6 +15,8 @@ from tests.meta.test_imports import GATEWAY, TOO_HEAVY
 IMAGE = ROOT / "k8s/image"
 
 
+# What a package wants for functions that nothing here calls; test_unused_needs_are_not_imported.
+UNUSED = {"tokenizers": {"huggingface-hub"}}  # it downloads tokenizers by their names
 IMAGES = {"gateway": GATEWAY, "ingest": ("serving.ingest.worker",)}
 
 
@@ -34,8 +38,16 @@ def test_an_image_holds_what_its_packages_need(image: str) -> None:
         for package in _in(image)
         for wanted in map(Requirement, distribution(package).requires or ())
         if not wanted.marker or wanted.marker.evaluate({"extra": ""})
+        if canonicalize_name(wanted.name) not in UNUSED.get(package, set())
     }
     assert needed - _in(image) == set()
+
+
+@pytest.mark.parametrize(("package", "unused"), UNUSED.items())
+def test_unused_needs_are_not_imported(package: str, unused: set[str]) -> None:
+    modules = {name.replace("-", "_") for name in unused}
+    told = f"import sys, {package}; sys.exit(bool({modules!r} & set(sys.modules)))"
+    subprocess.run([sys.executable, "-c", told], check=True)
 
 
 def test_the_images_of_gateway_and_ingest_worker_share_no_line() -> None:

@@ -1,6 +1,6 @@
-"""The vectors of a catalogue's texts: `python -m training.search.embed --state FOLDER --triton HOST:PORT`.
+"""The vectors of a catalogue's texts: `python -m training.search.embed --state FOLDER`.
 
-Reads `prepared/catalogue.parquet` and `encoders/current`, asks the Triton that serves it, and writes
+Reads the items and `encoders/current`, asks a Triton that serves it, by default one of its own, and writes
 `vectors/<version>/`. Each different text is asked about once, and not again while the encoder stays: only
 what the current vectors lack costs time. Killed anywhere, it leaves the current ones as they were.
 """
@@ -10,11 +10,11 @@ import asyncio
 import sys
 import time
 from collections.abc import Sequence
+from contextlib import nullcontext
 from pathlib import Path
 from random import Random
 
 import numpy as np
-import polars as pl
 from numpy.typing import NDArray
 from prometheus_client import CollectorRegistry
 from rich.console import Console
@@ -27,11 +27,16 @@ from serving.search.encode import VECTOR, TextEncoder
 from serving.search.encoder_files import EncoderFiles, open_encoder
 from serving.search.vectors import open_vectors
 from serving.telemetry import Metrics
+from serving.triton.launcher import running
 from serving.types import Keys
 from training.bundle.agreement import distance
 from training.bundle.golden_files import read_golden
 from training.bundle.triton_calls import Call, ask
-from training.errors import EncoderError, PreparedError, TrainingError
+from training.data import open_prepared
+from training.datasets.errors import DataSetError
+from training.errors import EncoderError, TrainingError
+from training.prepare.contract import open_data_set
+from training.search.described import described
 from training.search.vector_files import write_vectors
 
 TIMEOUT_S = 60.0
@@ -42,42 +47,50 @@ TOLERANCE = 1e-4  # as of a replay: another Triton may bring another ONNX Runtim
 def main() -> int:
     parser = argparse.ArgumentParser(prog="python -m training.search.embed")
     parser.add_argument("--state", type=Path, required=True)
-    parser.add_argument("--triton", required=True, metavar="HOST:PORT", help="its gRPC endpoint")
+    parser.add_argument("--triton", metavar="HOST:PORT", help="gRPC endpoint of one that runs")
     given = parser.parse_args()
     console = Console()
     try:
         made = embed(given.state, given.triton, console)
-    except (TrainingError, RecserveError) as error:
+    except (TrainingError, DataSetError, RecserveError) as error:
         console.print(f"[red]embed:[/red] {escape(str(error))}", highlight=False, soft_wrap=True)
         return 1
     console.print(f"{made} is {given.state / 'vectors/current'}", soft_wrap=True)
     return 0
 
 
-def embed(state: Path, triton: str, console: Console) -> Path:
+def embed(state: Path, triton: str | None, console: Console) -> Path:
     """The folder of the vectors, which are the current ones.
 
     Raises:
-        PreparedError: there is no catalogue, or it has no items.
+        PreparedError, DataSetError: the state folder is incomplete.
         EncoderError: Triton answers otherwise than the encoder's files say.
         RecserveError: the encoder's files can't be opened; Triton can't be reached or fails.
     """
-    item_key, texts = catalogue(state / "prepared" / "catalogue.parquet")
+    prepared = open_prepared(state / "prepared")
+    texts = described(open_data_set(state / "dataset"), prepared)
+    return embedded(state, prepared.item_keys, texts, triton, console)
+
+
+def embedded(
+    state: Path, item_keys: Keys, texts: Sequence[str], triton: str | None, console: Console
+) -> Path:
+    """The same of these items, ascending, and their texts."""
     files = open_encoder(state / "encoders" / "current")
-    check_served(files, triton)
     text_key, first, text_row = np.unique(
         string_keys(texts), return_index=True, return_inverse=True
     )
     vector, known = before(state / "vectors", files, text_key)
     missing = np.flatnonzero(~known)
     began = time.monotonic()
-    vector[missing] = asyncio.run(vectors_of(files, triton, [texts[first[i]] for i in missing]))
+    vector[missing] = encoded(state, triton, files, [texts[first[i]] for i in missing])
     console.print(
-        f"{len(item_key)} items, {len(text_key)} texts, {len(missing)} of them encoded in "
-        f"{time.monotonic() - began:.1f} s"
+        f"{len(texts):,} items, {len(text_key):,} texts, {len(missing):,} of them encoded in "
+        f"{time.monotonic() - began:.1f} s",
+        highlight=False,
     )
     arrays: dict[str, NDArray[np.generic]] = {
-        "item_key": item_key,
+        "item_key": item_keys,
         "text_row": text_row.astype(np.int32),
         "text_key": text_key,
         "vector": vector,
@@ -85,14 +98,17 @@ def embed(state: Path, triton: str, console: Console) -> Path:
     return write_vectors(state / "vectors", files.encoder_id, arrays)
 
 
-def catalogue(path: Path) -> tuple[Keys, list[str]]:
-    """Keys, ascending, and texts of all items."""
-    if not path.is_file():
-        raise PreparedError(f"{path} is missing; run the prepare step first")
-    frame = pl.read_parquet(path, columns=["item_key", "title"]).sort("item_key")
-    if frame.is_empty():
-        raise PreparedError(f"{path} has no items")
-    return frame["item_key"].to_numpy(), frame["title"].fill_null("").to_list()
+def encoded(
+    state: Path, triton: str | None, files: EncoderFiles, texts: Sequence[str]
+) -> NDArray[np.float32]:
+    """(n, D); a Triton is started only where there is something to ask, and none is named."""
+    if not texts:
+        return np.empty((0, files.dimension), dtype=np.float32)
+    with (
+        nullcontext(triton) if triton else running(files.models, state / "triton" / "encoder")
+    ) as endpoint:
+        check_served(files, endpoint)
+        return asyncio.run(vectors_of(files, endpoint, texts))
 
 
 def check_served(files: EncoderFiles, triton: str) -> None:

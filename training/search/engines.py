@@ -1,10 +1,12 @@
 """Our search as `make score` has our recommendations: offline, by the very code that serves it.
 
-`lexical` is the order of the words alone, `personalised` what `Search` answers: the same items by how well
-their words fit and how likely the person takes them.
+`lexical` is the order of the words alone, `semantic` that of the meaning alone, `merged` both as one list,
+and `personalised` what `Search` answers: the merged items by how relevant they are and how likely the person
+takes them. `personalised_lexical` is that of a gateway without an encoder.
 """
 
-from collections.abc import Iterator, Sequence
+import asyncio
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 
 import numpy as np
@@ -12,14 +14,21 @@ import polars as pl
 from numpy.typing import NDArray
 
 from serving.search.engine import open_engine
-from serving.search.lexical import Found
-from serving.search.pipeline import fit_of, ordered
+from serving.search.query import Match
+from serving.search.semantic import open_semantic
+from serving.search.sought import MOST_NEAR, Sought, ordered
+from serving.stages.merge import merge
+from serving.types import Keys
 from training.offline import BATCH, Models, known, open_models, score_raw
 from training.policy import MAX_CANDIDATES
 from training.search.asked import Asked, Engine
+from training.search.graph_door import GraphDoor
 from training.search.index import FOLDER
 from training.search.queries import QuerySet
 from training.settings import TrainingSettings
+
+TIMEOUT_S = 60.0
+Seek = Callable[[str], Sought]
 
 
 def our_engines(settings: TrainingSettings, queries: QuerySet) -> dict[str, Engine]:
@@ -27,45 +36,79 @@ def our_engines(settings: TrainingSettings, queries: QuerySet) -> dict[str, Engi
 
     Raises:
         TrainingError: the models are missing.
-        ArtefactError: the search index is missing or damaged.
+        ArtefactError: the search index, the encoder or the vectors are missing or damaged.
     """
-    find = Finder(settings.state / FOLDER / "current")
-    models = open_models(settings)
+    seek, models = Seeker(settings.state), open_models(settings)
 
-    def lexical(asked: Sequence[Asked], count: int) -> NDArray[np.int64]:
+    def by_words(text: str) -> Sought:
+        return Sought(seek(text).found)
+
+    def by_meaning(text: str) -> Sought:
+        return Sought(near=seek(text).near)
+
+    return {
+        "lexical": plain(by_words),
+        "semantic": plain(by_meaning),
+        "merged": plain(seek),
+        "personalised_lexical": personal(by_words, models, queries),
+        "personalised": personal(seek, models, queries),
+    }
+
+
+def plain(seek: Seek) -> Engine:
+    """For whoever asks, by relevance alone."""
+
+    def answer(asked: Sequence[Asked], count: int) -> NDArray[np.int64]:
         pages = np.full((len(asked), count), -1, dtype=np.int64)
         for page, one in zip(pages, asked, strict=True):
-            keys = find(one.text).keys[:count]
-            page[: len(keys)] = keys
+            sought = seek(one.text)
+            keys = candidates(sought)
+            best = ordered(keys, None, sought.relevance(keys))[:count]
+            page[: len(best)] = keys[best]
         return pages
 
-    def personalised(asked: Sequence[Asked], count: int) -> NDArray[np.int64]:
+    return answer
+
+
+def personal(seek: Seek, models: Models, queries: QuerySet) -> Engine:
+    def answer(asked: Sequence[Asked], count: int) -> NDArray[np.int64]:
         pages = np.full((len(asked), count), -1, dtype=np.int64)
-        found = [find(one.text) for one in asked]
-        for row, probability in probabilities(models, queries, asked, found):
-            keys = found[row].keys
-            best = ordered(keys, probability, fit_of(keys, found[row]))[:count]
+        sought = [seek(one.text) for one in asked]
+        lists = [candidates(one) for one in sought]
+        for row, probability in probabilities(models, queries, asked, lists):
+            keys = lists[row]
+            best = ordered(keys, probability, sought[row].relevance(keys))[:count]
             pages[row, : len(best)] = keys[best]
         return pages
 
-    return {"lexical": lexical, "personalised": personalised}
+    return answer
 
 
-class Finder:
-    """What the words of a text find, once for each text."""
+class Seeker:
+    """What words and meaning find, once for each text."""
 
-    def __init__(self, folder: Path) -> None:
-        self._lexical = open_engine(folder.resolve()).lexical
-        self._found: dict[str, Found] = {}
+    def __init__(self, state: Path) -> None:
+        self._lexical = open_engine((state / FOLDER / "current").resolve()).lexical
+        encoder, vectors = state / "encoders" / "current", state / "vectors" / "current"
+        self._semantic = open_semantic(encoder, vectors, GraphDoor(encoder))
+        self._sought: dict[str, Sought] = {}
 
-    def __call__(self, text: str) -> Found:
-        if text not in self._found:
-            self._found[text] = self._lexical(text, MAX_CANDIDATES)
-        return self._found[text]
+    def __call__(self, text: str) -> Sought:
+        if text not in self._sought:
+            near = asyncio.run(self._semantic.near(text, MOST_NEAR, TIMEOUT_S))
+            self._sought[text] = Sought(self._lexical(text, MAX_CANDIDATES), near)
+        return self._sought[text]
+
+
+def candidates(sought: Sought) -> Keys:
+    """What is ranked; nothing where nothing fits, for what is served instead answers no query."""
+    if sought.match is Match.NONE:
+        return np.empty(0, dtype=np.int64)
+    return merge(sought.proposals(MAX_CANDIDATES), MAX_CANDIDATES).keys
 
 
 def probabilities(
-    models: Models, queries: QuerySet, asked: Sequence[Asked], found: Sequence[Found]
+    models: Models, queries: QuerySet, asked: Sequence[Asked], lists: Sequence[Keys]
 ) -> Iterator[tuple[int, NDArray[np.float32]]]:
     """The row of each query that found something, and the probability of each of its items.
 
@@ -76,15 +119,14 @@ def probabilities(
     kind = queries.user_ids.dtype  # judged queries are nobody's: all users are null
     people = known(models, queries.cutoff, pl.Series(users, dtype=kind))
     place = {user: at for at, user in enumerate(users)}
-    several = [row for row, one in enumerate(found) if one.total]
-    several.sort(key=lambda row: len(found[row].keys))  # lists of alike lengths are padded little
+    several = [row for row, keys in enumerate(lists) if len(keys)]
+    several.sort(key=lambda row: len(lists[row]))  # lists of alike lengths are padded little
     for start in range(0, len(several), BATCH):
         some = several[start : start + BATCH]
-        width = max(len(found[row].keys) for row in some)
-        positions = np.full((len(some), width), -1, dtype=np.int64)
+        positions = np.full((len(some), len(lists[some[-1]])), -1, dtype=np.int64)
         for at, row in enumerate(some):
-            positions[at, : len(found[row].keys)] = models.prepared.item_index(found[row].keys)
+            positions[at, : len(lists[row])] = models.prepared.item_index(lists[row])
         which = np.array([place[asked[row].user_id] for row in some])
         scored = score_raw(models, people.user_inputs(which) | people.item_inputs(positions))
         for at, row in enumerate(some):
-            yield row, scored[at, : len(found[row].keys)]
+            yield row, scored[at, : len(lists[row])]

@@ -1,7 +1,6 @@
 """The real package's model on the real Triton."""
 
 import asyncio
-import subprocess
 import sys
 import time
 from collections.abc import AsyncIterator, Iterator
@@ -11,12 +10,12 @@ from pathlib import Path
 from random import Random
 
 import numpy as np
-import polars as pl
 import pytest
 import tritonclient.grpc as triton
 from rich.console import Console
 
 from serving.clients.triton import TritonModels
+from serving.errors import OutsideError
 from serving.search.encode import TextEncoder
 from serving.search.encoder_files import EncoderFiles, open_encoder
 from serving.search.vectors import open_vectors
@@ -25,7 +24,7 @@ from tests.fakes.sinks import ListRecorder
 from training.bundle.golden_files import Golden, read_golden, write_golden
 from training.bundle.parity import TOLERANCE
 from training.errors import EncoderError
-from training.search.embed import check_served
+from training.search.embed import check_served, embedded
 from training.search.encoder import PACKAGE, make
 
 ATTEMPTS = 20
@@ -112,48 +111,31 @@ async def test_queries_of_like_length_meet_in_one_execution(
     pytest.fail(f"{len(texts)} queries at once never shared an execution in {ATTEMPTS} attempts")
 
 
-def write_catalogue(state: Path, titles: list[str | None]) -> None:
-    (state / "prepared").mkdir(exist_ok=True)
-    kinds = {"item_key": pl.Int64, "title": pl.String}
-    keys = range(1, 3 * len(titles), 3)
-    catalogue = pl.DataFrame({"item_key": keys, "title": titles}, schema=kinds)
-    catalogue.write_parquet(state / "prepared/catalogue.parquet")
-
-
-def embed(state: Path, endpoint: str) -> subprocess.CompletedProcess[str]:
-    """Runs where importing torch would be seen."""
-    program = (
-        "import sys; from training.search.embed import main; code = main(); "
-        "assert not {'torch', 'transformers'} & set(sys.modules); sys.exit(code)"
-    )
-    return subprocess.run(
-        [sys.executable, "-c", program, "--state", str(state), "--triton", endpoint],
-        check=False,
-        capture_output=True,
-        text=True,
-    )
+def embed(state: Path, texts: list[str], endpoint: str | None) -> str:
+    """What is said; of items 1, 4, 7 and so on."""
+    said = StringIO()
+    keys = np.arange(1, 3 * len(texts), 3)
+    embedded(state, keys, texts, endpoint, Console(file=said, width=200))
+    return said.getvalue()
 
 
 async def test_a_catalogue_is_embedded_once_and_found_by_what_is_meant(
     state: Path, files: EncoderFiles, endpoint: str, encode: TextEncoder
 ):
-    titles = ["Dog Food, 22 lb", "Soft Drinks 12 pk", "Baby Diapers", "Soft Drinks 12 pk", None]
-    titles += [f"Greeting Card number {n}" for n in range(70)]
-    write_catalogue(state, titles)
-    done = embed(state, endpoint)
-    assert done.returncode == 0, done.stdout + done.stderr
-    assert "75 items, 74 texts, 74 of them encoded" in done.stdout
+    texts = ["dog food", "soft drinks", "baby diapers", "soft drinks", ""]
+    texts += [f"greeting card number {n}" for n in range(70)]
+    said = await asyncio.to_thread(embed, state, texts, endpoint)
+    assert "75 items, 74 texts, 74 of them encoded" in said
     vectors = open_vectors(state / "vectors/current", files.encoder_id)
-    query = (await encode(["nappies"], 30))[0]
-    assert vectors.nearest(query, 1).item_key.tolist() == [7]
-    soda = vectors.nearest((await encode(["soda"], 30))[0], 2)
+    nappies = vectors.cosines((await encode(["nappies"], 30))[0])
+    assert vectors.nearest(nappies, 1).item_key.tolist() == [7]
+    soda = vectors.nearest(vectors.cosines((await encode(["soda"], 30))[0]), 2)
     assert soda.item_key.tolist() == [4, 10]
     assert soda.score[0] == soda.score[1]
-    assert 13 not in vectors.nearest(query, 75).item_key
+    assert 13 not in vectors.nearest(nappies, 75).item_key
 
-    write_catalogue(state, [*titles, "Ice Cream"])
-    done = embed(state, endpoint)
-    assert "76 items, 75 texts, 1 of them encoded" in done.stdout
+    said = await asyncio.to_thread(embed, state, [*texts, "ice cream"], None)
+    assert "76 items, 75 texts, 1 of them encoded" in said
     after = open_vectors(state / "vectors/current", files.encoder_id)
     assert after.version != vectors.version
     np.testing.assert_array_equal(
@@ -162,13 +144,10 @@ async def test_a_catalogue_is_embedded_once_and_found_by_what_is_meant(
 
 
 def test_where_nobody_listens_nothing_is_written(state: Path, tmp_path: Path):
-    write_catalogue(tmp_path, ["Ice Cream"])
     (tmp_path / "encoders").symlink_to(state / "encoders")
     (port,) = free_ports(1)
-    done = embed(tmp_path, f"127.0.0.1:{port}")
-    assert done.returncode == 1
-    assert f"no Triton answers at 127.0.0.1:{port}" in done.stdout
-    assert "Traceback" not in done.stderr
+    with pytest.raises(OutsideError, match=f"no Triton answers at 127.0.0.1:{port}"):
+        embed(tmp_path, ["ice cream"], f"127.0.0.1:{port}")
     assert not (tmp_path / "vectors").exists()
 
 

@@ -12,15 +12,20 @@ NOW = datetime(2017, 11, 27, 5, tzinfo=UTC)
 
 
 def test_links_are_followed_and_the_datas_own_now_is_read(tmp_path: Path):
-    for folder in ("bundles/b1", "snapshots/s1", "search/i1", "prepared"):
+    made = ("bundles/b1", "snapshots/s1", "search/i1", "encoders/e1", "vectors/v1")
+    for folder in (*made, "prepared"):
         (tmp_path / folder).mkdir(parents=True)
-    (tmp_path / "bundles/current").symlink_to("b1")
-    (tmp_path / "snapshots/current").symlink_to("s1")
-    (tmp_path / "search/current").symlink_to("i1")
+    for folder in made:
+        kind, name = folder.split("/")
+        (tmp_path / kind / "current").symlink_to(name)
     (tmp_path / "prepared/features.yaml").write_text('now: "2017-11-27T05:00:00Z"\n')
     found = deployed(tmp_path)
     assert (found.bundle, found.snapshot) == (tmp_path / "bundles/b1", tmp_path / "snapshots/s1")
-    assert found.search == tmp_path / "search/i1"
+    assert (found.search, found.vectors) == (tmp_path / "search/i1", tmp_path / "vectors/v1")
+    assert found.repositories == (
+        tmp_path / "bundles/b1/models",
+        tmp_path / "encoders/e1/models",
+    )
     assert found.now == NOW
 
 

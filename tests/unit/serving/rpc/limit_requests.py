@@ -29,7 +29,8 @@ EVENT_TOKENS = EventTokens(b"k" * 32)
 EVENT_TOKEN = EVENT_TOKENS.issue(dict.fromkeys(range(PARTITIONS), (NOW_US, 0)))  # none is longer
 PAGE_TOKENS = PageTokens(b"k" * 32)
 PAGE_TOKEN = PAGE_TOKENS.issue(  # none is longer
-    asked_of(search_pb.SearchRequest()), Rest(np.arange(MOST_KEYS, dtype=np.int64), Match.ALL)
+    asked_of(search_pb.SearchRequest()),
+    Rest(np.arange(MOST_KEYS, dtype=np.int64), np.ones(MOST_KEYS, dtype=np.bool_), Match.ALL),
 )
 SMALLEST, LARGEST = math.ulp(0.0), sys.float_info.max
 Make: TypeAlias = Callable[[Any], Message]  # a request with this value in the field

@@ -127,7 +127,7 @@ LIMITS: Mapping[str, Limits] = {
     "SearchRequest.page_size": page(make.search),
     "SearchRequest.page_token": (
         make.edge(
-            "7,512", "page_token", of(make.search, "page_token"), PAGE_TOKEN, f"{PAGE_TOKEN}A"
+            "7,499", "page_token", of(make.search, "page_token"), PAGE_TOKEN, f"{PAGE_TOKEN}A"
         ),
     ),
     "SearchRequest.filters": (

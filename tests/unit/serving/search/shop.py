@@ -1,18 +1,34 @@
 """The small shop with an index: even items are red, odd ones blue, and every item has its number."""
 
+from dataclasses import replace
 from pathlib import Path
 
+import numpy as np
+
+from serving.features.keys import string_key
+from serving.items import ItemSnapshot
 from serving.process.live import LivePipeline
 from serving.search.documents import Fields, Item
 from serving.search.engine import Engine, LiveEngine, open_engine
 from serving.search.index import write_index
 from serving.search.phrases import phrases_of
 from serving.search.pipeline import Search
-from tests.fakes.shop import KEYS
+from serving.search.semantic import Semantic
+from tests.fakes.shop import KEYS, shop_snapshot
 from tests.fakes.shop_pipeline import Shop
 
 FIELDS = Fields(("item_profile.type",), ("item_activity.price",))
 COLOURS = ("red", "blue")
+
+
+class ColouredShop(Shop):
+    """Its snapshot has the types of the index."""
+
+    @property
+    def snapshot(self) -> ItemSnapshot:
+        plain = shop_snapshot()
+        kinds = np.array([string_key(colour) for colour in COLOURS])[np.arange(len(KEYS)) % 2]
+        return replace(plain, int64=np.stack([kinds, plain.int64[:, 1]], axis=1))
 
 
 def shop_items() -> list[Item]:
@@ -36,5 +52,5 @@ def shop_engine(folder: Path, items: list[Item] | None = None) -> Engine:
     return open_engine(folder)
 
 
-def live(shop: Shop, engine: Engine | None) -> LivePipeline:
-    return LivePipeline(shop.pipeline, Search(LiveEngine(engine)))
+def live(shop: Shop, engine: Engine | None, semantic: Semantic | None = None) -> LivePipeline:
+    return LivePipeline(shop.pipeline, Search(LiveEngine(engine, semantic)))

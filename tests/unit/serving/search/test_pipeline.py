@@ -9,12 +9,12 @@ import pytest
 from serving.errors import SurfaceNotServed, Unavailable
 from serving.features.filter_fields import FilterField
 from serving.search.engine import Engine
-from serving.search.pipeline import ordered
 from serving.search.query import Match, Order, Rest, Searched, SearchQuery
+from serving.search.sought import ordered
 from serving.types import Action, Condition, Reason, Removal
 from tests.fakes.shop import KEYS
 from tests.fakes.shop_pipeline import PERSON, Shop
-from tests.unit.serving.search.shop import live, shop_engine, shop_items
+from tests.unit.serving.search.shop import ColouredShop, live, shop_engine, shop_items
 
 PRICE = "item_activity.price"
 
@@ -34,20 +34,20 @@ async def test_what_fits_comes_most_probable_first(engine: Engine) -> None:
     # The person spends 1.0, as item 10 (key 200) costs: its red neighbours follow.
     assert ids(found)[:3] == [200, 180, 220]
     assert all((key - 100) % 20 == 0 for key in ids(found))
-    assert (found.total, found.match, len(found.rest)) == (20, Match.ALL, 10)
+    assert (found.total, found.rest.match, len(found.rest.keys)) == (20, Match.ALL, 10)
     assert found.answered.items[0].sources == ("lexical",)
     assert found.answered.items[0].score == 1.0
     assert found.answered.proposed == (("lexical", 20),)
     assert not found.answered.degradations
     stages = [timing.stage for timing in found.answered.timings]
-    assert set(stages) == {"hydrate", "search", "filter", "merge", "gather", "rank", "order"}
+    assert set(stages) == {"hydrate", "lexical", "filter", "merge", "gather", "rank", "order"}
 
 
 async def test_words_that_fit_better_outweigh_a_likelier_item(engine: Engine) -> None:
     found = await search(Shop(), engine, "blue ball 39")
     assert ids(found) == [490]
     some = await search(Shop(), engine, "xyzzy red 38")
-    assert (ids(some), some.match, some.unknown) == ([480], Match.SOME, ("xyzzy",))
+    assert (ids(some), some.rest.match, some.unknown) == ([480], Match.SOME, ("xyzzy",))
 
 
 async def test_filters_facets_and_sorts_are_those_of_the_snapshot(engine: Engine) -> None:
@@ -60,7 +60,7 @@ async def test_filters_facets_and_sorts_are_those_of_the_snapshot(engine: Engine
     assert [(f.field, dict(f.values)) for f in found.facets] == [("type", {"red": 3, "blue": 3})]
     dear = await search(shop, engine, "ball", order=Order(PRICE, descending=True), page_size=3)
     assert ids(dear) == [490, 480, 470]
-    assert dear.rest[:2].tolist() == [460, 450]
+    assert dear.rest.keys[:2].tolist() == [460, 450]
 
 
 async def test_the_snapshot_has_the_last_word(tmp_path: Path) -> None:
@@ -80,22 +80,32 @@ async def test_the_snapshot_has_the_last_word(tmp_path: Path) -> None:
 async def test_where_nothing_fits_what_is_popular_does_and_it_is_said(engine: Engine) -> None:
     shop = Shop()
     found = await search(shop, engine, "xyzzy")
-    assert (found.match, found.total, found.unknown) == (Match.NONE, 0, ("xyzzy",))
+    assert (found.rest.match, found.total, found.unknown) == (Match.NONE, 0, ("xyzzy",))
     assert len(ids(found)) == 10
     assert found.answered.items[0].sources == ("popular",)
-    more = await search(shop, engine, "xyzzy", rest=Rest(found.rest, found.match))
+    more = await search(shop, engine, "xyzzy", rest=found.rest)
     assert more.answered.items[0].sources == ("popular",)
     held = await search(shop, engine, "xyzzy", conditions=(Condition(PRICE, maximum=0.15),))
     assert sorted(ids(held)) == [100, 110]
+
+
+async def test_what_is_popular_is_of_the_category_that_the_query_names(engine: Engine) -> None:
+    shop = ColouredShop()
+    late = await live(shop, engine).search(SearchQuery(PERSON, "blue", 10), shop.budget(0))
+    assert late.rest.match is Match.NONE
+    assert all((key - 100) % 20 == 10 for key in ids(late))
+    cheap = (Condition(PRICE, maximum=0.05),)  # one item, and it is red
+    found = await search(shop, engine, "blue", conditions=cheap)
+    assert (found.rest.match, ids(found)) == (Match.NONE, [100])
 
 
 async def test_an_index_that_is_late_is_left_out_and_it_is_said(engine: Engine) -> None:
     shop = Shop()
     query = SearchQuery(PERSON, "red", 10)
     found = await live(shop, engine).search(query, shop.budget(0))
-    assert found.match is Match.NONE
+    assert found.rest.match is Match.NONE
     assert len(ids(found)) == 10
-    said = next(d for d in found.answered.degradations if d.stage == "search")
+    said = next(d for d in found.answered.degradations if d.stage == "lexical")
     assert (said.reason, said.action) == (Reason.TIMEOUT, Action.DROPPED_SOURCE)
 
 
@@ -113,20 +123,20 @@ async def test_pages_hold_every_item_once_whatever_the_size(engine: Engine) -> N
     first = await search(shop, engine, "ball", page_size=7)
     seen, rest = ids(first), first.rest
     for size in (1, 13, 100):
-        page = await search(shop, engine, "ball", page_size=size, rest=Rest(rest, first.match))
-        assert page.match is Match.ALL
+        page = await search(shop, engine, "ball", page_size=size, rest=rest)
+        assert page.rest.match is Match.ALL
         seen += ids(page)
         rest = page.rest
-    assert len(rest) == 0
+    assert len(rest.keys) == 0
     assert sorted(seen) == KEYS.tolist()
     assert seen[:10] == ids(await search(shop, engine, "ball"))
 
 
 async def test_a_page_leaves_out_what_left_the_catalogue(engine: Engine) -> None:
-    rest = Rest(np.array([999, 100, 998, 110]), Match.ALL)
+    rest = Rest(np.array([999, 100, 998, 110]), np.ones(4, dtype=np.bool_), Match.ALL)
     page = await search(Shop(), engine, "ball", page_size=1, rest=rest)
     assert ids(page) == [100]
-    assert page.rest.tolist() == [110]
+    assert page.rest.keys.tolist() == [110]
     assert page.answered.removed == ((Removal.NOT_IN_SNAPSHOT, 2),)
 
 
@@ -141,4 +151,5 @@ def test_the_order_weighs_both_and_breaks_ties_by_key() -> None:
     assert ordered(keys, even, fit).tolist() == [1, 2, 0]
     likely = np.array([0.99, 0.5, 0.5], dtype=np.float32)
     assert ordered(keys, likely, fit).tolist() == [0, 1, 2]
-    assert ordered(keys, None, fit).tolist() == [0, 1, 2]
+    assert ordered(keys, None, fit).tolist() == [1, 2, 0]
+    assert ordered(keys, None, np.zeros(3)).tolist() == [0, 1, 2]

@@ -54,20 +54,20 @@ def test_the_nearest_are_those_of_a_full_sort_and_ties_go_to_the_lowest_key(
     for _ in range(20):
         query = unit(draw.normal(size=(1, 6)))[0]
         eligible = draw.random(40) < share
-        found = of.nearest(query, count, eligible)
+        found = of.nearest(of.cosines(query), count, eligible)
         assert found.item_key.tolist() == reference(of, query, count, eligible)
         assert (np.diff(found.score) <= 0).all()
 
 
 def test_without_a_mask_all_are_eligible():
     of, query = vectors(), unit(np.ones((1, 6)))[0]
-    everyone = of.nearest(query, 9, np.ones(40, dtype=np.bool_))
-    assert of.nearest(query, 9).item_key.tolist() == everyone.item_key.tolist()
+    everyone = of.nearest(of.cosines(query), 9, np.ones(40, dtype=np.bool_))
+    assert of.nearest(of.cosines(query), 9).item_key.tolist() == everyone.item_key.tolist()
 
 
 def test_scores_are_cosines():
     of = vectors()
-    found = of.nearest(of.vector[3], 1)
+    found = of.nearest(of.cosines(of.vector[3]), 1)
     assert found.score[0] == pytest.approx(1)
     assert of.text_row[of.item_key.tolist().index(found.item_key[0])] == 3
 
@@ -78,10 +78,28 @@ def test_what_has_no_vector_is_never_found_and_finds_nothing():
     of = vectors(vector=given_vectors)
     without = set(of.item_key[of.text_row == 4].tolist())
     assert without
-    found = of.nearest(of.vector[3], 40)
+    found = of.nearest(of.cosines(of.vector[3]), 40)
     assert not without & set(found.item_key.tolist())
     assert len(found.item_key) == 40 - len(without)
-    assert of.nearest(np.zeros(6, np.float32), 40).item_key.tolist() == []
+    assert of.nearest(of.cosines(np.zeros(6, np.float32)), 40).item_key.tolist() == []
+
+
+def test_none_is_found_below_the_least_cosine():
+    of, query = vectors(), unit(np.ones((1, 6)))[0]
+    cosines = of.cosines(query)
+    found = of.nearest(cosines, 40, least=0.3)
+    assert found.item_key.tolist() == [
+        key for key in of.nearest(cosines, 40).item_key if of.of(cosines, np.array([key]))[0] >= 0.3
+    ]
+    assert 0 < len(found.item_key) < 40
+
+
+def test_a_cosine_is_that_of_the_items_text_and_0_of_no_item():
+    of = vectors()
+    cosines = of.cosines(of.vector[3])
+    keys = np.array([of.item_key[5], -1, of.item_key[39], 10**7])
+    expected = [cosines[of.text_row[5]], 0, cosines[of.text_row[39]], 0]
+    assert of.of(cosines, keys).tolist() == expected
 
 
 @settings(deadline=None)

@@ -1,32 +1,11 @@
 from pathlib import Path
 
 import numpy as np
-import polars as pl
 import pytest
 
 from tests.fakes.encoders import write_encoder
-from training.errors import PreparedError
-from training.search.embed import before, catalogue
+from training.search.embed import before
 from training.search.vector_files import write_vectors
-
-
-def test_items_come_by_key_and_one_without_a_title_has_an_empty_text(tmp_path: Path):
-    path = tmp_path / "catalogue.parquet"
-    pl.DataFrame(
-        {"item_key": [7, 3, 5], "title": ["b", None, "a"], "size": ["1", "2", "3"]}
-    ).write_parquet(path)
-    keys, texts = catalogue(path)
-    assert keys.tolist() == [3, 5, 7]
-    assert texts == ["", "a", "b"]
-
-
-def test_without_a_catalogue_or_without_items_nothing_is_embedded(tmp_path: Path):
-    path = tmp_path / "catalogue.parquet"
-    with pytest.raises(PreparedError, match="is missing; run the prepare step"):
-        catalogue(path)
-    pl.DataFrame({"item_key": [], "title": []}).write_parquet(path)
-    with pytest.raises(PreparedError, match="has no items"):
-        catalogue(path)
 
 
 @pytest.fixture

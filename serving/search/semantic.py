@@ -1,0 +1,102 @@
+"""Search by meaning: the query's vector by Triton, the items near it by this process."""
+
+import asyncio
+from collections import OrderedDict
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from serving.errors import TimedOut
+from serving.features.filter_fields import passing
+from serving.items import ItemSnapshot, Rows
+from serving.search.encode import TextEncoder
+from serving.search.encoder_files import open_encoder
+from serving.search.sizes import without_sizes
+from serving.search.vectors import ItemVectors, open_vectors
+from serving.types import Keys, Mask, ModelDoor
+
+LEAST = 0.4  # cosine of an item that counts as near: below it words of nothing meet anything
+KEPT = 4096  # queries whose vectors are kept, the latest
+
+
+@dataclass(frozen=True, slots=True)
+class Near:
+    """The items nearest to a query, and how near any other one is."""
+
+    keys: Keys  # nearest first
+    vectors: ItemVectors
+    cosines: NDArray[np.float32]  # (U,) of the vectors' texts
+
+    def of(self, keys: Keys) -> NDArray[np.float32]:
+        """(n,) cosines, 0 of what has no vector."""
+        return self.vectors.of(self.cosines, keys)
+
+
+@dataclass(frozen=True, slots=True)
+class Tested:
+    """Which items a request allows, by row of the snapshot."""
+
+    snapshot: ItemSnapshot
+    passed: Mask
+
+
+class Semantic:
+    """One encoder, and the vectors of one moment."""
+
+    def __init__(self, encode: TextEncoder, vectors: ItemVectors) -> None:
+        self.version = vectors.version
+        self._encode, self._vectors = encode, vectors
+        self._kept: OrderedDict[str, NDArray[np.float32]] = OrderedDict()
+        self._rows: tuple[str, Rows] = ("", np.empty(0, dtype=np.int64))  # of one snapshot
+
+    async def near(
+        self, text: str, count: int, timeout_s: float, allowed: Tested | None = None
+    ) -> Near:
+        """At most `count` items of those that are allowed; None: all.
+
+        Raises:
+            OutsideError: the encoder can't be reached, fails or is late.
+        """
+        try:
+            async with asyncio.timeout(timeout_s):
+                query = await self._vector(text, timeout_s)
+                return await asyncio.to_thread(self._near, query, count, allowed)
+        except TimeoutError as error:
+            raise TimedOut(f"vectors {self.version} did not answer in {timeout_s:.3f} s") from error
+
+    async def _vector(self, text: str, timeout_s: float) -> NDArray[np.float32]:
+        asked = without_sizes(text)
+        if asked in self._kept:
+            self._kept.move_to_end(asked)
+            return self._kept[asked]
+        vector: NDArray[np.float32] = (await self._encode([asked], timeout_s))[0]
+        self._kept[asked] = vector
+        if len(self._kept) > KEPT:
+            self._kept.popitem(last=False)
+        return vector
+
+    def _near(self, query: NDArray[np.float32], count: int, allowed: Tested | None) -> Near:
+        vectors = self._vectors
+        cosines = vectors.cosines(query)
+        eligible = None
+        if allowed is not None:
+            eligible = passing(allowed.passed, self._rows_of(allowed.snapshot))
+        return Near(vectors.nearest(cosines, count, eligible, LEAST).item_key, vectors, cosines)
+
+    def _rows_of(self, snapshot: ItemSnapshot) -> Rows:
+        """(N,) row of each item in the base of the snapshot, which never changes; -1 of none."""
+        version, rows = self._rows
+        if version != snapshot.version:
+            wanted = self._vectors.item_key
+            rows = np.searchsorted(snapshot.item_key, wanted).clip(max=len(snapshot.item_key) - 1)
+            rows = np.where(snapshot.item_key[rows] == wanted, rows, -1)
+            self._rows = (snapshot.version, rows)
+        return rows
+
+
+def open_semantic(encoder: Path, vectors: Path, models: ModelDoor) -> Semantic:
+    """Raises ArtefactError: one of both can't be used, or they are of different encoders."""
+    files = open_encoder(encoder)
+    return Semantic(TextEncoder(files, models), open_vectors(vectors, files.encoder_id))
