@@ -29,8 +29,8 @@ SMALL = Parameters(num_leaves=4, min_data_in_leaf=5, most_rounds=20)
 
 
 @pytest.fixture(scope="session")
-def grown(trained: System) -> tuple[Boosted, Boosted]:
-    return boosted.grown(trained, SMALL)[:2]
+def grown(trained: System) -> Boosted:
+    return boosted.grown(trained, SMALL, "classifier")[0]
 
 
 @pytest.fixture(scope="session")
@@ -43,9 +43,9 @@ def answered(trained: System, asked: Question, trees: Boosted) -> Answers:
 
 
 def test_it_scores_the_very_pairs_of_the_fusion(
-    trained: System, asked: Question, grown: tuple[Boosted, Boosted]
+    trained: System, asked: Question, grown: Boosted
 ) -> None:
-    whole, trees = ours.of_members(trained, asked), answered(trained, asked, grown[0])
+    whole, trees = ours.of_members(trained, asked), answered(trained, asked, grown)
     assert problems(trees) == []
     assert candidates(trees) == candidates(whole)
     assert np.array_equal(trees.pair_item, whole.pair_item)
@@ -67,12 +67,20 @@ def test_without_our_scores_trees_are_told_nothing_of_them(
 
 
 def test_the_same_seed_grows_the_same_trees(
-    trained: System, asked: Question, grown: tuple[Boosted, Boosted]
+    trained: System, asked: Question, grown: Boosted
 ) -> None:
-    before = answered(trained, asked, grown[0])
-    (folder_of(asked.state, asked.cutoff, 7) / "models" / "boosted.json").unlink()
-    again = boosted.grown(trained, SMALL)[0]
+    before = answered(trained, asked, grown)
+    (folder_of(asked.state, asked.cutoff, 7) / "models" / "boosted_classifier.json").unlink()
+    again = boosted.grown(trained, SMALL, "classifier")[0]
     assert np.array_equal(answered(trained, asked, again).probability, before.probability)
+
+
+def test_an_order_is_grown_by_itself(trained: System, asked: Question, grown: Boosted) -> None:
+    order, seconds = boosted.grown(trained, SMALL, "orderer")
+    assert seconds > 0
+    assert order.log_loss is None
+    assert order.trees.model_to_string() != grown.trees.model_to_string()
+    assert problems(answered(trained, asked, order)) == []
 
 
 def test_columns_are_what_the_rankers_read(
