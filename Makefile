@@ -268,7 +268,7 @@ leaderboard: $(STATE)/prepared/features.yaml $(if $(filter build/full,$(STATE)),
 	@$(FILMS)
 	@$(PY) -m training.leaderboard --state $(STATE) $(BOARD)
 
-search-relevance: $(STATE)/models/ranker.ckpt $(STATE)/search/built.done ## Judge search and its peers by held-out purchases and by hand
+search-relevance: $(STATE)/models/ranker.ckpt $(STATE)/search/built.done $(STATE)/vectors/made.done ## Judge search and its peers by held-out purchases and by hand
 	@$(PY) -m training.search --state $(STATE) --per-household 1 --report $(if $(filter build/full,$(STATE)),build/report,$(STATE)/report)
 
 leaderboard-steps: $(STATE)/prepared/features.yaml ## Take the steps to our models one by one: what each gave

@@ -18,7 +18,7 @@ from serving.stages.merge import Proposal
 from serving.types import Keys
 
 LEXICAL, SEMANTIC, INSTEAD = "lexical", "semantic", "popular"  # sources
-HELD, FIT, MEANT = 5.0, 1.0, 5.0
+HELD, FIT, MEANT = 5.0, 1.0, 3.0
 MOST_NEAR = 100  # items that are found by meaning alone
 
 

@@ -135,6 +135,7 @@ def running(
     models: Sequence[str] | None = None,
     environment: TritonEnvironment | None = None,
     timeout_s: float = 120,
+    beside: Sequence[Path] = (),
 ) -> Iterator[str]:
     """A server on free ports while the block runs; yields its gRPC `host:port`.
 
@@ -143,7 +144,9 @@ def running(
     folder.mkdir(parents=True, exist_ok=True)
     log = folder / "triton.log"
     grpc_port, http_port, metrics_port = free_ports(3)
-    process = launch(repository, grpc_port, http_port, metrics_port, log, models, environment)
+    process = launch(
+        repository, grpc_port, http_port, metrics_port, log, models, environment, beside
+    )
     try:
         wait_ready(process, grpc_port, timeout_s, log)
         yield f"{LOOPBACK}:{grpc_port}"

@@ -42,7 +42,8 @@ def test_one_with_the_bundles_models_serves_and_one_with_others_is_refused(
     tmp_path: Path,
 ):
     before = ids(stub.Recommend(recommend(shop.regular), timeout=SECONDS))
-    with running(shop.bundle.folder / "models", tmp_path / "same") as same:
+    beside = [(system.state / "encoders/current/models").resolve()]
+    with running(shop.bundle.folder / "models", tmp_path / "same", beside=beside) as same:
         system.make("start", f"TRITON_URL={same}")
         assert "triton" not in {p.stem for p in (system.state / "run").glob("*.json")}
 
@@ -54,7 +55,7 @@ def test_one_with_the_bundles_models_serves_and_one_with_others_is_refused(
 
     shutil.copytree(shop.bundle.folder / "models", tmp_path / "models")
     shift_weights(tmp_path / "models" / shop.bundle.policy.members[0] / "1/model.onnx")
-    with running(tmp_path / "models", tmp_path / "other") as other:
+    with running(tmp_path / "models", tmp_path / "other", beside=beside) as other:
         refused = system.make("start", f"TRITON_URL={other}", check=False)
     assert refused.returncode != 0
     assert "answers otherwise than bundle" in refused.stderr

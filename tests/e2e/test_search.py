@@ -21,6 +21,9 @@ from training.search.queries import query_set
 from training.settings import read_settings
 
 WORD = "seeds"
+HELD = pb.CANDIDATE_SOURCE_LEXICAL
+NEAR = pb.CANDIDATE_SOURCE_SEMANTIC
+MEANT = "utensils"  # no text of the shop has it; it sells kitchenware
 
 
 @pytest.fixture(scope="module")
@@ -62,10 +65,46 @@ def test_what_has_the_word_is_found_and_nothing_else(
     request = search_pb.SearchRequest(query=WORD.upper(), page_size=7)
     found = list(pages(search, request))
     listed = [item.item_id for page in found for item in page.items]
+    held = [item.item_id for page in found for item in page.items if HELD in item.sources]
     assert wanted
-    assert set(listed) == wanted
-    assert len(listed) == len(wanted) == found[0].total_size
+    assert set(held) == wanted
+    assert len(held) == len(wanted) == found[0].total_size
+    assert len(set(listed)) == len(listed)
     assert {page.match for page in found} == {search_pb.QUERY_MATCH_ALL}
+
+
+def held(page: search_pb.SearchResponse) -> set[str]:
+    """What holds the words."""
+    return {item.item_id for item in page.items if HELD in item.sources}
+
+
+def test_what_no_text_says_is_found_by_what_it_means(
+    search: SearchServiceStub, catalogue: pl.DataFrame
+) -> None:
+    assert named(catalogue, MEANT).is_empty()
+    found = search.Search(search_pb.SearchRequest(query=MEANT), timeout=SECONDS)
+    assert found.match == search_pb.QUERY_MATCH_MEANING
+    assert found.total_size == 0
+    assert {tuple(item.sources) for item in found.items} == {(NEAR,)}
+    ids = [item.item_id for item in found.items]
+    categories = catalogue.filter(pl.col("item_id").is_in(ids))["category"]
+    assert set(categories) == {"Kitchenware"}
+
+
+def test_filters_and_pages_hold_for_what_is_near(
+    search: SearchServiceStub, catalogue: pl.DataFrame
+) -> None:
+    brands = dict(catalogue.select("item_id", "brand").iter_rows())
+
+    def ids(**fields: object) -> list[str]:
+        request = search_pb.SearchRequest(query=MEANT, page_size=2, **fields)  # type: ignore[arg-type]
+        return [item.item_id for page in pages(search, request) for item in page.items]
+
+    everything = ids()
+    assert len(set(everything)) == len(everything) > 2
+    brand = brands[everything[0]]
+    only = ids(filters=[pb.Filter(field="brand", any_of=[brand])])
+    assert only == [item for item in everything if brands[item] == brand]
 
 
 def test_a_mistake_finds_the_same(search: SearchServiceStub) -> None:
@@ -73,7 +112,7 @@ def test_a_mistake_finds_the_same(search: SearchServiceStub) -> None:
         search.Search(search_pb.SearchRequest(query=query, page_size=100), timeout=SECONDS)
         for query in (WORD, "seedds")
     )
-    assert {i.item_id for i in wrong.items} == {i.item_id for i in right.items}
+    assert held(wrong) == held(right)
     assert [(c.written, c.taken) for c in wrong.corrections] == [("seedds", WORD)]
 
 
@@ -131,7 +170,7 @@ def test_a_newer_index_is_taken_over_while_searches_are_answered(
 ) -> None:
     synonyms = shop.state / "dataset/synonyms.txt"
     request = search_pb.SearchRequest(query="zzfizz", page_size=1)
-    assert search.Search(request, timeout=SECONDS).match == search_pb.QUERY_MATCH_NONE
+    assert search.Search(request, timeout=SECONDS).total_size == 0
     try:
         synonyms.write_text(f"zzfizz => {WORD}\n")
         build(shop)

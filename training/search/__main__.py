@@ -19,7 +19,7 @@ from serving.errors import ArtefactError
 from training.datasets.errors import DataSetError
 from training.errors import TrainingError
 from training.evaluation.measurements import Measurement, Subject, merge
-from training.search.engines import our_engines
+from training.search.engines import WORDS, our_engines
 from training.search.index import FOLDER
 from training.search.judged import measure_judged
 from training.search.judgements import read_judgements
@@ -28,6 +28,7 @@ from training.search.queries import PER_HOUSEHOLD, SEED, QuerySet, query_set
 from training.search.relevance import measure
 from training.settings import read_settings
 
+NEEDED = ("models/ranker.ckpt", f"{FOLDER}/current", "encoders/current", "vectors/current")
 ROOT = Path(__file__).parents[2]
 
 
@@ -60,11 +61,12 @@ def run(state: Path, per_household: int, console: Console) -> list[Measurement]:
     catalogue = pl.read_parquet(state / "prepared" / "catalogue.parquet")
     subject = Subject(queries.dataset, SEED, catalogue.height)
     engines = search_peers(state, queries)
-    if (state / "models/ranker.ckpt").is_file() and (state / FOLDER / "current").is_dir():
-        engines |= our_engines(read_settings(state), queries)
+    lacking = [name for name in NEEDED if not (state / name).exists()]
+    if lacking:
+        console.print(f"{state} has no {', '.join(lacking)}: peers alone are asked")
     else:
-        console.print(f"{state} has no models or no search index: peers alone are asked")
-    found = measure(engines, queries, subject, BASELINE)
+        engines |= our_engines(read_settings(state), queries)
+    found = measure(engines, queries, subject, BASELINE, WORDS)
     judgements = read_judgements()
     if judgements.dataset == queries.dataset:
         found += measure_judged(engines, judgements, catalogue, subject)

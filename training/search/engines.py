@@ -27,6 +27,7 @@ from training.search.index import FOLDER
 from training.search.queries import QuerySet
 from training.settings import TrainingSettings
 
+WORDS = "lexical"
 TIMEOUT_S = 60.0
 Seek = Callable[[str], Sought]
 
@@ -47,7 +48,7 @@ def our_engines(settings: TrainingSettings, queries: QuerySet) -> dict[str, Engi
         return Sought(near=seek(text).near)
 
     return {
-        "lexical": plain(by_words),
+        WORDS: plain(by_words),
         "semantic": plain(by_meaning),
         "merged": plain(seek),
         "personalised_lexical": personal(by_words, models, queries),

@@ -29,9 +29,9 @@ Values = Mapping[str, NDArray[np.float64]]  # metric: (Q,) NaN of a query that i
 
 
 def measure(
-    engines: Mapping[str, Engine], queries: QuerySet, subject: Subject, baseline: str
+    engines: Mapping[str, Engine], queries: QuerySet, subject: Subject, *baselines: str
 ) -> list[Measurement]:
-    """All engines on all variants, each beside the baseline, which is one of them, as a ratio.
+    """All engines on all variants, each beside every baseline that is one of them, as a ratio.
 
     Raises:
         AnswersError: an engine's answer has not the asked shape or type.
@@ -44,7 +44,7 @@ def measure(
             continue
         answers = {name: answer(name, engine, asked.asked) for name, engine in engines.items()}
         for name, values in _tasks(task, answers, asked, queries.bought):
-            found += _compared(name, values, asked.household, weights, subject, baseline)
+            found += _compared(name, values, asked.household, weights, subject, baselines)
     return found
 
 
@@ -130,7 +130,7 @@ def _compared(
     household: NDArray[np.int64],
     weights: NDArray[np.float64],
     subject: Subject,
-    baseline: str,
+    baselines: Sequence[str],
 ) -> Iterator[Measurement]:
     names = [(model, metric) for model, metrics in values.items() for metric in metrics]
     table = np.stack([values[model][metric] for model, metric in names], axis=1)
@@ -139,11 +139,12 @@ def _compared(
     )
     for (model, metric), figure in figures.items():
         yield subject.measured(task, model, metric, figure.interval)
-    beside = figures[baseline, COMPARED]
-    for model in values if beside.value else ():
-        if model not in (baseline, CHANCE):
-            found = ratio(figures[model, COMPARED], beside)
-            yield subject.measured(task, model, f"{COMPARED}/{baseline}", found.interval)
+    for baseline in (name for name in baselines if name in values):
+        beside = figures[baseline, COMPARED]
+        for model in values if beside.value else ():
+            if model not in (baseline, CHANCE):
+                found = ratio(figures[model, COMPARED], beside)
+                yield subject.measured(task, model, f"{COMPARED}/{baseline}", found.interval)
 
 
 def _of_households(

@@ -132,6 +132,19 @@ def test_a_variant_has_a_task_of_its_own(
     }
 
 
+def test_each_baseline_that_takes_part_has_its_ratios(
+    two_households: QuerySet, engines: dict[str, Engine]
+) -> None:
+    rows = measure(engines, two_households, SUBJECT, "words", "better", "absent")
+    ratios = {(row.model, row.metric) for row in rows if "/" in row.metric}
+    assert ratios == {("better", "ndcg@10/words"), ("words", "ndcg@10/better")}
+    one, other = (
+        figure(rows, "search", model, f"ndcg@10/{baseline}").value
+        for model, baseline in (("better", "words"), ("words", "better"))
+    )
+    assert one * other == pytest.approx(1)
+
+
 def test_a_baseline_that_finds_nothing_has_no_ratio(two_households: QuerySet) -> None:
     silent = {"pizza": [], "cheese": []}
     rows = measure(
