@@ -203,7 +203,11 @@ $(STATE)/evaluated.done: $(STATE)/bundles/exported.done $(wildcard training/temp
 
 ## the running system
 
-start: $(STATE)/evaluated.done $(STATE)/snapshots/built.done $(STATE)/search/built.done $(STATE)/vectors/made.done ## All of up but the demo
+# What follows from a bundle stands side by side; what each says comes whole.
+SERVED = $(addprefix $(STATE)/,evaluated.done snapshots/built.done search/built.done vectors/made.done)
+
+start: $(STATE)/bundles/exported.done ## All of up but the demo
+	@$(MAKE) --no-print-directory -j2 --output-sync=target $(SERVED)
 	@$(if $(TRITON_URL),$(PY) -m training.replay --bundle $(STATE)/bundles/current --triton "$(TRITON_URL)")
 	@$(STACK) up
 

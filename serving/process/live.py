@@ -66,10 +66,21 @@ class LivePipeline:
         return await self._search(self._pipeline, query, budget)
 
 
+async def first(what: str, link: Path, take: Callable[[Path], Awaitable[None]]) -> Path | None:
+    """What `link` points at, taken into service; None, and said in the log, if it can't be used."""
+    target = Path(await asyncio.to_thread(os.path.realpath, link))
+    try:
+        await take(target)
+    except (ArtefactError, OSError) as error:
+        log.error("the %s can't be used, and there is none before it: %s", what, error)  # noqa: TRY400
+        return None
+    return target
+
+
 async def follow_link(
     what: str,
     link: Path,
-    opened: Path,
+    opened: Path | None,
     take: Callable[[Path], Awaitable[None]],
     poll_s: float = POLL_S,
 ) -> None:

@@ -6,7 +6,6 @@
 import asyncio
 import gc
 import logging
-import os
 import signal
 import sys
 import time
@@ -33,14 +32,15 @@ from serving.pipeline import Pipeline
 from serving.process.follow import ItemFollower
 from serving.process.health import Health
 from serving.process.link import Link
-from serving.process.live import LivePipeline, follow_link
+from serving.process.live import LivePipeline, first, follow_link
 from serving.process.logs import log_to_stderr
 from serving.process.request_log import open_request_log
 from serving.process.server import Servicers, make_server
 from serving.process.supervisor import KILL_AFTER_S, UNUSABLE
 from serving.process.warm_up import warm_up
 from serving.rpc.calls import ApiOptions, Calls
-from serving.search.engine import LiveEngine, open_engine
+from serving.search.categories import open_categories
+from serving.search.engine import LiveSearch, open_engine
 from serving.search.pipeline import Search
 from serving.search.semantic import open_semantic
 from serving.settings import PREFIX, GatewaySettings, read_settings
@@ -111,8 +111,8 @@ async def work(settings: GatewaySettings, link: Link) -> None:
             return Loaded(build_pipeline(bundle, items, rows, models, clock, metrics), items)
 
         loaded = load(opened)
-        engine, searching = await _searching(settings, models, metrics)
-        live = LivePipeline(loaded.pipeline, Search(engine))
+        searched, searching = await _searching(settings, models, metrics)
+        live = LivePipeline(loaded.pipeline, Search(searched))
 
         def replace(newer: Loaded) -> None:
             nonlocal loaded
@@ -156,15 +156,16 @@ async def work(settings: GatewaySettings, link: Link) -> None:
 
 async def _searching(
     settings: GatewaySettings, models: ModelDoor, metrics: Metrics
-) -> tuple[LiveEngine, tuple[Coroutine[None, None, None], ...]]:
+) -> tuple[LiveSearch, tuple[Coroutine[None, None, None], ...]]:
     """The index and the vectors, if there are any, and what takes newer ones over.
 
-    Raises:
-        ArtefactError: one of them can't be used.
+    One that can't be used keeps nobody from starting: it is said, and tried again now and then.
     """
-    live, encoder = LiveEngine(None), settings.search_encoder
+    encoder = settings.search_encoder
+    live = LiveSearch(has_index=settings.search_index is not None, has_encoder=encoder is not None)
 
     async def take_index(folder: Path) -> None:
+        live.categories = await asyncio.to_thread(open_categories, folder)
         live.engine = await asyncio.to_thread(open_engine, folder)
         said("search index", live.engine.version)
 
@@ -184,8 +185,7 @@ async def _searching(
     following = []
     for what, link, take in links:
         if link is not None:
-            opened = Path(await asyncio.to_thread(os.path.realpath, link))
-            await take(opened)
+            opened = await first(what, link, take)
             following.append(follow_link(what, link, opened, take))
     return live, tuple(following)
 

@@ -1,20 +1,29 @@
 """Which of the shop's own names a query says in full: what is popular in that category is an answer."""
 
+import json
 from collections import defaultdict
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from pathlib import Path
 
+from serving.errors import ArtefactError
+from serving.features.keys import string_key
+from serving.features.snapshot_files import digest
 from serving.search.analysis import Analysis
+from serving.search.index import FACETS, read_manifest
 from serving.search.reading import MOST_WORDS
 
 
 class Categories:
-    """Texts that items are counted by, found by their words."""
+    """Texts that items are counted by, found by their words; `columns` hold them."""
 
-    def __init__(self, texts: Mapping[int, str], analysis: Analysis) -> None:
+    def __init__(
+        self, texts: Mapping[int, str], columns: Sequence[str], analysis: Analysis
+    ) -> None:
+        self.columns = tuple(columns)
         self._analysis = analysis
         self._keys: defaultdict[frozenset[str], list[int]] = defaultdict(list)
         for key, text in texts.items():
-            if terms := frozenset(word.term for word in analysis.indexed(text)):
+            if terms := frozenset(word.term for word in analysis.asked(text)):
                 self._keys[terms].append(key)
         self._longest = max(map(len, self._keys), default=0)
 
@@ -27,3 +36,17 @@ class Categories:
             if keys := {key: None for one in found for key in self._keys.get(one, ())}:
                 return tuple(keys)
         return ()
+
+
+def open_categories(folder: Path) -> Categories:
+    """Those of an index, whose engine need not be whole.
+
+    Raises:
+        ArtefactError: the files that they are read from are missing, of another version, or changed.
+    """
+    manifest = read_manifest(folder)
+    path = folder / FACETS
+    if not path.is_file() or digest(path) != manifest["files"].get(FACETS):
+        raise ArtefactError(f"{path} is not as it was written: build the index anew")
+    texts = {string_key(text): text for text in json.loads(path.read_text())}
+    return Categories(texts, manifest["facets"], Analysis(manifest["language"]))

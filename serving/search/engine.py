@@ -1,6 +1,7 @@
-"""The search of one index, and the index of the moment."""
+"""The search of one index, and what searches at the moment."""
 
 import asyncio
+from dataclasses import dataclass
 from pathlib import Path
 
 from serving.errors import TimedOut
@@ -23,8 +24,6 @@ class Engine:
         self._index = index
         self.lexical = Lexical(index, Read(index.analysis, spelling, index.synonyms))
         self.suggest = Suggest(index.phrases, index.analysis, spelling)
-        self.categories = Categories(index.texts, index.analysis)
-        self.columns = index.fields.facets
 
     async def find(self, query: SearchQuery, count: int, timeout_s: float) -> Found:
         """At most `count` items, found in a thread, so that other requests go on meanwhile.
@@ -62,9 +61,12 @@ def open_engine(folder: Path) -> Engine:
     return Engine(open_index(folder))
 
 
-class LiveEngine:
-    """What answers now: by words, None where there is no index, and by meaning, None without an encoder."""
+@dataclass(slots=True)
+class LiveSearch:
+    """What search has at the moment; what is deployed may still be None: its files can't be used yet."""
 
-    def __init__(self, engine: Engine | None, semantic: Semantic | None = None) -> None:
-        self.engine = engine
-        self.semantic = semantic
+    engine: Engine | None = None
+    categories: Categories | None = None
+    semantic: Semantic | None = None
+    has_index: bool = False  # by the deployment's settings
+    has_encoder: bool = False

@@ -151,7 +151,7 @@ def write_index(
 
 def open_index(folder: Path) -> OpenIndex:
     """Raises ArtefactError: a file is missing, another than was written, or of another version."""
-    manifest = _manifest(folder)
+    manifest = read_manifest(folder)
     if digests(folder) != manifest["files"]:
         raise ArtefactError(f"{folder} is not as it was written: build the index anew")
     links = Links(folder / ENGINE)
@@ -187,7 +187,8 @@ def digests(folder: Path) -> dict[str, str]:
     return found
 
 
-def _manifest(folder: Path) -> dict[str, Any]:
+def read_manifest(folder: Path) -> dict[str, Any]:
+    """Raises ArtefactError: it is missing, or of another version."""
     path = folder / MANIFEST
     try:
         manifest: dict[str, Any] = json.loads(path.read_text())

@@ -2,13 +2,14 @@
 
 import asyncio
 from dataclasses import replace
+from typing import NoReturn
 
 import numpy as np
 
-from serving.errors import SurfaceNotServed
+from serving.errors import SurfaceNotServed, Unavailable
 from serving.pipeline import Pipeline, age_s
 from serving.policy import Budget
-from serving.search.engine import Engine, LiveEngine
+from serving.search.engine import Engine, LiveSearch
 from serving.search.lexical import Found
 from serving.search.query import Match, Rest, Searched, SearchQuery
 from serving.search.semantic import Near, Tested
@@ -25,25 +26,29 @@ from serving.types import Condition, Keys, Mask, Removal
 class Search:
     """Answers searches from the pipeline, and the index and vectors of the moment."""
 
-    def __init__(self, live: LiveEngine) -> None:
+    def __init__(self, live: LiveSearch) -> None:
         self._live = live
 
     @property
     def is_served(self) -> bool:
-        return self._live.engine is not None
+        return self._live.has_index
 
     @property
     def engine(self) -> Engine:
-        """Raises SurfaceNotServed without an index."""
-        if self._live.engine is None:
+        """Raises SurfaceNotServed without an index, Unavailable without one that can be used."""
+        if not self._live.has_index:
             raise SurfaceNotServed("SURFACE_SEARCH", ())
+        if self._live.engine is None:
+            raise Unavailable("no search index can be used")
         return self._live.engine
 
     async def __call__(self, pipeline: Pipeline, query: SearchQuery, budget: Budget) -> Searched:
         """Raises SurfaceNotServed; what takes too long degrades the answer instead."""
         if query.rest is not None:
             return await self._next(pipeline, query, query.rest, budget)
-        engine, stages = self.engine, pipeline.stages
+        if not self.is_served:
+            raise SurfaceNotServed("SURFACE_SEARCH", ())
+        engine, stages = self._live.engine, pipeline.stages
         trail, now_us = pipeline.trail(), pipeline.now_us()
         most = pipeline.bundle.policy.max_candidates
 
@@ -58,7 +63,7 @@ class Search:
             sought = Sought(found, near)
             proposals = sought.proposals(most)
             if sought.match is Match.NONE:
-                keys = _popular(pipeline, engine, query, allowed, now_us)
+                keys = self._popular(pipeline, query, allowed, now_us)
                 proposals = [Proposal(INSTEAD, len(keys), keys)]
             filtered = stages.filter(proposals, frozenset(), NONE, allowed)
             tested_us = pipeline.tested(query.conditions, filtered.kept, now_us, trail)
@@ -85,7 +90,7 @@ class Search:
             found.total if found else 0,
             found.reading.corrected if found else (),
             found.reading.unknown if found else (),
-            engine.counted(query, found) if found else (),
+            engine.counted(query, found) if engine and found else (),
         )
 
     async def _next(
@@ -116,10 +121,11 @@ class Search:
         )
 
     async def _found(
-        self, engine: Engine, query: SearchQuery, count: int, budget: Budget, trail: Trail
+        self, engine: Engine | None, query: SearchQuery, count: int, budget: Budget, trail: Trail
     ) -> Found | None:
         with trail.stage(LEXICAL):
-            work = engine.find(query, count, budget.share("search"))
+            seconds = budget.share("search")
+            work = engine.find(query, count, seconds) if engine else _no_files("search index")
             return await trail.attempt("search", work, None, LEXICAL)
 
     async def _near(
@@ -131,23 +137,36 @@ class Search:
         trail: Trail,
     ) -> Near | None:
         """None without an encoder, too; a list sorted by a number holds what has the words alone."""
-        semantic = self._live.semantic
-        if semantic is None or query.order is not None or not query.text.strip():
+        semantic, text = self._live.semantic, query.text
+        if not self._live.has_encoder or query.order is not None or not text.strip():
             return None
         with trail.stage(SEMANTIC):
             tested = None if allowed is None else Tested(pipeline.snapshot, allowed)
-            work = semantic.near(query.text, MOST_NEAR, budget.share("search"), tested)
+            seconds = budget.share("search")
+            work = (
+                semantic.near(text, MOST_NEAR, seconds, tested)
+                if semantic
+                else _no_files("vectors of texts")
+            )
             return await trail.attempt("search", work, None, SEMANTIC)
 
+    def _popular(
+        self, pipeline: Pipeline, query: SearchQuery, allowed: Mask | None, now_us: int
+    ) -> Keys:
+        """Under the filters, and in the category that the query names, if anything is there."""
+        conditions, popular = pipeline.stages.conditions, pipeline.stages.popular
+        categories = self._live.categories
+        named = categories(query.text) if categories else ()
+        columns = categories.columns if categories and named else ()
+        tests = [
+            (*query.conditions, Condition(name, named))
+            for name in columns
+            if name in conditions.columns
+        ]
+        masks = [mask for test in tests if (mask := conditions(test, now_us)) is not None]
+        inside = popular.best(np.logical_or.reduce(masks)) if masks else NONE
+        return inside if len(inside) else popular.best(allowed)
 
-def _popular(
-    pipeline: Pipeline, engine: Engine, query: SearchQuery, allowed: Mask | None, now_us: int
-) -> Keys:
-    """Under the filters, and in the category that the query names, if anything is there."""
-    conditions, popular = pipeline.stages.conditions, pipeline.stages.popular
-    named = engine.categories(query.text)
-    columns = [name for name in engine.columns if named and name in conditions.columns]
-    tests = [(*query.conditions, Condition(name, named)) for name in columns]
-    masks = [mask for test in tests if (mask := conditions(test, now_us)) is not None]
-    inside = popular.best(np.logical_or.reduce(masks)) if masks else NONE
-    return inside if len(inside) else popular.best(allowed)
+
+async def _no_files(what: str) -> NoReturn:
+    raise Unavailable(f"no {what} can be used")

@@ -10,6 +10,7 @@ import sys
 from collections.abc import Iterator, Sequence
 from math import isfinite
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import polars as pl
@@ -91,10 +92,10 @@ def items_of(data: DataSet, prepared: Prepared, fields: Fields) -> Iterator[Item
             int(prepared.item_keys[at]),
             titles[at],
             texts[at],
-            {name: text for name, text in facets.row(at, named=True).items() if text is not None},
+            {name: text for name, text in _row(facets, at).items() if text is not None},
             {
                 name: number
-                for name, number in numbers.row(at, named=True).items()
+                for name, number in _row(numbers, at).items()
                 if number is not None and isfinite(number)
             },
         )
@@ -103,6 +104,11 @@ def items_of(data: DataSet, prepared: Prepared, fields: Fields) -> Iterator[Item
 def _columns(prepared: Prepared, names: Sequence[str]) -> pl.DataFrame:
     """(I,) each as of now, in the order of the catalogue."""
     return read_columns(prepared, "item_id", prepared.item_ids, names, prepared.now).select(names)
+
+
+def _row(of: pl.DataFrame, at: int) -> dict[str, Any]:
+    """By column; a frame without columns, of a data set that has none such, has no rows either."""
+    return of.row(at, named=True) if of.width else {}
 
 
 def popularity_of(prepared: Prepared) -> NDArray[np.float32]:

@@ -17,7 +17,7 @@ from serving.features.store import RowStore
 from serving.policy import Budget
 from serving.process.live import LivePipeline, follow_link
 from serving.process.worker import Loaded
-from serving.search.engine import LiveEngine
+from serving.search.engine import LiveSearch
 from serving.search.pipeline import Search
 from serving.types import RankQuery, Tensors
 from tests.fakes.doors import Arrays, FakeTriton
@@ -103,7 +103,7 @@ async def test_requests_go_on_whole_while_snapshots_are_swapped_and_rows_pushed(
             )
 
         serving = [load(first)]
-        live = LivePipeline(serving[0].pipeline, Search(LiveEngine(None)))
+        live = LivePipeline(serving[0].pipeline, Search(LiveSearch()))
 
         def replace(newer: Loaded) -> None:
             serving.append(newer)

@@ -7,11 +7,13 @@ from rich.console import Console
 from tantivy import Occur, Query
 
 from serving.errors import ArtefactError
+from serving.search.documents import Fields
 from serving.search.index import OpenIndex, open_index
 from training.data import open_prepared, read_columns
 from training.datasets import complete_journey
 from training.prepare.__main__ import prepare
-from training.search.index import POPULARITY, build
+from training.prepare.contract import open_data_set
+from training.search.index import POPULARITY, build, items_of
 from training.settings import TrainingSettings
 
 QUIET = Console(quiet=True)
@@ -52,6 +54,13 @@ def test_every_item_is_found_by_the_words_of_its_own_title(
         )
         hits = index.searcher.search(query, len(index.keys)).hits
         assert key in index.keys_of([address for _, address in hits])
+
+
+def test_items_without_any_category_are_found_by_their_titles(settings: TrainingSettings) -> None:
+    data, prepared = open_data_set(settings.state / "dataset"), open_prepared(settings.prepared)
+    (first, *_) = items_of(data, prepared, Fields())
+    assert first.title
+    assert (first.facets, first.numbers) == ({}, {})
 
 
 def test_facets_and_suggestions_are_those_of_the_data_set(

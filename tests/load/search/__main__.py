@@ -1,4 +1,4 @@
-"""`make bench-search`: lexical search by catalogue size, beside the engine alone and bm25s, into one file."""
+"""`make bench-search`: search by catalogue size, beside the engine alone, bm25s and a plain product."""
 
 import argparse
 import json
@@ -16,10 +16,12 @@ from tests.load.conditions import environment, machine
 from tests.load.figures import Baseline, Figure, higher, lower, table, write_figures
 from tests.load.peers import Peer, peer
 from tests.load.search.catalogue import FIELDS, items_of, misspelt, queries_of
+from tests.load.search.nearest import nearest
 from tests.load.turns import Times, in_turns, times
 
 BESIDE = {"engine": "tantivy_alone", "bm25s": "bm25s_search"}
 LANGUAGE, THREADS = "en", 2
+NEAREST = 50  # queries whose nearest are looked for, a round
 ENGINE_TARGET = 0.5  # at most twice the engine's own time
 
 
@@ -46,6 +48,8 @@ def main() -> int:
     for items in sizes.items:
         with tempfile.TemporaryDirectory(prefix="recserve-bench-") as name:
             figures += measured(Path(name), items, sizes)
+        said = f"{items:,} different texts, {NEAREST} queries; {machine()}"
+        figures += nearest(items, min(NEAREST, sizes.queries), sizes.rounds, said)
         say(f"{items:,} items are measured")
     write_figures(given.out, figures)
     say(table(figures))

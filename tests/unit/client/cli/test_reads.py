@@ -241,7 +241,7 @@ def test_search_sends_all_that_was_said(run: Run, gateway: ScriptedGateway) -> N
 def test_a_page_tells_how_the_query_was_read(run: Run) -> None:
     shown = run("search", "mlik xyzzy").stdout
     for note in (
-        "42 items fit",
+        "42 items have the words",
         "no item has every word",
         "mlik was taken for milk",
         "no item has: xyzzy",
@@ -253,7 +253,7 @@ def test_a_page_tells_how_the_query_was_read(run: Run) -> None:
     assert (found["match"], found["total_size"]) == ("some", 42)
     lines = run("search", "mlik", "-o", "jsonl")
     assert [json.loads(line)["slot"] for line in lines.stdout.splitlines()] == [0, 1]
-    assert "42 items fit" in lines.stderr
+    assert "42 items have the words" in lines.stderr
 
 
 def test_suggest_prints_a_line_each(run: Run, gateway: ScriptedGateway) -> None:

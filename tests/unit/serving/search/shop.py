@@ -8,8 +8,10 @@ import numpy as np
 from serving.features.keys import string_key
 from serving.items import ItemSnapshot
 from serving.process.live import LivePipeline
+from serving.search.analysis import Analysis
+from serving.search.categories import Categories
 from serving.search.documents import Fields, Item
-from serving.search.engine import Engine, LiveEngine, open_engine
+from serving.search.engine import Engine, LiveSearch, open_engine
 from serving.search.index import write_index
 from serving.search.phrases import phrases_of
 from serving.search.pipeline import Search
@@ -53,4 +55,12 @@ def shop_engine(folder: Path, items: list[Item] | None = None) -> Engine:
 
 
 def live(shop: Shop, engine: Engine | None, semantic: Semantic | None = None) -> LivePipeline:
-    return LivePipeline(shop.pipeline, Search(LiveEngine(engine, semantic)))
+    return LivePipeline(shop.pipeline, Search(searched(engine, semantic)))
+
+
+def searched(engine: Engine | None, semantic: Semantic | None = None) -> LiveSearch:
+    """Deployed is what there is."""
+    categories = engine and Categories(
+        {string_key(colour): colour for colour in COLOURS}, FIELDS.facets, Analysis("en")
+    )
+    return LiveSearch(engine, categories, semantic, engine is not None, semantic is not None)

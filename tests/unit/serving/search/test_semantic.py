@@ -11,6 +11,7 @@ from serving.errors import Unavailable
 from serving.features.keys import string_key
 from serving.search.encode import TextEncoder
 from serving.search.engine import Engine
+from serving.search.pipeline import Search
 from serving.search.query import Match, Order, Searched, SearchQuery
 from serving.search.semantic import Semantic
 from serving.search.sought import HELD, MEANT, Sought
@@ -20,7 +21,7 @@ from tests.fakes.doors import Arrays
 from tests.fakes.encoders import WORDS, write_encoder
 from tests.fakes.shop import KEYS
 from tests.fakes.shop_pipeline import PERSON, Shop
-from tests.unit.serving.search.shop import ColouredShop, live
+from tests.unit.serving.search.shop import ColouredShop, live, searched
 
 PRICE = "item_activity.price"
 ENCODER = "text_encoder"
@@ -154,6 +155,29 @@ async def test_without_the_engine_meaning_alone_answers_and_it_is_said(
     assert neither.rest.match is Match.NONE
     assert colours(neither) == {1}  # what is popular in the category that the query names
     assert stages(neither.answered.degradations) == ["lexical", "semantic"]
+
+
+async def test_files_that_can_not_be_used_are_said_and_the_other_answers(
+    shop: Shop, engine: Engine, semantic: Semantic
+) -> None:
+    """Deployed, but no index or no vectors could be opened yet."""
+    query = SearchQuery(PERSON, "red", 100)
+    of = searched(engine, semantic)
+    of.engine = None
+    found = await Search(of)(shop.pipeline, query, shop.budget())
+    assert (found.rest.match, colours(found)) == (Match.MEANING, {0})
+    (said,) = found.answered.degradations
+    assert (said.stage, said.detail) == ("lexical", "no search index can be used")
+    of.semantic = None
+    blue = await Search(of)(shop.pipeline, replace(query, text="blue"), shop.budget())
+    assert (blue.rest.match, colours(blue)) == (Match.NONE, {1})
+    assert stages(blue.answered.degradations) == ["lexical", "semantic"]
+    with pytest.raises(Unavailable, match="no search index can be used"):
+        _ = Search(of).engine
+    of.engine = engine
+    words = await Search(of)(shop.pipeline, query, shop.budget())
+    assert words.rest.match is Match.ALL
+    assert stages(words.answered.degradations) == ["semantic"]
 
 
 async def test_a_query_is_encoded_once(shop: Shop, engine: Engine, semantic: Semantic) -> None:

@@ -39,6 +39,7 @@ class CandidateSource(StrEnum):
     ITEM_TO_ITEM = "item_to_item"
     OTHER = "other"
     LEXICAL = "lexical"
+    SEMANTIC = "semantic"
     UNKNOWN = "unknown"
 
 
@@ -48,6 +49,7 @@ class QueryMatch(StrEnum):
     ALL = "all"
     SOME = "some"
     NONE = "none"
+    MEANING = "meaning"
     UNKNOWN = "unknown"
 
 

@@ -160,7 +160,7 @@ class Page:
 
     Attributes:
         next_page_token: for the next page; None after the last one.
-        total_size: how many items fit; None on later pages, which don't tell it.
+        total_size: how many items hold words of the query; None on later pages, which don't tell it.
         facets: on the first page alone, as `total_size`.
     """
 

@@ -57,9 +57,11 @@ def notes(slate: Slate) -> list[str]:
 
 def page_notes(page: Page) -> list[str]:
     """How the query was understood, what was counted, and where it goes on."""
-    lines = [] if page.total_size is None else [f"{page.total_size} items fit"]
+    lines = [] if page.total_size is None else [f"{page.total_size} items have the words"]
     if page.match is QueryMatch.SOME:
         lines.append("no item has every word: these have some of them")
+    elif page.match is QueryMatch.MEANING:
+        lines.append("no item has a word of it: these are near in meaning")
     elif page.match is QueryMatch.NONE:
         lines.append("nothing fits: these are popular")
     lines += [f"{one.written} was taken for {one.taken}" for one in page.corrections]
