@@ -27,11 +27,11 @@ class Near:
 
     keys: Keys  # nearest first
     vectors: ItemVectors
-    cosines: NDArray[np.float32]  # (U,) of the vectors' texts
+    query: NDArray[np.float32]  # (D,)
 
     def of(self, keys: Keys) -> NDArray[np.float32]:
         """(n,) cosines, 0 of what has no vector."""
-        return self.vectors.of(self.cosines, keys)
+        return self.vectors.cosines(self.query, keys)
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,11 +79,11 @@ class Semantic:
 
     def _near(self, query: NDArray[np.float32], count: int, allowed: Tested | None) -> Near:
         vectors = self._vectors
-        cosines = vectors.cosines(query)
         eligible = None
         if allowed is not None:
             eligible = passing(allowed.passed, self._rows_of(allowed.snapshot))
-        return Near(vectors.nearest(cosines, count, eligible, LEAST).item_key, vectors, cosines)
+        found = vectors.nearest(query, count, eligible, LEAST)
+        return Near(found.item_key, vectors, query)
 
     def _rows_of(self, snapshot: ItemSnapshot) -> Rows:
         """(N,) row of each item in the base of the snapshot, which never changes; -1 of none."""

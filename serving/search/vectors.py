@@ -1,9 +1,10 @@
-"""Items by what their texts mean: vectors as a memory map that a host's workers share, searched exactly."""
+"""Items by what their texts mean: vectors as a memory map that a host's workers share."""
 
 import json
 import os
 from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
@@ -12,6 +13,7 @@ from numpy.typing import NDArray
 
 from serving.errors import ArtefactError
 from serving.features.snapshot_files import digest
+from serving.search.graph import NAME, Graph
 from serving.types import Keys, Mask
 
 VERSION = 1
@@ -44,33 +46,57 @@ class ItemVectors:
     text_key: Keys  # (U,) ascending: serving.features.keys.string_key of the text
     vector: NDArray[np.float32]  # (U, D) of length 1, or 0 where the encoder can't read the text
 
-    def cosines(self, query: NDArray[np.float32]) -> NDArray[np.float32]:
-        """(U,) of the texts with `query` (D,); 0 of a vector of 0, which is near to nothing.
-
-        Takes time in proportion to U x D, and no other thread's interpreter lock meanwhile.
-        """
-        found: NDArray[np.float32] = self.vector @ query
-        return found
+    graph: Graph | None = None  # where the nearest may be missed now and then; None: never
 
     def nearest(
         self,
-        cosines: NDArray[np.float32],
+        query: NDArray[np.float32],
         count: int,
         eligible: Mask | None = None,
         least: float = -1.0,
     ) -> Nearest:
-        """The `count` items with the highest, from `least` on, of the `eligible` (N,) if given; exact."""
-        near = (cosines >= least)[self.text_row]
-        rows = np.flatnonzero(near if eligible is None else near & eligible)
-        scores = cosines[self.text_row[rows]]
-        best = highest(scores, count)
-        return Nearest(self.item_key[rows[best]], scores[best])
+        """The `count` items with the highest cosine, from `least` on, of the `eligible` (N,) if given.
 
-    def of(self, cosines: NDArray[np.float32], keys: Keys) -> NDArray[np.float32]:
-        """(n,) those of these items, 0 of one that has no text here."""
+        Exact, in time in proportion to U x D and N, unless there is a graph and all are eligible.
+        """
+        if self.graph is not None and eligible is None:
+            texts = np.sort(self.graph.nearest(query, count))
+            rows = self._items_of(texts)
+            cosines = (self.vector[texts] @ query)[np.searchsorted(texts, self.text_row[rows])]
+            near = cosines >= least
+            return self._highest(rows[near], cosines[near], count)
+        by_text = self.vector @ query
+        near = (by_text >= least)[self.text_row]
+        rows = np.flatnonzero(near if eligible is None else near & eligible)
+        return self._highest(rows, by_text[self.text_row[rows]], count)
+
+    def cosines(self, query: NDArray[np.float32], keys: Keys) -> NDArray[np.float32]:
+        """(n,) of these items with `query` (D,), 0 of one that has no text here."""
         places = np.searchsorted(self.item_key, keys).clip(max=len(self.item_key) - 1)
-        found = np.where(self.item_key[places] == keys, cosines[self.text_row[places]], 0.0)
-        return found.astype(np.float32, copy=False)
+        there = self.item_key[places] == keys
+        texts, which = np.unique(self.text_row[places[there]], return_inverse=True)
+        found = np.zeros(len(keys), dtype=np.float32)
+        found[there] = (self.vector[texts] @ query)[which]
+        return found
+
+    def _highest(
+        self, rows: NDArray[np.int64], cosines: NDArray[np.float32], count: int
+    ) -> Nearest:
+        best = highest(cosines, count)
+        return Nearest(self.item_key[rows[best]], cosines[best])
+
+    def _items_of(self, texts: NDArray[np.int64]) -> NDArray[np.int64]:
+        """Ascending rows of the items that have one of these texts."""
+        order, offsets = self._by_text
+        parts = [order[offsets[text] : offsets[text + 1]] for text in texts.tolist()]
+        return np.sort(np.concatenate(parts)) if parts else order[:0]
+
+    @cached_property
+    def _by_text(self) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+        """Rows of items, text after text, and (U + 1,) where each text's begin."""
+        order = np.argsort(self.text_row, kind="stable")
+        counts = np.bincount(self.text_row, minlength=len(self.text_key))
+        return order, np.concatenate([[0], np.cumsum(counts)])
 
 
 def highest(scores: NDArray[np.float32], count: int) -> NDArray[np.intp]:
@@ -105,7 +131,12 @@ def open_vectors(folder: Path, encoder_id: str | None = None) -> ItemVectors:
     arrays = {name: _array(folder / f"{name}.npy", manifest["sha256"]) for name in ARRAYS}
     if problem := _problem(arrays):
         raise ArtefactError(f"{folder}: {problem}; {REBUILD}")
-    return ItemVectors(manifest["vectors_version"], manifest["encoder_id"], **arrays)
+    graph = None
+    if NAME in manifest["sha256"]:
+        path = folder / NAME
+        _require_whole(path, manifest["sha256"])
+        graph = Graph(path, *arrays["vector"].shape)
+    return ItemVectors(manifest["vectors_version"], manifest["encoder_id"], **arrays, graph=graph)
 
 
 def _manifest(path: Path) -> Mapping[str, Any]:
@@ -127,11 +158,15 @@ def _manifest(path: Path) -> Mapping[str, Any]:
     return manifest
 
 
-def _array(path: Path, digests: Mapping[str, str]) -> NDArray[Any]:
+def _require_whole(path: Path, digests: Mapping[str, str]) -> None:
     if not path.is_file():
         raise ArtefactError(f"{path} is missing; {REBUILD}")
     if digest(path) != digests.get(path.name):
         raise ArtefactError(f"{path} was changed after it was written; {REBUILD}")
+
+
+def _array(path: Path, digests: Mapping[str, str]) -> NDArray[Any]:
+    _require_whole(path, digests)
     dtype, dimensions = ARRAYS[path.stem]
     array: NDArray[Any] = np.load(path, mmap_mode="r", allow_pickle=False)
     if array.dtype != dtype or array.ndim != dimensions:

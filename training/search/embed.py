@@ -47,11 +47,12 @@ TOLERANCE = 1e-4  # as of a replay: another Triton may bring another ONNX Runtim
 def main() -> int:
     parser = argparse.ArgumentParser(prog="python -m training.search.embed")
     parser.add_argument("--state", type=Path, required=True)
+    parser.add_argument("--graph", action="store_true", help="for an approximate search")
     parser.add_argument("--triton", metavar="HOST:PORT", help="gRPC endpoint of one that runs")
     given = parser.parse_args()
     console = Console()
     try:
-        made = embed(given.state, given.triton, console)
+        made = embed(given.state, given.triton, console, with_graph=given.graph)
     except (TrainingError, DataSetError, RecserveError) as error:
         console.print(f"[red]embed:[/red] {escape(str(error))}", highlight=False, soft_wrap=True)
         return 1
@@ -59,7 +60,7 @@ def main() -> int:
     return 0
 
 
-def embed(state: Path, triton: str | None, console: Console) -> Path:
+def embed(state: Path, triton: str | None, console: Console, *, with_graph: bool = False) -> Path:
     """The folder of the vectors, which are the current ones.
 
     Raises:
@@ -69,11 +70,17 @@ def embed(state: Path, triton: str | None, console: Console) -> Path:
     """
     prepared = open_prepared(state / "prepared")
     texts = described(open_data_set(state / "dataset"), prepared)
-    return embedded(state, prepared.item_keys, texts, triton, console)
+    return embedded(state, prepared.item_keys, texts, triton, console, with_graph=with_graph)
 
 
 def embedded(
-    state: Path, item_keys: Keys, texts: Sequence[str], triton: str | None, console: Console
+    state: Path,
+    item_keys: Keys,
+    texts: Sequence[str],
+    triton: str | None,
+    console: Console,
+    *,
+    with_graph: bool = False,
 ) -> Path:
     """The same of these items, ascending, and their texts."""
     files = open_encoder(state / "encoders" / "current")
@@ -95,7 +102,7 @@ def embedded(
         "text_key": text_key,
         "vector": vector,
     }
-    return write_vectors(state / "vectors", files.encoder_id, arrays)
+    return write_vectors(state / "vectors", files.encoder_id, arrays, with_graph=with_graph)
 
 
 def encoded(

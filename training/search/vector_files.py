@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from serving.features.snapshot_files import digest
+from serving.search.graph import NAME, write_graph
 from serving.search.vectors import ARRAYS, MANIFEST, VERSION
 from training.bundle.folder import prune, publish, staging, write_document
 from training.errors import EncoderError
@@ -16,10 +17,17 @@ from training.errors import EncoderError
 LENGTH_TOLERANCE = 1e-4  # of 1, the length of a vector
 
 
-def write_vectors(folder: Path, encoder_id: str, arrays: Mapping[str, NDArray[np.generic]]) -> Path:
+def write_vectors(
+    folder: Path,
+    encoder_id: str,
+    arrays: Mapping[str, NDArray[np.generic]],
+    *,
+    with_graph: bool = False,
+) -> Path:
     """The new version's folder, named by its content; the same content is kept once.
 
-    `arrays` are those of serving.search.vectors.ItemVectors.
+    `arrays` are those of serving.search.vectors.ItemVectors. A graph is not built twice the same: each makes
+    another version.
 
     Raises:
         EncoderError: a vector is neither 0 nor of length 1.
@@ -32,6 +40,8 @@ def write_vectors(folder: Path, encoder_id: str, arrays: Mapping[str, NDArray[np
     with staging(folder) as staged:
         for name, (dtype, _) in ARRAYS.items():
             np.save(staged / f"{name}.npy", arrays[name].astype(dtype, casting="equiv"))
+        if with_graph:
+            write_graph(staged / NAME, np.asarray(arrays["vector"], dtype=np.float32))
         document = {
             "version": VERSION,
             "encoder_id": encoder_id,

@@ -54,20 +54,20 @@ def test_the_nearest_are_those_of_a_full_sort_and_ties_go_to_the_lowest_key(
     for _ in range(20):
         query = unit(draw.normal(size=(1, 6)))[0]
         eligible = draw.random(40) < share
-        found = of.nearest(of.cosines(query), count, eligible)
+        found = of.nearest(query, count, eligible)
         assert found.item_key.tolist() == reference(of, query, count, eligible)
         assert (np.diff(found.score) <= 0).all()
 
 
 def test_without_a_mask_all_are_eligible():
     of, query = vectors(), unit(np.ones((1, 6)))[0]
-    everyone = of.nearest(of.cosines(query), 9, np.ones(40, dtype=np.bool_))
-    assert of.nearest(of.cosines(query), 9).item_key.tolist() == everyone.item_key.tolist()
+    everyone = of.nearest(query, 9, np.ones(40, dtype=np.bool_))
+    assert of.nearest(query, 9).item_key.tolist() == everyone.item_key.tolist()
 
 
 def test_scores_are_cosines():
     of = vectors()
-    found = of.nearest(of.cosines(of.vector[3]), 1)
+    found = of.nearest(of.vector[3], 1)
     assert found.score[0] == pytest.approx(1)
     assert of.text_row[of.item_key.tolist().index(found.item_key[0])] == 3
 
@@ -78,28 +78,72 @@ def test_what_has_no_vector_is_never_found_and_finds_nothing():
     of = vectors(vector=given_vectors)
     without = set(of.item_key[of.text_row == 4].tolist())
     assert without
-    found = of.nearest(of.cosines(of.vector[3]), 40)
+    found = of.nearest(of.vector[3], 40)
     assert not without & set(found.item_key.tolist())
     assert len(found.item_key) == 40 - len(without)
-    assert of.nearest(of.cosines(np.zeros(6, np.float32)), 40).item_key.tolist() == []
+    assert of.nearest(np.zeros(6, np.float32), 40).item_key.tolist() == []
 
 
 def test_none_is_found_below_the_least_cosine():
     of, query = vectors(), unit(np.ones((1, 6)))[0]
-    cosines = of.cosines(query)
-    found = of.nearest(cosines, 40, least=0.3)
-    assert found.item_key.tolist() == [
-        key for key in of.nearest(cosines, 40).item_key if of.of(cosines, np.array([key]))[0] >= 0.3
-    ]
-    assert 0 < len(found.item_key) < 40
+    everyone = of.nearest(query, 40).item_key
+    found = of.nearest(query, 40, least=0.3).item_key
+    assert found.tolist() == everyone[of.cosines(query, everyone) >= 0.3].tolist()
+    assert 0 < len(found) < 40
 
 
 def test_a_cosine_is_that_of_the_items_text_and_0_of_no_item():
     of = vectors()
-    cosines = of.cosines(of.vector[3])
     keys = np.array([of.item_key[5], -1, of.item_key[39], 10**7])
-    expected = [cosines[of.text_row[5]], 0, cosines[of.text_row[39]], 0]
-    assert of.of(cosines, keys).tolist() == expected
+    expected = of.vector @ of.vector[3]
+    found = of.cosines(of.vector[3], keys)
+    np.testing.assert_allclose(
+        found, [expected[of.text_row[5]], 0, expected[of.text_row[39]], 0], atol=1e-6
+    )
+    alike = of.item_key[of.text_row == of.text_row[5]]
+    assert len(np.unique(of.cosines(of.vector[3], alike))) == 1
+
+
+def test_a_graph_finds_nearly_all_of_what_is_nearest_and_what_is_eligible_exactly(tmp_path: Path):
+    made = arrays(items=4000, texts=3000, dimension=16)
+    write_vectors(tmp_path, "enc", made, with_graph=True)
+    of = open_vectors(tmp_path / "current", "enc")
+    exact = ItemVectors("v", "enc", **made)
+    draw = np.random.default_rng(3)
+    shares = []
+    for _ in range(50):
+        query = unit(draw.normal(size=(1, 16)))[0]
+        found, wanted = of.nearest(query, 100), exact.nearest(query, 100)
+        shares.append(np.isin(wanted.item_key, found.item_key).mean())
+        assert (np.diff(found.score) <= 0).all()
+        eligible = draw.random(4000) < 0.1
+        narrow = of.nearest(query, 100, eligible).item_key
+        assert narrow.tolist() == exact.nearest(query, 100, eligible).item_key.tolist()
+    assert np.mean(shares) > 0.95
+
+
+def test_a_graph_that_is_damaged_or_of_other_vectors_is_refused(tmp_path: Path):
+    made = arrays(items=200, texts=100)
+    folder = write_vectors(tmp_path / "one", "enc", made, with_graph=True)
+    graph = folder / "graph.usearch"
+    assert open_vectors(folder).graph is not None
+    content = graph.read_bytes()
+    replace(graph, content[:-8] + b"damaged!")
+    with pytest.raises(ArtefactError, match="was changed after it was written"):
+        open_vectors(folder)
+    other = write_vectors(tmp_path / "two", "enc", arrays(items=200, texts=90), with_graph=True)
+    replace(graph, (other / "graph.usearch").read_bytes())
+    manifest = json.loads((folder / "manifest.json").read_text())
+    manifest["sha256"]["graph.usearch"] = digest(graph)
+    (folder / "manifest.json").write_text(json.dumps(manifest))
+    with pytest.raises(ArtefactError, match="is not of 100 vectors of 6 numbers"):
+        open_vectors(folder)
+
+
+def replace(path: Path, content: bytes) -> None:
+    """Not in place, where somebody has it mapped."""
+    path.unlink()
+    path.write_bytes(content)
 
 
 @settings(deadline=None)
