@@ -6,6 +6,7 @@ TrainingError
 ├── StoreError       the online store does not hold what was materialised
 ├── CheckpointError  a trained model is missing, of another version or of other prepared data
 ├── ExportError      the exported graph is not what the model says
+├── TextsError       a line that says what an item is found by can't be read
 ├── EncoderError     the text encoder's package, or what is made from it, is missing or broken
 ├── GateRefused      the bundle must not be served
 ├── AnswersError     answers for the leaderboard are missing, or can't be judged
@@ -39,6 +40,10 @@ class CheckpointError(TrainingError):
 
 class ExportError(TrainingError):
     """The graph can't be made, or isn't the one that was asked for."""
+
+
+class TextsError(TrainingError):
+    """The message names the line."""
 
 
 class EncoderError(TrainingError):

@@ -18,9 +18,17 @@ from rich.table import Table
 from serving.errors import RecserveError
 from serving.features.store import RowStore
 from serving.local.addresses import redis_url
+from training.datasets.errors import DataSetError
 from training.errors import PreparedError, TrainingError
 from training.feast_project import apply_and_materialize, write_store_file
-from training.online_rows import ExpectedView, check_rows, expected_views, remove_unknown
+from training.item_texts import data_set_texts
+from training.online_rows import (
+    ExpectedView,
+    check_rows,
+    expected_texts,
+    expected_views,
+    remove_unknown,
+)
 
 
 def main() -> int:
@@ -31,7 +39,7 @@ def main() -> int:
     console = Console()
     try:
         materialize(given.state.resolve(), given.redis_url, console)
-    except (RecserveError, TrainingError) as error:
+    except (RecserveError, TrainingError, DataSetError) as error:
         console.print(f"[red]materialize:[/red] {escape(str(error))}")
         return 1
     return 0
@@ -41,7 +49,7 @@ def materialize(state: Path, url: str | None, console: Console) -> None:
     """Applies, materialises and checks.
 
     Raises:
-        PreparedError: there is no prepared data.
+        PreparedError, DataSetError: there is no prepared data, or it or the data set is incomplete.
         StoreError: rows are missing or superfluous afterwards.
         OutsideError: Redis did not answer.
     """
@@ -51,15 +59,18 @@ def materialize(state: Path, url: str | None, console: Console) -> None:
     features = yaml.safe_load(described.read_text())
     now = datetime.fromisoformat(features["now"]).astimezone(UTC)
     views = expected_views(described.parent, features, now)
+    texts = data_set_texts(state)
+    known = [*views, expected_texts(texts, now)] if texts else views
     with RowStore(url or redis_url(state), features["project"]) as store:
-        removed = remove_unknown(store, views, now)
+        removed = remove_unknown(store, known, now)
         if removed:
             console.print(f"{removed:,} rows of an earlier preparation removed")
+        store.write_texts(texts)
         store_file = write_store_file(state, features["project"], url)
         apply_and_materialize(store_file, url, min(view.since for view in views), now)
-        check_rows(store, views, now)
+        check_rows(store, known, now)
         store.set_materialized_us(round(now.timestamp() * 1_000_000))
-    console.print(_table(features["project"], now, views))
+    console.print(_table(features["project"], now, known))
 
 
 def _table(project: str, now: datetime, views: Sequence[ExpectedView]) -> Table:
@@ -68,8 +79,10 @@ def _table(project: str, now: datetime, views: Sequence[ExpectedView]) -> Table:
     for heading in ("rows", "features", "bytes a row"):
         table.add_column(heading, justify="right")
     for view in views:
-        size = view.layout.dtype.itemsize
-        table.add_row(view.name, f"{len(view.keys):,}", str(len(view.layout.columns)), f"{size:,}")
+        layout = view.layout
+        shape = (0, 0) if layout is None else (len(layout.columns), layout.dtype.itemsize)
+        numbers = (f"{number:,}" if number else "" for number in (len(view.keys), *shape))
+        table.add_row(view.name, *numbers)
     return table
 
 

@@ -1,6 +1,6 @@
 """What the online store should hold of a prepared data set, and whether it does."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
@@ -11,6 +11,9 @@ import polars as pl
 from numpy.typing import NDArray
 
 from serving.features.fields import view_layout
+from serving.features.item_changes import ITEM
+from serving.features.item_texts import FINGERPRINT
+from serving.features.item_texts import VIEW as TEXTS
 from serving.features.keys import string_keys
 from serving.features.layout import Layout
 from serving.features.store import ABSENT, RowStore
@@ -23,9 +26,13 @@ class ExpectedView:
 
     name: str
     join_key: str
-    layout: Layout
+    layout: Layout | None  # None: the texts of items
     keys: NDArray[np.int64]  # (n,) each once
     since: datetime  # the oldest row's event time
+
+    @property
+    def fingerprint(self) -> int:
+        return FINGERPRINT if self.layout is None else self.layout.fingerprint
 
 
 def expected_views(
@@ -50,6 +57,10 @@ def expected_views(
     return found
 
 
+def expected_texts(keys: Iterable[int], now: datetime) -> ExpectedView:
+    return ExpectedView(TEXTS, ITEM, None, np.fromiter(keys, dtype=np.int64), now)
+
+
 def remove_unknown(store: RowStore, views: Sequence[ExpectedView], now: datetime) -> int:
     """Removes rows that this data at this now can't account for; returns how many.
 
@@ -64,10 +75,10 @@ def remove_unknown(store: RowStore, views: Sequence[ExpectedView], now: datetime
         listed, newer = store.entities(join_key), []
         for view in of_entity:
             heads = store.heads(view.name, join_key, listed)
-            known = np.isin(listed, view.keys) & _good(heads, view.layout, now)
+            known = np.isin(listed, view.keys) & _good(heads, view, now)
             if went_on:
-                known |= _newer(heads, view.layout, now)
-                newer.append(listed[_newer(heads, view.layout, now)])
+                known |= _newer(heads, view, now)
+                newer.append(listed[_newer(heads, view, now)])
             unknown = ~known & (heads["event_time_us"] != ABSENT)
             gone = store.delete_unchanged(view.name, join_key, listed[unknown], heads[unknown])
             newer.append(listed[unknown][~gone])
@@ -87,8 +98,8 @@ def check_rows(store: RowStore, views: Sequence[ExpectedView], now: datetime) ->
     for view in views:
         listed = store.entities(view.join_key)
         heads = store.heads(view.name, view.join_key, listed)
-        newer = _newer(heads, view.layout, now) & np.isin(listed, view.keys)
-        found = int((_good(heads, view.layout, now) | newer).sum())
+        newer = _newer(heads, view, now) & np.isin(listed, view.keys)
+        found = int((_good(heads, view, now) | newer).sum())
         if found != len(view.keys):
             wrong.append(f"{view.name}: expected {len(view.keys):,}, found {found:,}")
     if wrong:
@@ -98,18 +109,18 @@ def check_rows(store: RowStore, views: Sequence[ExpectedView], now: datetime) ->
         )
 
 
-def _good(heads: NDArray[np.void], layout: Layout, now: datetime) -> NDArray[np.bool_]:
+def _good(heads: NDArray[np.void], view: ExpectedView, now: datetime) -> NDArray[np.bool_]:
     times = heads["event_time_us"]
     good: NDArray[np.bool_] = (
-        (heads["fingerprint"] == layout.fingerprint)
+        (heads["fingerprint"] == view.fingerprint)
         & (times != ABSENT)
         & (times <= _microseconds(now))
     )
     return good
 
 
-def _newer(heads: NDArray[np.void], layout: Layout, now: datetime) -> NDArray[np.bool_]:
-    newer: NDArray[np.bool_] = (heads["fingerprint"] == layout.fingerprint) & (
+def _newer(heads: NDArray[np.void], view: ExpectedView, now: datetime) -> NDArray[np.bool_]:
+    newer: NDArray[np.bool_] = (heads["fingerprint"] == view.fingerprint) & (
         heads["event_time_us"] > _microseconds(now)
     )
     return newer

@@ -23,6 +23,8 @@ from serving.features.feast_values import (
     keys_in,
     values_of,
 )
+from serving.features.item_changes import ITEM
+from serving.features.item_texts import VIEW as TEXTS
 from serving.features.packing import pack
 from serving.features.store import RowStore
 from serving.local.addresses import redis_url
@@ -134,7 +136,10 @@ class RecserveOnlineStore(OnlineStore):
         self.update(config, tables, (), entities, (), partial=False)
         store = self.rows(config)
         for names in {joined_by(table) for table in tables}:
-            store.forget(names, store.entities(names))
+            listed = store.entities(names)
+            if names == ITEM:
+                store.delete(TEXTS, names, listed)
+            store.forget(names, listed)
         store.forget_contents()
 
     def rows(self, config: RepoConfig) -> RowStore:

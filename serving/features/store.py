@@ -7,6 +7,7 @@ from collections import defaultdict
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager
 from functools import cached_property
+from itertools import islice
 from typing import Any, Self
 
 import numpy as np
@@ -15,6 +16,8 @@ from numpy.typing import NDArray
 from serving.clients.connections import Client, connect, mget, speaking
 from serving.errors import Failed, LayoutMismatch
 from serving.features.item_changes import ITEM, MOST, as_entry, is_mark
+from serving.features.item_texts import VIEW as TEXTS
+from serving.features.item_texts import ItemTexts, pack_texts
 from serving.features.layout import HEAD
 from serving.features.redis_keys import (
     PARTITIONS,
@@ -28,9 +31,11 @@ from serving.features.redis_keys import (
 )
 from serving.features.row_scripts import REMOVE_UNCHANGED, REPLACE_UNLESS_OLDER
 from serving.redis_url import redis_address
+from serving.types import Keys
 
 BATCH = 1_000  # rows a round trip
 ABSENT = -1  # event time of a row that isn't there
+Progress = Callable[[int], Any]  # hears how many rows were sent
 
 
 class RowStore:
@@ -61,7 +66,7 @@ class RowStore:
         join_key: str,
         keys: NDArray[np.int64],
         rows: NDArray[np.void],
-        progress: Callable[[int], Any] = lambda _: None,
+        progress: Progress = lambda _: None,
     ) -> int:
         """Writes (n,) rows of the entities `keys`; older ones than those stored are left out.
 
@@ -72,16 +77,29 @@ class RowStore:
             LayoutMismatch: another layout of the view is registered, or none and a row of another one
                 is stored; of such partitions nothing is written.
         """
-        replaced = 0
         size = rows.dtype.itemsize
         packed = np.ascontiguousarray(rows).tobytes()
+        own = (packed[at : at + size] for at in range(0, len(packed), size))
+        return self._write(view, join_key, keys, own, progress)
+
+    def write_texts(self, texts: Mapping[int, ItemTexts]) -> int:
+        """Writes what items are found by, likewise; before the rows of an item that is new.
+
+        Returns how many replaced what was there.
+        """
+        keys = np.fromiter(texts, dtype=np.int64, count=len(texts))
+        return self._write(TEXTS, ITEM, keys, map(pack_texts, texts.values()), lambda _: None)
+
+    def _write(
+        self, view: str, join_key: str, keys: Keys, rows: Iterator[bytes], progress: Progress
+    ) -> int:
+        replaced = 0
         for start in range(0, len(keys), BATCH):
             batch = keys[start : start + BATCH].tolist()
-            own = [packed[at * size : (at + 1) * size] for at in range(start, start + len(batch))]
             with self._speaking():
                 # Before the rows: one that no list names would stay behind when rows are removed.
                 self._redis.sadd(self._entities_key(join_key), *batch)
-            replaced += sum(self._replace(view, join_key, batch, own))
+            replaced += sum(self._replace(view, join_key, batch, list(islice(rows, len(batch)))))
             self._announce(view, join_key, keys[start : start + BATCH])
             progress(len(batch))
         return replaced

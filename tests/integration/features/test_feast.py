@@ -18,6 +18,7 @@ from redis import Redis
 from serving.errors import LayoutMismatch
 from serving.features.feast_types import feast_layout
 from serving.features.fields import view_layout
+from serving.features.item_texts import VIEW, ItemTexts
 from serving.features.online_store import RecserveOnlineStore
 from serving.features.store import RowStore
 from tests.integration.features.conftest import BEFORE, NOW, VIEWS, rows_at
@@ -207,6 +208,8 @@ def test_a_writer_with_the_layout_of_before_writes_nothing(shop: FeatureStore, u
 @pytest.mark.parametrize("gone", ["deleted", "torn down"])
 def test_the_rows_of_a_view_that_goes_go_with_it(shop: FeatureStore, url: str, gone: str) -> None:
     store, view = RecserveOnlineStore(), shop.get_feature_view("item_activity")
+    with RowStore(url, "corner_shop") as rows:
+        rows.write_texts({10: ItemTexts(1, "Milk")})
     if gone == "deleted":
         store.update(shop.config, [view], [], [], [], partial=False)
     else:
@@ -214,6 +217,8 @@ def test_the_rows_of_a_view_that_goes_go_with_it(shop: FeatureStore, url: str, g
     assert online(shop, "item_activity", [10, 20]) == {"popularity": [None, None]}
     with RowStore(url, "corner_shop") as rows:
         assert len(rows.entities("item_id")) == (3 if gone == "deleted" else 0)
+        (texts,) = rows.read(VIEW, "item_id", np.array([10]))
+        assert (texts is None) == (gone == "torn down")
     shop.materialize(BEFORE, NOW, ["item_activity"])
     assert online(shop, "item_activity", [10, 20]) == {"popularity": [5.0, None]}
 
