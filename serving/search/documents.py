@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 
 from tantivy import Document, Schema, SchemaBuilder
 
-from serving.features.keys import string_key
+from serving.features.item_texts import LONGEST_TITLE, bounded
 from serving.search.analysis import Analysis, Word
 
 TITLE, TEXT, KEY = "title", "text", "key"
@@ -41,8 +41,8 @@ class Fields:
 
     def schema(self) -> Schema:
         builder = SchemaBuilder()
-        builder.add_text_field(TITLE, tokenizer_name=PARTED, index_option="freq")
-        builder.add_text_field(TEXT, tokenizer_name=PARTED, index_option="freq")
+        for name in (TITLE, TEXT):
+            builder.add_text_field(name, stored=True, tokenizer_name=PARTED, index_option="freq")
         builder.add_integer_field(KEY, indexed=True, fast=True)
         for name in self.facets:
             builder.add_integer_field(self.facet(name), indexed=True, fast=True)
@@ -59,20 +59,43 @@ class Words:
     others: tuple[Word, ...]
 
 
-def words_of(item: Item, analysis: Analysis) -> Words:
-    others = (word for text in item.texts for word in analysis.indexed(text))
-    return Words(tuple(analysis.indexed(item.title)), tuple(others))
+def words_of(title: str, texts: Sequence[str], analysis: Analysis) -> Words:
+    """Of what is longer than the store keeps, the beginning."""
+    others = (word for text in bounded(texts) for word in analysis.indexed(text))
+    return Words(tuple(analysis.indexed(title[:LONGEST_TITLE])), tuple(others))
 
 
-def document(item: Item, words: Words, fields: Fields) -> Document:
-    """A title's words are found as text too, so that a query may take its words from anywhere."""
+@dataclass(frozen=True, slots=True)
+class Terms:
+    """An item's words as a document holds them, with a blank between."""
+
+    title: str
+    text: str  # the title's too, so that a query may take its words from anywhere
+
+    @property
+    def distinct(self) -> frozenset[str]:
+        return frozenset(self.text.split())
+
+
+def terms_of(words: Words) -> Terms:
     title = [word.term for word in words.title]
+    return Terms(" ".join(title), " ".join([*title, *(word.term for word in words.others)]))
+
+
+def document(
+    key: int,
+    terms: Terms,
+    facets: Mapping[str, int],
+    numbers: Mapping[str, float],
+    fields: Fields,
+) -> Document:
+    """`facets` are keys of texts."""
     made = Document()
-    made.add_text(TITLE, " ".join(title))
-    made.add_text(TEXT, " ".join([*title, *(word.term for word in words.others)]))
-    made.add_integer(KEY, item.key)
-    for name, text in item.facets.items():
-        made.add_integer(fields.facet(name), string_key(text))
-    for name, number in item.numbers.items():
+    made.add_text(TITLE, terms.title)
+    made.add_text(TEXT, terms.text)
+    made.add_integer(KEY, key)
+    for name, text in facets.items():
+        made.add_integer(fields.facet(name), text)
+    for name, number in numbers.items():
         made.add_float(fields.number(name), number)
     return made

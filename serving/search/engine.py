@@ -1,6 +1,7 @@
 """The search of one index, and what searches at the moment."""
 
 import asyncio
+from copy import copy
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -19,11 +20,18 @@ class Engine:
     """Words, completions and counts of one index."""
 
     def __init__(self, index: OpenIndex) -> None:
-        spelling = Spelling(index.vocabulary)
+        self._spelling = spelling = Spelling(index.vocabulary)
         self.version = index.version
         self._index = index
-        self.lexical = Lexical(index, Read(index.analysis, spelling, index.synonyms))
+        self.lexical = _lexical(index, spelling)
         self.suggest = Suggest(index.phrases, index.analysis, spelling)
+
+    def changed(self, index: OpenIndex) -> "Engine":
+        """Over the same index with further changes; what is guessed and suggested is as before."""
+        engine = copy(self)
+        engine._index = index  # noqa: SLF001 - one of ours
+        engine.lexical = _lexical(index, self._spelling)
+        return engine
 
     async def find(self, query: SearchQuery, count: int, timeout_s: float) -> Found:
         """At most `count` items, found in a thread, so that other requests go on meanwhile.
@@ -43,7 +51,11 @@ class Engine:
         return tuple(
             Counted(
                 field.name,
-                tuple((texts[key], items) for key, items in found.facets.get(field.column, ())),
+                tuple(
+                    (texts[key], items)
+                    for key, items in found.facets.get(field.column, ())
+                    if key in texts
+                ),
             )
             for field in query.facets
         )
@@ -54,6 +66,10 @@ class Engine:
         conditions = [one for one in query.conditions if one.column in known]
         facets = [field.column for field in query.facets if field.column in fields.facets]
         return self.lexical(query.text, count, conditions, facets, query.order)
+
+
+def _lexical(index: OpenIndex, spelling: Spelling) -> Lexical:
+    return Lexical(index, Read(index.analysis, spelling, index.synonyms, index.changes))
 
 
 def open_engine(folder: Path) -> Engine:

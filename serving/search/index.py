@@ -1,10 +1,10 @@
 """The index of a catalogue: an immutable folder, read through memory maps.
 
-`engine/` is tantivy's; `keys.npy` has the item of every document, `words.json` every word with how it is
-written and how many items have it, `phrases.json` what may be suggested, `facets.json` the texts that items
-are counted by, `synonyms.txt` what else words are called, if that is known, and `manifest.json` the fields,
-the language and digests of all files. An index is built beside the one in use, which stays open to those who
-read it.
+`engine/` is tantivy's; `keys.npy` has the items in the order in which ties stand, `words.json` every word
+with how it is written and how many items have it, `phrases.json` what may be suggested, `facets.json` the
+texts that items are counted by, `synonyms.txt` what else words are called, if that is known, and
+`manifest.json` the fields, the language and digests of all files. An index is built beside the one in use,
+which stays open to those who read it.
 """
 
 import hashlib
@@ -26,13 +26,14 @@ from serving.errors import ArtefactError
 from serving.features.keys import string_key
 from serving.features.snapshot_files import digest
 from serving.search.analysis import LANGUAGES, Analysis, Word
-from serving.search.documents import KEY, Fields, Item, document, words_of
+from serving.search.documents import KEY, Fields, Item, document, terms_of, words_of
 from serving.search.phrases import Phrase
 from serving.search.synonyms import Synonyms, read_synonyms
+from serving.search.ties import Ties
 from serving.types import Keys
 
 VERSION = 1  # of the folder's form and of the analysis: an index of another one is not read
-ENGINE, KEYS, OFFSETS = "engine", "keys.npy", "offsets.npy"
+ENGINE, KEYS = "engine", "keys.npy"
 WORDS, PHRASES, FACETS = "words.json", "phrases.json", "facets.json"
 SYNONYMS, MANIFEST = "synonyms.txt", "manifest.json"
 LOCK = ".lock"  # ending of the engine's own
@@ -51,15 +52,27 @@ class Vocabulary:
 class Links:
     """A folder of links to the engine's files: it locks what it opens, and ours may be read-only.
 
-    It goes with the last reference to this.
+    What changes the index writes here too, beside the links or in their place. It goes with the last
+    reference to this.
     """
 
     def __init__(self, engine: Path) -> None:
         self.folder = Path(mkdtemp(prefix="recserve-search-"))
-        finalize(self, shutil.rmtree, self.folder)
+        finalize(self, shutil.rmtree, self.folder, ignore_errors=True)
         for path in engine.resolve().iterdir():
             if path.suffix != LOCK:
                 (self.folder / path.name).symlink_to(path)
+
+
+@dataclass(frozen=True, slots=True)
+class WordChanges:
+    """Which words items have that none had, and which none has any more."""
+
+    come: frozenset[str] = frozenset()
+    gone: frozenset[str] = frozenset()
+
+
+UNCHANGED = WordChanges()
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,16 +88,15 @@ class OpenIndex:
     links: Links  # through which the engine reads
     index: Index
     searcher: Searcher
-    vocabulary: Vocabulary
-    keys: Keys  # (I,) of every document
-    offsets: NDArray[np.int64]  # (S,) where in `keys` a segment begins
+    vocabulary: Vocabulary  # of the folder
+    keys: Keys  # (I,) of the folder's items, those that come first among equals first
+    built_us: int  # what the items were then is in it
+    changes: WordChanges = UNCHANGED
+    ties: Ties | None = None  # None: they are as the engine finds them
 
     def keys_of(self, addresses: Sequence[DocAddress]) -> Keys:
-        places = np.fromiter((a.doc for a in addresses), dtype=np.int64, count=len(addresses))
-        if len(self.offsets) > 1:
-            segments = [a.segment_ord for a in addresses]
-            places += self.offsets[np.array(segments, dtype=np.int64)]
-        return self.keys[places]
+        values = self.searcher.fast_field_values(KEY, list(addresses))
+        return np.array(values, dtype=np.int64)
 
 
 def write_index(
@@ -94,10 +106,12 @@ def write_index(
     folder: Path,
     phrases: Sequence[Phrase] = (),
     synonyms: Path | None = None,
+    built_us: int = 0,
 ) -> str:
     """Writes all files of an index into an empty folder; items in their order, which decides ties.
 
-    The answer is its version: 16 hex digits of SHA-256 over all that it is made from.
+    `built_us`: of which moment the items are; what changed after it is newer. The answer is its version: 16
+    hex digits of SHA-256 over all that it is made from.
 
     Raises:
         ArtefactError: no such language, no items, an item twice, or synonyms that can't be read.
@@ -111,7 +125,7 @@ def write_index(
     writer = index.writer(MEMORY, 1)
     counted, seen, texts = _Counted(), set[int](), set[str]()
     content = hashlib.sha256(
-        json.dumps([VERSION, language, fields.facets, fields.numbers]).encode()
+        json.dumps([VERSION, language, fields.facets, fields.numbers, built_us]).encode()
     )
     if synonyms is not None:
         read_synonyms(synonyms, analysis)
@@ -123,17 +137,17 @@ def write_index(
             raise ArtefactError(f"item key {item.key} comes twice")
         seen.add(item.key)
         content.update(repr(item).encode())
-        words = words_of(item, analysis)
-        writer.add_document(document(item, words, fields))
+        words = words_of(item.title, item.texts, analysis)
+        facets = {name: string_key(text) for name, text in item.facets.items()}
+        writer.add_document(document(item.key, terms_of(words), facets, item.numbers, fields))
         counted.add({*words.title, *words.others})
         texts.update(item.facets.values())
     if not seen:
         raise ArtefactError("there are no items to index")
     writer.commit()
     writer.wait_merging_threads()
-    keys, offsets = _documents(Index.open(str(engine)))
+    keys = _in_order(Index.open(str(engine)))
     np.save(folder / KEYS, keys)
-    np.save(folder / OFFSETS, offsets)
     _write(folder / WORDS, counted.columns())
     _write(folder / FACETS, sorted(texts))
     _write(folder / PHRASES, [[phrase.text, phrase.weight] for phrase in phrases])
@@ -143,6 +157,7 @@ def write_index(
         "facets": fields.facets,
         "numbers": fields.numbers,
         "items": len(keys),
+        "built_us": built_us,
         "files": digests(folder),
     }
     _write(folder / MANIFEST, manifest)
@@ -174,7 +189,7 @@ def open_index(folder: Path) -> OpenIndex:
         index.searcher(),
         Vocabulary(tuple(words["term"]), tuple(words["written"]), np.array(words["items"])),
         np.load(folder / KEYS),
-        np.load(folder / OFFSETS),
+        manifest.get("built_us", 0),
     )
 
 
@@ -202,15 +217,12 @@ def read_manifest(folder: Path) -> dict[str, Any]:
     return manifest
 
 
-def _documents(index: Index) -> tuple[Keys, NDArray[np.int64]]:
-    """The key of every document, segment after segment, and where each segment begins."""
+def _in_order(index: Index) -> Keys:
+    """(I,) keys, as those that fit alike are found."""
     searcher = index.searcher()
     addresses = [a for _, a in searcher.search(Query.all_query(), searcher.num_docs).hits]
     addresses.sort(key=lambda a: (a.segment_ord, a.doc))
-    keys = np.array(searcher.fast_field_values(KEY, addresses), dtype=np.int64)
-    segments = np.array([a.segment_ord for a in addresses])
-    counts = np.bincount(segments, minlength=searcher.num_segments)
-    return keys, np.concatenate([[0], np.cumsum(counts)[:-1]]).astype(np.int64)
+    return np.array(searcher.fast_field_values(KEY, addresses), dtype=np.int64)
 
 
 class _Counted:

@@ -117,9 +117,12 @@ class Lexical:
             way = Direction.Desc if order.descending else Direction.Asc
             by = self._index.fields.number(order.column)
             result = searcher.search(query, count, order_by_field=by, order=way)
-        hits = result.hits
-        scores = np.array([score for score, _ in hits], dtype=np.float32)
-        return _Top(self._index.keys_of([a for _, a in hits]), scores, int(result.count))  # type: ignore[attr-defined]
+        scores = np.array([score for score, _ in result.hits], dtype=np.float32)
+        keys = self._index.keys_of([a for _, a in result.hits])
+        if self._index.ties is not None:
+            places = self._index.ties(keys, scores)
+            keys, scores = keys[places], scores[places]
+        return _Top(keys, scores, int(result.count))  # type: ignore[attr-defined]
 
     def _counted(self, query: Query, name: str) -> tuple[tuple[int, int], ...]:
         """(key, items) of a facet's values, those of most items first."""

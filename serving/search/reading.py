@@ -4,6 +4,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 from serving.search.analysis import Analysis
+from serving.search.index import UNCHANGED, WordChanges
 from serving.search.spelling import Meaning, Spelling
 from serving.search.synonyms import Part, Synonyms
 
@@ -29,10 +30,17 @@ class Reading:
 
 
 class Read:
-    """Reads queries for one index."""
+    """Reads queries for one index; guesses are among the words that its folder has."""
 
-    def __init__(self, analysis: Analysis, spelling: Spelling, synonyms: Synonyms) -> None:
+    def __init__(
+        self,
+        analysis: Analysis,
+        spelling: Spelling,
+        synonyms: Synonyms,
+        changes: WordChanges = UNCHANGED,
+    ) -> None:
         self._analysis, self._spelling, self._synonyms = analysis, spelling, synonyms
+        self._changes = changes
 
     def __call__(self, text: str) -> Reading:
         parts = self._synonyms.parts(self._analysis.asked(text)[:MOST_WORDS])
@@ -56,18 +64,24 @@ class Read:
         return [
             Meaning(terms, SYNONYM if at else 1.0)
             for at, terms in enumerate(part.readings)
-            if all(map(self._spelling.knows, terms))
+            if all(map(self._knows, terms))
         ]
+
+    def _knows(self, term: str) -> bool:
+        """Whether some item has the word."""
+        changes = self._changes
+        return term in changes.come or (self._spelling.knows(term) and term not in changes.gone)
 
     def _guessed(self, part: Part) -> tuple[Meaning, ...]:
         """Guesses of a single word, and what else those are called."""
         if len(part.words) > 1:
             return ()
-        found = self._spelling.meanings(part.words[0].term)
+        guesses = self._spelling.meanings(part.words[0].term)
+        found = tuple(guess for guess in guesses if all(map(self._knows, guess.terms)))
         return (*found, *self._else(found))
 
     def _else(self, found: tuple[Meaning, ...]) -> Iterator[Meaning]:
         for meaning in found:
             for terms in self._synonyms.meant.get(meaning.terms, ()):
-                if all(map(self._spelling.knows, terms)):
+                if all(map(self._knows, terms)):
                     yield Meaning(terms, SYNONYM * meaning.weight)

@@ -65,6 +65,7 @@ def build(settings: TrainingSettings, console: Console) -> Path:
             staged,
             phrases_of(suggestions(data, prepared)),
             synonyms if synonyms.is_file() else None,
+            round(prepared.now.timestamp() * 1_000_000),
         )
         built = publish(staged, version)
     prune(folder)

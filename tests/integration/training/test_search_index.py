@@ -7,10 +7,11 @@ from rich.console import Console
 from tantivy import Occur, Query
 
 from serving.errors import ArtefactError
-from serving.search.documents import Fields
+from serving.search.documents import Fields, terms_of, words_of
 from serving.search.index import OpenIndex, open_index
 from training.data import open_prepared, read_columns
 from training.datasets import complete_journey
+from training.item_texts import data_set_texts
 from training.prepare.__main__ import prepare
 from training.prepare.contract import open_data_set
 from training.search.index import POPULARITY, build, items_of
@@ -96,3 +97,17 @@ def test_the_same_input_is_the_same_version_and_another_one_another(
     assert [p.name for p in (settings.state / "search").glob(".*")] == []
     synonyms.unlink()
     assert build(settings, QUIET).name == index.version
+
+
+def test_the_texts_that_the_store_gets_make_the_very_documents_of_the_index(
+    index: OpenIndex, settings: TrainingSettings
+) -> None:
+    texts = data_set_texts(settings.state)
+    assert sorted(texts) == sorted(index.keys.tolist())
+    hits = index.searcher.search(Query.all_query(), len(index.keys)).hits
+    for address in [address for _, address in hits[::7]]:
+        (key,) = index.keys_of([address]).tolist()
+        stored = index.searcher.doc(address)
+        terms = terms_of(words_of(texts[key].title, texts[key].texts, index.analysis))
+        assert (stored.get_first("title"), stored.get_first("text")) == (terms.title, terms.text)
+        assert texts[key].event_time_us == index.built_us

@@ -34,10 +34,10 @@ ITEMS = [
 ]
 
 
-def opened(folder: Path, items: list[Item] = ITEMS) -> OpenIndex:
+def opened(folder: Path, items: list[Item] = ITEMS, built_us: int = 0) -> OpenIndex:
     folder.mkdir(parents=True, exist_ok=True)
     phrases = phrases_of((item.title, 1.0) for item in items)
-    write_index(items, FIELDS, "en", folder, phrases)
+    write_index(items, FIELDS, "en", folder, phrases, built_us=built_us)
     return open_index(folder)
 
 

@@ -47,11 +47,16 @@ def shop_items() -> list[Item]:
     ]
 
 
-def shop_engine(folder: Path, items: list[Item] | None = None) -> Engine:
+def shop_index(folder: Path, items: list[Item] | None = None, built_us: int = 0) -> Path:
+    folder.mkdir(parents=True, exist_ok=True)
     items = items or shop_items()
     phrases = phrases_of((item.title, 1.0) for item in items)
-    write_index(items, FIELDS, "en", folder, phrases)
-    return open_engine(folder)
+    write_index(items, FIELDS, "en", folder, phrases, built_us=built_us)
+    return folder
+
+
+def shop_engine(folder: Path, items: list[Item] | None = None) -> Engine:
+    return open_engine(shop_index(folder, items))
 
 
 def live(shop: Shop, engine: Engine | None, semantic: Semantic | None = None) -> LivePipeline:
