@@ -61,6 +61,16 @@ class Metrics:
             registry=registry,
             multiprocess_mode="livemax",
         )
+        self._search_changes = counter(
+            "search_changes", "Items that the search index was to find otherwise.", "outcome"
+        )
+        self._search_commit = seconds("search_commit", "Of changes of items to the search index.")
+        self._overlaid_items = Gauge(
+            "recserve_overlaid_items",
+            "Items that a worker finds otherwise than its search index was built.",
+            registry=registry,
+            multiprocess_mode="livemax",
+        )
         self._in_use: dict[str, str] = {}
         # The library looks every child up under a lock, which costs more than the counting itself.
         self._of_stage = cache(self._stage_seconds.labels)
@@ -97,6 +107,15 @@ class Metrics:
         """How long ago the items were surely as in the store, and how many differ from the snapshot."""
         self._item_lag.set(lag_s)
         self._changed_items.set(changed)
+
+    def search_changes(self, outcome: str, count: int) -> None:
+        self._search_changes.labels(outcome).inc(count)
+
+    def search_commit(self, seconds: float) -> None:
+        self._search_commit.observe(seconds)
+
+    def overlaid_items(self, count: int) -> None:
+        self._overlaid_items.set(count)
 
     def artefact(self, kind: str, version: str) -> None:
         """Says that `version` is in use from now on, instead of the one before."""

@@ -139,6 +139,19 @@ class LiveItems:
         slots = slice(NO_ITEM + 1, self._used)
         return Patch(self._row_of[slots], self._values.part(slots))
 
+    def keys(self) -> Keys:
+        """(count,) of all items, in no order."""
+        every: Keys = np.concatenate([self.base.item_key, self._newer_keys])
+        return every if self.present is None else every[self.present]
+
+    def values(self, rows: Rows) -> ItemValues:
+        """(n,) as they are now; of rows that there are."""
+        values = self._of_base(np.minimum(rows, self.base.count - 1))
+        patch = self.changed(rows)
+        if patch is not None:
+            values.put(patch.at, patch.values)
+        return values
+
     def unnamed(self, keys: Keys) -> Keys:
         """Those that need a text before they can become items."""
         if self.base.texts is None:

@@ -10,6 +10,7 @@ import numpy as np
 from serving.clients.item_changes import ItemChangesDoor
 from serving.errors import ArtefactError, OutsideError
 from serving.features.item_changes import BEGINNING, Changes
+from serving.features.item_texts import VIEW as TEXTS
 from serving.features.item_values import ItemColumns, StoredItems
 from serving.features.live_items import LiveItems
 from serving.features.overlay import position_of, stream_id
@@ -54,10 +55,12 @@ class ItemFollower:
         columns: ItemColumns,
         recorder: FollowRecorder,
         ticks: Ticks,
+        changed: Callable[[Keys], None] = lambda _: None,
     ) -> None:
+        """`changed` hears which items were looked at anew, also those whose texts alone are others."""
         self._door, self._rows, self._columns = door, rows, columns
-        self._recorder, self._ticks = recorder, ticks
-        self._views = {view.name for view in columns.views}
+        self._recorder, self._ticks, self._changed = recorder, ticks, changed
+        self._views = {TEXTS, *(view.name for view in columns.views)}
         self._told: set[str] = set()  # views of which a foreign row was told
         self._stepping = asyncio.Lock()
         self._seen = False  # the stream, ever
@@ -144,6 +147,7 @@ class ItemFollower:
         changed = np.unique(np.concatenate(keys)) if keys else np.empty(0, dtype=np.int64)
         for start in range(0, len(changed), PART):
             await self._renew(items, changed[start : start + PART])
+            self._changed(changed[start : start + PART])
             items.degradations = self._degradations(items)
         if found.entries:
             items.position = found.entries[-1].position

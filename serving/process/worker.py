@@ -30,6 +30,7 @@ from serving.features.live_items import LiveItems
 from serving.features.snapshot import open_snapshot
 from serving.pipeline import Pipeline
 from serving.process.follow import ItemFollower
+from serving.process.follow_index import IndexFollower
 from serving.process.health import Health
 from serving.process.link import Link
 from serving.process.live import LivePipeline, first, follow_link
@@ -40,7 +41,6 @@ from serving.process.supervisor import KILL_AFTER_S, UNUSABLE
 from serving.process.warm_up import warm_up
 from serving.rpc.calls import ApiOptions, Calls
 from serving.search.categories import open_categories
-from serving.search.engine import LiveSearch, open_engine
 from serving.search.pipeline import Search
 from serving.search.semantic import open_semantic
 from serving.settings import PREFIX, GatewaySettings, read_settings
@@ -104,15 +104,17 @@ async def work(settings: GatewaySettings, link: Link) -> None:
         changes = RedisItemChanges.from_url(settings.redis_url, bundle.plan.project)
         stack.push_async_callback(changes.close)
         columns = ItemColumns(bundle.plan)
-        follower = ItemFollower(changes, rows, columns, metrics, time.monotonic)
+        words = IndexFollower(
+            rows, changes, bundle.plan, lambda: loaded.items, metrics, time.monotonic
+        )
+        follower = ItemFollower(changes, rows, columns, metrics, time.monotonic, words.changed)
 
         def load(folder: Path) -> Loaded:
             items = LiveItems(open_snapshot(folder, bundle.plan), columns)
             return Loaded(build_pipeline(bundle, items, rows, models, clock, metrics), items)
 
         loaded = load(opened)
-        searched, searching = await _searching(settings, models, metrics)
-        live = LivePipeline(loaded.pipeline, Search(searched))
+        live = LivePipeline(loaded.pipeline, Search(words.live))
 
         def replace(newer: Loaded) -> None:
             nonlocal loaded
@@ -130,9 +132,11 @@ async def work(settings: GatewaySettings, link: Link) -> None:
         metrics.artefact("snapshot", loaded.items.version)
         await stack.enter_async_context(_beside(link.beat()))
         await follower.start(loaded.items)
-        following = follower.follow(lambda: loaded.items)
+        searching = await _searching(settings, words, models, metrics)
         watching = follow_link("snapshot", settings.snapshot, opened, take)
-        await stack.enter_async_context(_beside(following, watching, *searching))
+        await stack.enter_async_context(
+            _beside(follower.follow(lambda: loaded.items), watching, *searching)
+        )
         request_log = await stack.enter_async_context(
             open_request_log(
                 events,
@@ -155,19 +159,19 @@ async def work(settings: GatewaySettings, link: Link) -> None:
 
 
 async def _searching(
-    settings: GatewaySettings, models: ModelDoor, metrics: Metrics
-) -> tuple[LiveSearch, tuple[Coroutine[None, None, None], ...]]:
-    """The index and the vectors, if there are any, and what takes newer ones over.
+    settings: GatewaySettings, words: IndexFollower, models: ModelDoor, metrics: Metrics
+) -> tuple[Coroutine[None, None, None], ...]:
+    """Opens index and vectors, if there are any; answers with what keeps them up to date.
 
     One that can't be used keeps nobody from starting: it is said, and tried again now and then.
     """
-    encoder = settings.search_encoder
-    live = LiveSearch(has_index=settings.search_index is not None, has_encoder=encoder is not None)
+    live, encoder = words.live, settings.search_encoder
+    live.has_index, live.has_encoder = settings.search_index is not None, encoder is not None
 
     async def take_index(folder: Path) -> None:
         live.categories = await asyncio.to_thread(open_categories, folder)
-        live.engine = await asyncio.to_thread(open_engine, folder)
-        said("search index", live.engine.version)
+        await words.take(folder)
+        said("search index", folder.name)
 
     async def take_vectors(folder: Path) -> None:
         assert encoder is not None
@@ -187,7 +191,7 @@ async def _searching(
         if link is not None:
             opened = await first(what, link, take)
             following.append(follow_link(what, link, opened, take))
-    return live, tuple(following)
+    return words.follow(), *following
 
 
 def _options(settings: GatewaySettings) -> ApiOptions:

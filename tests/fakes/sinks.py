@@ -1,5 +1,6 @@
 """Sinks that keep what they were given."""
 
+from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
@@ -30,9 +31,21 @@ class ListRecorder:
     requests: list[tuple[str, str]] = field(default_factory=list)
     triton_calls: list[tuple[str, str, str]] = field(default_factory=list)
     lags: list[tuple[float, int]] = field(default_factory=list)  # seconds, changed items
+    searched: Counter[str] = field(default_factory=Counter)  # changes by outcome
+    commits: list[float] = field(default_factory=list)
+    overlaid: list[int] = field(default_factory=list)
 
     def items(self, lag_s: float, changed: int) -> None:
         self.lags.append((lag_s, changed))
+
+    def search_changes(self, outcome: str, count: int) -> None:
+        self.searched[outcome] += count
+
+    def search_commit(self, seconds: float) -> None:
+        self.commits.append(seconds)
+
+    def overlaid_items(self, count: int) -> None:
+        self.overlaid.append(count)
 
     def stage(self, stage: str, seconds: float) -> None:
         self.stages.append(stage)

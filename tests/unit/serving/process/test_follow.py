@@ -8,6 +8,7 @@ import pytest
 
 from serving.errors import ArtefactError, Unavailable
 from serving.features.item_changes import Changes, ItemChange
+from serving.features.item_texts import VIEW
 from serving.features.item_values import ItemColumns
 from serving.features.live_items import LiveItems
 from serving.features.redis_keys import row_key
@@ -42,8 +43,17 @@ class Following:
     recorder: ListRecorder = field(default_factory=ListRecorder)
     items: LiveItems = field(default_factory=lambda: LiveItems(shop_snapshot(), COLUMNS))
 
+    heard: list[int] = field(default_factory=list)
+
     def __post_init__(self) -> None:
-        self.follower = ItemFollower(self.door, self.rows, COLUMNS, self.recorder, self.ticks)
+        self.follower = ItemFollower(
+            self.door,
+            self.rows,
+            COLUMNS,
+            self.recorder,
+            self.ticks,
+            lambda keys: self.heard.extend(keys.tolist()),
+        )
 
     @asynccontextmanager
     async def running(self) -> AsyncIterator[None]:
@@ -78,6 +88,14 @@ async def test_views_that_no_model_reads_are_not_looked_at():
     async with this.running():
         await until(lambda: this.items.position == "5-0")
     assert this.rows.reads == []
+
+
+async def test_texts_are_followed_too_and_whoever_asked_hears_of_what_was_looked_at():
+    this = Following(FakeChanges([announced(110, view=VIEW), announced(100)]))
+    async with this.running():
+        await until(lambda: len(this.heard) == 2)
+    assert this.heard == [110, 100]
+    assert this.items.count == len(KEYS) - 2  # they were applied before
 
 
 async def test_many_items_are_read_in_parts():
