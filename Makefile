@@ -188,7 +188,7 @@ $(STATE)/encoders/made.done: .venv/project/.done | env
 	@$(RUN) training.search.encoder --state $(STATE)
 	@touch $@
 
-$(STATE)/vectors/made.done: $(STATE)/prepared/features.yaml $(STATE)/encoders/made.done
+$(STATE)/vectors/made.done: $(STATE)/prepared/features.yaml $(STATE)/encoders/made.done $(STATE)/training-settings
 	$(call STEP,Vectors of the items' texts)
 	@$(RUN) training.search.embed --state $(STATE)
 	@touch $@

@@ -16,7 +16,7 @@ from serving.types import Keys
 
 VERSION, POLICY_VERSION = 1, 2
 CATALOGUE = "catalogue.npy"
-UNHASHED = ("bundle_id", "encoder_id", "created_at")  # of the manifest
+UNHASHED = ("bundle_id", "created_at")  # of the manifest
 
 
 @dataclass(frozen=True, slots=True)

@@ -65,9 +65,10 @@ class GatewaySettings(BaseSettings):
 
     bundle: Annotated[Path, AfterValidator(_folder)]
     snapshot: Annotated[Path, AfterValidator(_folder)]
-    search_index: Annotated[Path, AfterValidator(_folder)] | None = None  # none: no SearchService
-    search_encoder: Annotated[Path, AfterValidator(_folder)] | None = None  # none: by words alone
-    search_vectors: Annotated[Path, AfterValidator(_folder)] | None = None
+    # Of search the folders may be missing: what can't be used is left out, and looked for again.
+    search_index: Path | None = None  # none: no SearchService
+    search_encoder: Path | None = None  # none: by words alone
+    search_vectors: Path | None = None
     redis_url: Annotated[str, AfterValidator(_redis_url)]
     triton_endpoints: Annotated[tuple[Endpoint, ...], NoDecode, BeforeValidator(_endpoints)]
     host: str = Field(default="127.0.0.1", min_length=1, max_length=255)

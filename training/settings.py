@@ -75,6 +75,7 @@ class TrainingSettings(BaseSettings):
 
     search_language: str = "en"  # of the items' texts, as a BCP 47 tag; "und" for several
 
+    search_graph: bool = False  # of neighbours among the texts' vectors, for an approximate search
     unknown_share: float = Field(default=0.03, ge=0, le=0.5)  # users and ids blanked in training
 
     @field_validator("search_language")

@@ -90,6 +90,8 @@ async def follow_link(
     again now and then: its files may still be on their way, or the disk was away.
     """
     refused, looks = None, 0
+    if opened is None:  # `first` has said why
+        refused = Path(await asyncio.to_thread(os.path.realpath, link))
     while True:
         await asyncio.sleep(poll_s)
         target = Path(await asyncio.to_thread(os.path.realpath, link))

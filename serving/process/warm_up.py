@@ -15,6 +15,7 @@ from serving.types import Answered, Consent, Person, Query, RankQuery, Reason, S
 ROUNDS = 3
 BUDGET_S = 2.0
 CANDIDATES = 64
+QUERY = "something to eat"  # any words
 
 log = logging.getLogger(__name__)
 
@@ -38,15 +39,16 @@ async def warm_up(pipeline: LivePipeline) -> None:
         similar = SimilarQuery(*items[0], page_size=10, excluded=frozenset())
         problems |= await _tried(pipeline.similar(similar, _budget()))
         if pipeline.searches:
-            problems |= await _tried(_searched(pipeline, person))
+            problems |= await _tried(_searched(pipeline, person, ""))
+            problems |= await _tried(_searched(pipeline, person, QUERY))
         if problems:
             break
     for problem in sorted(problems):
         log.warning("warm-up: %s", problem)
 
 
-async def _searched(pipeline: LivePipeline, person: Person) -> Answered:
-    return (await pipeline.search(SearchQuery(person, "", 10), _budget())).answered
+async def _searched(pipeline: LivePipeline, person: Person, text: str) -> Answered:
+    return (await pipeline.search(SearchQuery(person, text, 10), _budget())).answered
 
 
 def _budget() -> Budget:

@@ -45,7 +45,6 @@ from serving.search.pipeline import Search
 from serving.search.semantic import open_semantic
 from serving.settings import PREFIX, GatewaySettings, read_settings
 from serving.telemetry import Metrics
-from serving.types import ModelDoor
 
 FLUSH_S = 2.0  # for the request log, after the last call has ended
 
@@ -132,7 +131,7 @@ async def work(settings: GatewaySettings, link: Link) -> None:
         metrics.artefact("snapshot", loaded.items.version)
         await stack.enter_async_context(_beside(link.beat()))
         await follower.start(loaded.items)
-        searching = await _searching(settings, words, models, metrics)
+        searching = await _searching(settings, words, stack, metrics)
         watching = follow_link("snapshot", settings.snapshot, opened, take)
         await stack.enter_async_context(
             _beside(follower.follow(lambda: loaded.items), watching, *searching)
@@ -159,7 +158,7 @@ async def work(settings: GatewaySettings, link: Link) -> None:
 
 
 async def _searching(
-    settings: GatewaySettings, words: IndexFollower, models: ModelDoor, metrics: Metrics
+    settings: GatewaySettings, words: IndexFollower, stack: AsyncExitStack, metrics: Metrics
 ) -> tuple[Coroutine[None, None, None], ...]:
     """Opens index and vectors, if there are any; answers with what keeps them up to date.
 
@@ -167,6 +166,9 @@ async def _searching(
     """
     live, encoder = words.live, settings.search_encoder
     live.has_index, live.has_encoder = settings.search_index is not None, encoder is not None
+    # A door of its own: a Triton without the encoder is as good as any for all other models.
+    models = TritonModels(settings.triton_endpoints, Random(), time.monotonic, metrics)  # noqa: S311
+    stack.push_async_callback(models.close)
 
     async def take_index(folder: Path) -> None:
         live.categories = await asyncio.to_thread(open_categories, folder)

@@ -42,6 +42,8 @@ class PageTokens:
         content = self._seal.opened(token)
         if content is None:
             raise _refused("was not issued by this service; send next_page_token unchanged")
+        if content[: len(VERSION)] != VERSION:
+            raise _refused("is of another release; ask for the first page again")
         begun = len(VERSION) + ASKED_BYTES
         if content[len(VERSION) : begun] != _digest(asked):
             raise _refused("belongs to another request; only page_size may change between pages")

@@ -10,6 +10,7 @@ from serving.search.encoder_files import EncoderFiles
 from serving.search.tokens import Tokenizing
 from serving.types import ModelDoor
 
+LENGTH_TOLERANCE = 1e-3
 IDS, MASK, VECTOR = "token_id", "mask", "vector"
 
 
@@ -45,5 +46,7 @@ class TextEncoder:
             raise Failed(
                 f"{model} gave {VECTOR} as {answer.dtype} {answer.shape}, not float32 {expected}"
             )
+        if not (abs(np.linalg.norm(answer, axis=1) - 1) < LENGTH_TOLERANCE).all():
+            raise Failed(f"{model} gave a {VECTOR} that is not of length 1")
         vectors[tokens.known] = answer
         return vectors

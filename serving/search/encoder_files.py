@@ -1,15 +1,17 @@
 """Opens the text encoder's folder, in which training and serving meet (docs/contracts.md)."""
 
+import hashlib
 import json
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from serving.bundle import content_id
 from serving.errors import ArtefactError
+from serving.features.snapshot_files import digest
 
 VERSION = 1
+MODEL = "text_encoder"
 MANIFEST, TOKENIZER, MODELS = "manifest.json", "tokenizer.json", "models"
 REBUILD = "make it anew with `python -m training.search.encoder`"
 NEEDED: Mapping[str, type] = {
@@ -19,7 +21,9 @@ NEEDED: Mapping[str, type] = {
     "lengths": list,
     "max_batch": int,
     "unknown_token": str,
+    "sha256": dict,
 }
+FORM = ("dimension", "lengths", "max_batch", "unknown_token")  # of the manifest, beside the files
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,12 +58,11 @@ def open_encoder(folder: Path) -> EncoderFiles:
     """
     folder = folder.resolve()
     manifest = _manifest(folder / MANIFEST)
-    found = content_id(folder)
-    if found != manifest["encoder_id"]:
-        raise ArtefactError(
-            f"{folder} was changed after it was made: its content is {found}, its manifest says "
-            f"{manifest['encoder_id']}; {REBUILD}"
-        )
+    found = digests(folder)
+    if found != manifest["sha256"]:
+        changed = {*found.items()} ^ {*manifest["sha256"].items()}
+        named = ", ".join(sorted({name for name, _ in changed}))
+        raise ArtefactError(f"{folder} was changed after it was made: {named}; {REBUILD}")
     return EncoderFiles(
         folder,
         manifest["encoder_id"],
@@ -69,6 +72,27 @@ def open_encoder(folder: Path) -> EncoderFiles:
         manifest["max_batch"],
         manifest["unknown_token"],
     )
+
+
+def identity(graph: bytes, tokenizer: bytes, form: Mapping[str, object]) -> str:
+    """What decides the vectors of texts, as 16 hex digits of SHA-256; `form` by the names of FORM.
+
+    Whatever else lies in the folder, and on which machine it was made, is left out.
+    """
+    told = json.dumps({name: form[name] for name in FORM}, sort_keys=True).encode()
+    parts = (hashlib.sha256(part).digest() for part in (graph, tokenizer, told))
+    return hashlib.sha256(b"".join(parts)).hexdigest()[:16]
+
+
+def model_name(encoder_id: str) -> str:
+    """On Triton: one that serves another encoder doesn't know it, instead of answering otherwise."""
+    return f"{MODEL}_{encoder_id[:8]}"
+
+
+def digests(folder: Path) -> dict[str, str]:
+    """SHA-256 of every file but the manifest, by its path in the folder."""
+    paths = (path for path in sorted(folder.rglob("*")) if path.is_file())
+    return {str(path.relative_to(folder)): digest(path) for path in paths if path.name != MANIFEST}
 
 
 def _manifest(path: Path) -> Mapping[str, Any]:

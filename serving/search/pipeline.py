@@ -62,18 +62,20 @@ class Search:
         with trail.stage("merge"):
             sought = Sought(found, near)
             proposals = sought.proposals(most)
-            if sought.match is Match.NONE:
-                keys = self._popular(pipeline, query, allowed, now_us)
-                proposals = [Proposal(INSTEAD, len(keys), keys)]
             filtered = stages.filter(proposals, frozenset(), NONE, allowed)
+            match, removed = sought.match_of(filtered.kept), filtered.removed
+            if match is Match.NONE:
+                keys = self._popular(pipeline, query, allowed, now_us)
+                proposals = [*proposals, Proposal(INSTEAD, len(keys), keys)]
+                filtered = stages.filter(proposals[-1:], frozenset(), NONE, allowed)
             tested_us = pipeline.tested(query.conditions, filtered.kept, now_us, trail)
-            whole = merge(filtered.kept, max(most, len(proposals[0].keys)))
+            whole = merge(filtered.kept, max(most, *(len(one.keys) for one in proposals)))
             candidates, cut = narrowed(whole, budget.share("rank"), most)
         scores = await stages.score(user, candidates.keys, now_us, budget, trail)
         with trail.stage("order"):
             keys = candidates.keys
             positions = np.arange(len(keys), dtype=np.int64)
-            if query.order is None:
+            if query.order is None or (match is not Match.ALL and match is not Match.SOME):
                 positions = ordered(keys, scores.probability, sought.relevance(keys))
             page, rest = positions[: query.page_size], positions[query.page_size :]
             items = slate(candidates, page, scores.probability, pipeline.names)
@@ -84,9 +86,9 @@ class Search:
                 pipeline.answered(items, trail, user),
                 oldest_age_s=age_s(now_us, scores.oldest_us, tested_us),
                 proposed=tuple((one.source, len(one.keys)) for one in proposals),
-                removed=counted(filtered.removed, cut),
+                removed=counted(removed, cut),
             ),
-            Rest(keys[rest], held[rest], sought.match),
+            Rest(keys[rest], held[rest], match),
             found.total if found else 0,
             found.reading.corrected if found else (),
             found.reading.unknown if found else (),
@@ -136,12 +138,13 @@ class Search:
         budget: Budget,
         trail: Trail,
     ) -> Near | None:
-        """None without an encoder, too; a list sorted by a number holds what has the words alone."""
+        """None without an encoder, too; a list sorted by a number holds what has the words, if it can."""
         semantic, text = self._live.semantic, query.text
-        if not self._live.has_encoder or query.order is not None or not text.strip():
+        is_sorted = query.order is not None and self._live.engine is not None
+        if not self._live.has_encoder or is_sorted or not text.strip():
             return None
         with trail.stage(SEMANTIC):
-            tested = None if allowed is None else Tested(pipeline.snapshot, allowed)
+            tested = Tested(pipeline.snapshot, allowed)
             seconds = budget.share("search")
             work = (
                 semantic.near(text, MOST_NEAR, seconds, tested)

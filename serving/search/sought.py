@@ -5,6 +5,7 @@ up to FIT by how well they fit, and MEANT times the cosine of its text with the 
 on purchases of weeks 47-48 and on the queries judged by hand (docs/search.md).
 """
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -29,11 +30,12 @@ class Sought:
     found: Found | None = None
     near: Near | None = None
 
-    @property
-    def match(self) -> Match:
-        if self.found is not None and len(self.found.keys):
+    def match_of(self, kept: Sequence[Proposal]) -> Match:
+        """How what is left of the proposals fits the query."""
+        left = {proposal.source for proposal in kept if len(proposal.keys)}
+        if self.found is not None and LEXICAL in left:
             return self.found.match
-        return Match.MEANING if self.near is not None and len(self.near.keys) else Match.NONE
+        return Match.MEANING if SEMANTIC in left else Match.NONE
 
     def proposals(self, limit: int) -> list[Proposal]:
         """Best first, what holds the words before what is near; together no more than `limit` items."""

@@ -12,8 +12,7 @@ from tokenizers.normalizers import BertNormalizer
 from tokenizers.pre_tokenizers import BertPreTokenizer
 from tokenizers.processors import TemplateProcessing
 
-from serving.bundle import content_id
-from serving.search.encoder_files import EncoderFiles, open_encoder
+from serving.search.encoder_files import EncoderFiles, digests, identity, open_encoder
 
 WORDS = (
     "[PAD]",
@@ -77,9 +76,9 @@ def sign(folder: Path, changed: Mapping[str, object] | None = None) -> None:
         "max_batch": 4,
         "unknown_token": "[UNK]",
     } | dict(changed or {})
-    manifest = folder / "manifest.json"
-    manifest.write_text(json.dumps(document))
-    manifest.write_text(json.dumps({"encoder_id": content_id(folder), **document}))
+    encoder_id = identity(b"", (folder / "tokenizer.json").read_bytes(), document)
+    whole = {"encoder_id": encoder_id, **document, "sha256": digests(folder)}
+    (folder / "manifest.json").write_text(json.dumps(whole))
 
 
 def write_package(folder: Path, seed: int = 0) -> dict[str, NDArray[np.generic]]:

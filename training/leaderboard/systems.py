@@ -25,7 +25,12 @@ from training.offline import Models, open_models
 from training.settings import TABLES, TrainingSettings, read_settings
 
 FOLDER = "leaderboard-models"
-NEUTRAL = {"state", "threads", "search_language"}  # settings that decide nothing about models
+NEUTRAL = {
+    "state",
+    "threads",
+    "search_language",
+    "search_graph",
+}  # settings that decide nothing about models
 Train = Callable[[TrainingSettings, Console], None]
 
 

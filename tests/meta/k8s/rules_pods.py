@@ -172,7 +172,7 @@ def triton_outlives_the_look_ups(objects: Objects, look_up_s: float) -> list[str
         f"{w}: preStop of {pre_stop_s(c):g} s is not above {needed:g} s, when no client is left"
         for w in workloads(objects)
         for c in w.containers
-        if c["command"] == ["tritonserver"]
+        if "tritonserver" in c["command"]
         and pre_stop_s(c) <= (needed := _argument(c, TRITON_AGE) / 1000 + look_up_s + DNS_TTL_S)
     ]
 

@@ -7,6 +7,7 @@ import pytest
 
 from serving.errors import InvalidRequest
 from serving.rpc.page_tokens import LONGEST_TOKEN, MOST_KEYS, PageTokens
+from serving.rpc.seal import Seal
 from serving.search.query import Match, Rest
 
 PAGES = PageTokens(b"k" * 32)
@@ -49,6 +50,14 @@ def test_that_of_another_request_or_key_is_refused() -> None:
         PAGES.read(token, b"asked otherwise")
     with pytest.raises(InvalidRequest, match="was not issued"):
         PageTokens(b"o" * 32).read(token, b"asked")
+
+
+def test_that_of_another_release_is_refused() -> None:
+    seal = Seal(b"k" * 32)
+    content = seal.opened(PAGES.issue(b"asked", REST))
+    assert content is not None
+    with pytest.raises(InvalidRequest, match="of another release"):
+        PAGES.read(seal.closed(b"\x01" + content[1:]), b"asked")
 
 
 def test_no_byte_of_it_can_be_changed() -> None:

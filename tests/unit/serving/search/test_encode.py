@@ -17,10 +17,11 @@ def files(tmp_path_factory: pytest.TempPathFactory) -> EncoderFiles:
 
 
 def sums(inputs: Tensors) -> Arrays:
-    """Three numbers that tell texts apart and say nothing of padding."""
+    """Directions that tell texts apart and say nothing of padding."""
     ids, mask = inputs["token_id"], inputs["mask"]
     total = (ids * mask).sum(axis=1).astype(np.float32)
-    return {"vector": np.stack([total, total * 2, mask.sum(axis=1)], axis=1).astype(np.float32)}
+    vectors = np.stack([total, total * 2, mask.sum(axis=1)], axis=1)
+    return {"vector": (vectors / np.linalg.norm(vectors, axis=1, keepdims=True)).astype("f4")}
 
 
 async def test_each_text_gets_the_row_of_its_own_tokens(files: EncoderFiles):
@@ -29,7 +30,8 @@ async def test_each_text_gets_the_row_of_its_own_tokens(files: EncoderFiles):
     total = sum(map(WORDS.index, ["[CLS]", "dog", "food", "[SEP]"]))
     assert vectors.dtype == np.float32
     assert vectors.shape == (3, 3)
-    assert vectors[0].tolist() == [total, total * 2, 4]
+    expected = np.array([total, total * 2, 4]) / np.linalg.norm([total, total * 2, 4])
+    assert vectors[0].tolist() == pytest.approx(expected.tolist(), rel=1e-6)
     ((model, inputs),) = triton.calls
     assert model == "text_encoder"
     assert inputs["token_id"].dtype == np.int64

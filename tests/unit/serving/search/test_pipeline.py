@@ -21,7 +21,7 @@ PRICE = "item_activity.price"
 
 async def search(shop: Shop, engine: Engine | None, text: str, **fields: object) -> Searched:
     query = replace(SearchQuery(PERSON, text, 10), **fields)  # type: ignore[arg-type]
-    return await live(shop, engine).search(query, shop.budget())
+    return await live(shop, engine).search(query, shop.budget(8.0))
 
 
 def ids(searched: Searched) -> list[int]:
@@ -72,9 +72,12 @@ async def test_the_snapshot_has_the_last_word(tmp_path: Path) -> None:
     found = await search(Shop(), engine, "ball", conditions=(Condition(PRICE, maximum=0.05),))
     assert ids(found) == [100]
     assert found.answered.removed == ((Removal.FILTERED, 1),)
+    assert found.rest.match is Match.ALL
     found = await search(Shop(), engine, "red ball 6")
-    assert ids(found) == []
+    assert found.rest.match is Match.NONE  # what is popular is shown instead
+    assert {item.sources for item in found.answered.items} == {("popular",)}
     assert found.answered.removed == ((Removal.NOT_IN_SNAPSHOT, 1),)
+    assert found.answered.proposed == (("lexical", 1), ("popular", 40))
 
 
 async def test_where_nothing_fits_what_is_popular_does_and_it_is_said(engine: Engine) -> None:

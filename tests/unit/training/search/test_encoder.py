@@ -16,9 +16,11 @@ from training.bundle.agreement import distance, lines
 from training.bundle.graph import HIGHEST_IR
 from training.bundle.parity import TOLERANCE, graph_of, run, session
 from training.errors import EncoderError
-from training.search.encoder import LENGTHS, NAME, make, write_model, write_tokenizer
+from training.search.encoder import LENGTHS, graph_bytes, make, write_model, write_tokenizer
 from training.search.encoder_parity import answer, requests
 from training.search.minilm import SentenceEncoder, load
+
+NAME = "text_encoder_0123"
 
 
 @pytest.fixture(scope="module")
@@ -36,7 +38,7 @@ def encoder(package: Path) -> SentenceEncoder:
 @pytest.fixture(scope="module")
 def repository(encoder: SentenceEncoder, tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("models")
-    write_model(folder, encoder)
+    write_model(folder, NAME, graph_bytes(encoder), encoder)
     return folder
 
 
@@ -50,6 +52,14 @@ def test_the_graph_gives_the_frameworks_vectors_at_any_size(
         assert distance(answer(encoder, raw), run(graph, raw)) <= TOLERANCE
         for line in lines(raw):
             assert distance(answer(encoder, line), run(graph, line)) <= TOLERANCE
+
+
+def test_the_same_weights_have_the_same_graph_and_others_another(
+    encoder: SentenceEncoder, tmp_path: Path
+):
+    assert graph_bytes(encoder) == graph_bytes(encoder)
+    write_package(tmp_path, seed=1)
+    assert graph_bytes(load(tmp_path)) != graph_bytes(encoder)
 
 
 def test_other_weights_are_no_parity(repository: Path, tmp_path: Path):
