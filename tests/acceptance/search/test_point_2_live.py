@@ -1,4 +1,4 @@
-"""The catalogue changes under a running gateway: items as they are announced, index and vectors by versions."""
+"""The catalogue changes under a running gateway: items as they are announced, index and vectors as files."""
 
 import json
 import os
@@ -73,7 +73,7 @@ def test_point_2b_an_item_that_no_index_has_is_found_once_it_is_announced(
     clock = read_clock(clock_file(generated_shop.state / "run"))
     profile = {"item_id": int(NEW), "department": "Pantry", "category": "Soup", "brand": "Juno"}
     with feast_writer(generated_shop) as feast:
-        feast.write("item_profile", [profile | {"size": "1 l"}], clock.now_s())
+        feast.write("item_profile", [profile | {"size": "1 l", "price": 2.5}], clock.now_s())
         feast.returned()
     began = time.monotonic()
     describe(generated_shop, NEW, "Quandong Broth", "Pantry", "Soup", "Juno")
