@@ -37,6 +37,7 @@ ENGINE, KEYS = "engine", "keys.npy"
 WORDS, PHRASES, FACETS = "words.json", "phrases.json", "facets.json"
 SYNONYMS, MANIFEST = "synonyms.txt", "manifest.json"
 LOCK = ".lock"  # ending of the engine's own
+NEEDED = {"language": str, "facets": list, "numbers": list, "files": dict}  # of a manifest
 MEMORY = 256 << 20  # bytes that a build may gather before it writes a segment
 
 
@@ -203,16 +204,25 @@ def digests(folder: Path) -> dict[str, str]:
 
 
 def read_manifest(folder: Path) -> dict[str, Any]:
-    """Raises ArtefactError: it is missing, or of another version."""
+    """Raises ArtefactError: it is missing, lacks something, or is of another version."""
     path = folder / MANIFEST
     try:
-        manifest: dict[str, Any] = json.loads(path.read_text())
+        manifest = json.loads(path.read_text())
     except (OSError, ValueError) as error:
         raise ArtefactError(f"{path} can't be read: {error}") from error
+    if not isinstance(manifest, dict):
+        raise ArtefactError(f"{path} is no manifest of an index: build the index anew")
     if manifest.get("version") != VERSION:
         raise ArtefactError(
             f"{path} has version {manifest.get('version')!r}, this program reads {VERSION}: build the "
             "index anew"
+        )
+    wrong = [name for name, kind in NEEDED.items() if not isinstance(manifest.get(name), kind)]
+    if not wrong and manifest["language"] not in LANGUAGES:
+        wrong = ["language"]
+    if wrong:
+        raise ArtefactError(
+            f"{path} lacks {', '.join(wrong)}, or not as it should be: build the index anew"
         )
     return manifest
 

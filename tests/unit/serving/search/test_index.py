@@ -8,7 +8,7 @@ import pytest
 from tantivy import Query
 
 from serving.errors import ArtefactError
-from serving.search.index import MANIFEST, OpenIndex, open_index, write_index
+from serving.search.index import MANIFEST, VERSION, OpenIndex, open_index, write_index
 from tests.unit.serving.search.made import DAIRY, FIELDS, ITEMS, item, opened
 
 
@@ -65,13 +65,37 @@ def test_another_version_and_half_a_manifest_are_refused(tmp_path: Path) -> None
     path = tmp_path / MANIFEST
     whole = path.read_text()
     path.write_text(json.dumps(json.loads(whole) | {"version": 99}))
-    with pytest.raises(ArtefactError, match="has version 99, this program reads 1"):
+    with pytest.raises(ArtefactError, match=f"has version 99, this program reads {VERSION}"):
         open_index(tmp_path)
     path.write_text(whole[: len(whole) // 2])
     with pytest.raises(ArtefactError, match="can't be read"):
         open_index(tmp_path)
     path.unlink()
     with pytest.raises(ArtefactError, match="can't be read"):
+        open_index(tmp_path)
+
+
+@pytest.mark.parametrize(
+    ("manifest", "said"),
+    [
+        ([], "is no manifest"),
+        ("x", "is no manifest"),
+        ({}, "has version None"),
+        ({"version": VERSION}, "lacks language, facets, numbers, files"),
+        ({"language": "tlh"}, "lacks language, or not as it should be"),
+        ({"files": []}, "lacks files"),
+        ({"facets": None}, "lacks facets"),
+    ],
+)
+def test_a_manifest_that_lacks_something_is_refused(
+    tmp_path: Path, manifest: object, said: str
+) -> None:
+    opened(tmp_path)
+    path = tmp_path / MANIFEST
+    if isinstance(manifest, dict) and manifest and "version" not in manifest:
+        manifest = json.loads(path.read_text()) | manifest
+    path.write_text(json.dumps(manifest))
+    with pytest.raises(ArtefactError, match=said):
         open_index(tmp_path)
 
 
