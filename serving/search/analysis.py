@@ -1,8 +1,8 @@
 """How a text becomes words: the same for what is indexed and for what is asked.
 
-Letters are folded (NFKC, case, accents), quantities get one spelling, words are stemmed by Snowball's rules
-for the language. Chinese, Japanese and Korean, which put no spaces between words, become overlapping pairs of
-characters (as Lucene's CJKAnalyzer does), whatever the language.
+Letters are folded (NFKC, case, accents, the vowel signs of Arabic and Hebrew), quantities get one spelling,
+words are stemmed by Snowball's rules for the language. Chinese, Japanese and Korean, which put no spaces
+between words, become overlapping pairs of characters (as Lucene's CJKAnalyzer does), whatever the language.
 """
 
 import re
@@ -13,6 +13,7 @@ from functools import lru_cache
 
 from tantivy import Filter, TextAnalyzer, TextAnalyzerBuilder, Tokenizer
 
+from serving.search.marks import MARKS, UNWRITTEN
 from serving.search.sizes import PATTERN, size_word
 
 # Of BCP 47 tags: Snowball's stemmer; "und" has none, for texts of several languages, nor has Chinese.
@@ -47,10 +48,11 @@ APOSTROPHE = re.compile("['\u2019]")
 KEPT = 100_000  # words of which it is remembered what they become
 LONGEST = 64  # characters of a word; what is longer is cut
 _UNSPACED = r"\u3040-\u30ff\u31f0-\u31ff\u3400-\u4dbf\u4e00-\u9fff\uf900-\ufaff\uac00-\ud7af"
-_SPELLED = re.compile(rf"[{_UNSPACED}]|(?:(?![{_UNSPACED}])[^\W_]|['\u2019])+")
+_SPACED = rf"(?:(?![{_UNSPACED}])[^\W_])"  # a letter or digit
+_SPELLED = re.compile(rf"[{_UNSPACED}]|{_SPACED}(?:(?![_{_UNSPACED}])[\w'\u2019{MARKS}])*")
 _PARTS = re.compile(
     rf"(?P<size>{PATTERN})|(?P<unspaced>[{_UNSPACED}]+)"
-    rf"|(?P<word>(?:(?![{_UNSPACED}])[^\W_])(?:(?![{_UNSPACED}])[\w'\u2019])*)"
+    rf"|(?P<word>{_SPACED}(?:(?![{_UNSPACED}])[\w'\u2019{MARKS}])*)"
 )
 
 
@@ -85,7 +87,7 @@ class Analysis:
     def spelled(self, text: str) -> list[str]:
         """The words as they are written, letters folded: by which what is being typed is completed."""
         words = (APOSTROPHE.sub("", word) for word in _SPELLED.findall(_folded(text)))
-        return ["".join(self._folding.analyze(word)) for word in words if word]
+        return ["".join(self._folding.analyze(word)) for word in words]
 
     def _words(self, text: str, *, every: bool) -> Iterator[Word]:
         for part in _PARTS.finditer(_folded(text)):
@@ -119,7 +121,7 @@ class Analysis:
 
 
 def _folded(text: str) -> str:
-    return unicodedata.normalize("NFKC", text).casefold()
+    return UNWRITTEN.sub("", unicodedata.normalize("NFKC", text).casefold())
 
 
 def _pairs(written: str, *, every: bool) -> Iterator[Word]:

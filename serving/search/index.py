@@ -32,7 +32,7 @@ from serving.search.synonyms import Synonyms, read_synonyms
 from serving.search.ties import Ties
 from serving.types import Keys
 
-VERSION = 1  # of the folder's form and of the analysis: an index of another one is not read
+VERSION = 2  # of the folder's form and of the analysis: an index of another one is not read
 ENGINE, KEYS = "engine", "keys.npy"
 WORDS, PHRASES, FACETS = "words.json", "phrases.json", "facets.json"
 SYNONYMS, MANIFEST = "synonyms.txt", "manifest.json"

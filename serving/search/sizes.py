@@ -43,12 +43,15 @@ _TOGETHER = "|".join(s for spellings, _, _ in _CHINESE for s in spellings.split(
 _WRITTEN_APART = [spelling for spellings, _, _ in _TABLE for spelling in spellings.split()]
 _NO_LENGTH = {"in": r"in(?![\s-]*\d)"}  # "2 in 1"
 _SPELLINGS = "|".join(_NO_LENGTH.get(s, s) for s in sorted(_WRITTEN_APART, key=len, reverse=True))
+MOST_DIGITS = 12  # what is longer is a number, no amount
+# Whole or not at all: of a long run of digits no part is tried.
+_DIGITS = rf"\d{{1,{MOST_DIGITS}}}+(?!\d)"
 PATTERN = (
-    r"(?<![a-z\d.,])(?P<amount>(?:\d+\s+)?\d+/\d+|\d*[.,]?\d+)[\s-]*(?:fl\.?\s*)?"
+    rf"(?<![a-z\d.,])(?P<amount>(?:{_DIGITS}\s+)?{_DIGITS}/{_DIGITS}|(?:(?:{_DIGITS})?[.,])?{_DIGITS})"
+    r"[\s-]*(?:fl\.?\s*)?"
     rf"(?P<unit>(?:{_SPELLINGS})\b|{_TOGETHER})\.?"
 )
 _SIZE = re.compile(PATTERN)
-MOST_DIGITS = 12
 
 
 def without_sizes(text: str) -> str:

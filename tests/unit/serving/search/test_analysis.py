@@ -1,10 +1,13 @@
 """Texts become the same words when they are indexed and when they are asked."""
 
+import unicodedata
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as some
 
 from serving.search.analysis import LANGUAGES, LONGEST, Analysis
+from tests.unit.serving.search.clock import growth
 
 
 def asked(text: str, language: str = "en") -> list[str]:
@@ -32,6 +35,12 @@ def indexed(text: str, language: str = "en") -> list[str]:
         ("en", "bread面包", ["bread", "面包"]),
         ("ja", "カメラ", ["カメ", "メラ"]),
         ("ru", "Книги", ["книг"]),
+        ("und", "हिन्दी चावल", ["हिन्दी", "चावल"]),
+        ("und", "ข้าวหอมมะลิ", ["ข้าวหอมมะลิ".replace("\u0e33", "\u0e4d\u0e32")]),
+        ("und", "кни\u0301ж x\u0301", ["книж", "x"]),
+        ("und", "milk\ufe0f co\u00adla", ["milk", "cola"]),
+        ("tr", "İstanbul", ["istanbul"]),
+        ("en", "1" * 80 + " g", ["1" * LONGEST, "g"]),
     ],
 )
 def test_words_of_a_query(language: str, text: str, words: list[str]) -> None:
@@ -69,6 +78,59 @@ def test_whatever_is_asked_is_among_what_is_indexed(language: str, text: str) ->
     assert {word.term for word in words} <= found
     assert all(len(word.term) > 0 for word in words)
     assert all(not word.term.isspace() and " " not in word.term for word in words)
+
+
+# What one may sell, in every language, with the marks that are written there.
+WORDS = {
+    "und": "हिन्दी",
+    "ar": "كِتَاب",
+    "da": "rødgrød",
+    "de": "Brötchen",
+    "el": "πρωΐ",
+    "en": "cookies",
+    "es": "piñones",
+    "fi": "mämmi",
+    "fr": "crème",
+    "hu": "szőlő",
+    "it": "caffè",
+    "ja": "パンケーキ",
+    "ko": "우유",
+    "nl": "crème",
+    "no": "brød",
+    "pt": "pão",
+    "ro": "brânză",
+    "ru": "ёлки",
+    "sv": "smör",
+    "ta": "தமிழ்",
+    "tr": "İstanbul",
+    "zh": "面包",
+}
+UNSPACED = {"ja", "ko", "zh"}
+
+
+@pytest.mark.parametrize("form", ["NFC", "NFD"])
+@pytest.mark.parametrize("language", LANGUAGES)
+def test_a_word_of_the_language_is_found_by_itself_and_is_one(language: str, form: str) -> None:
+    written = unicodedata.normalize(form, WORDS[language])
+    found, words = indexed(f"x {written} y", language), asked(written, language)
+    assert set(words) <= set(found)
+    assert words == asked(WORDS[language], language)
+    if language not in UNSPACED:
+        assert len(words) == 1
+        assert len(found) == 3
+        assert len(_of(language).spelled(written)) == 1
+
+
+def test_signs_of_vowels_may_be_left_out() -> None:
+    assert asked("كِتَاب", "ar") == asked("كتاب", "ar")
+    assert asked("كِتَاب", "und") == asked("كتاب", "und") == ["كتاب"]
+    assert asked("שָׁלוֹם", "und") == asked("שלום", "und")
+    assert _of("ar").spelled("كِتَاب") == _of("ar").spelled("كتاب")
+
+
+@pytest.mark.parametrize("part", ["1", "1/", "a'", "நி", "面", "1 fl. "])
+def test_twice_the_text_takes_twice_the_time(part: str) -> None:
+    assert growth(Analysis("en").asked, part) < 3
 
 
 def test_a_long_word_is_cut() -> None:

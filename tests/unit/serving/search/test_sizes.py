@@ -2,7 +2,8 @@
 
 import pytest
 
-from serving.search.sizes import size_word
+from serving.search.sizes import MOST_DIGITS, size_word, without_sizes
+from tests.unit.serving.search.clock import growth
 
 
 @pytest.mark.parametrize(
@@ -33,3 +34,15 @@ def test_spellings_of_a_size_are_one_word(written: str, word: str) -> None:
 )
 def test_what_is_no_size_is_none(written: str) -> None:
     assert size_word(written) is None
+
+
+def test_of_a_long_run_of_digits_nothing_is_an_amount() -> None:
+    long = "1" * (MOST_DIGITS + 1)
+    for text in (f"{long} g", f"1.{long} g", f"1/{long} g"):
+        assert without_sizes(text) == text
+    assert without_sizes(f"milk {'1' * MOST_DIGITS} g") == "milk"
+
+
+@pytest.mark.parametrize("part", ["1", "1 ", "1/", "1.", "1,1", "1-", "1 fl. ", "1" * 12 + "/"])
+def test_twice_the_text_takes_twice_the_time(part: str) -> None:
+    assert growth(without_sizes, part) < 3
