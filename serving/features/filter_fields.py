@@ -147,13 +147,13 @@ def _within(condition: Condition, values: Values) -> Mask:
     """An item without a number lies within no bounds."""
     hit: Mask = ~np.isnan(values)
     if condition.minimum is not None:
-        hit &= values >= _float32(condition.minimum)
+        hit &= values >= as_float32(condition.minimum)
     if condition.maximum is not None:
-        hit &= values <= _float32(condition.maximum)
+        hit &= values <= as_float32(condition.maximum)
     return hit
 
 
-def _float32(bound: float) -> np.float32:
+def as_float32(number: float) -> np.float32:
     """As the features are held; infinite where their type ends."""
     with np.errstate(over="ignore"):
-        return np.float32(bound)
+        return np.float32(number)

@@ -5,6 +5,7 @@ from dataclasses import dataclass, field
 
 from tantivy import Document, Schema, SchemaBuilder
 
+from serving.features.filter_fields import as_float32
 from serving.features.item_texts import LONGEST_TITLE, bounded
 from serving.search.analysis import Analysis, Word
 
@@ -97,5 +98,10 @@ def document(
     for name, text in facets.items():
         made.add_integer(fields.facet(name), text)
     for name, number in numbers.items():
-        made.add_float(fields.number(name), number)
+        made.add_float(fields.number(name), as_held(number))
     return made
+
+
+def as_held(number: float) -> float:
+    """Of a document or of a bound, as feature rows hold it; the engine takes -0.0 for less than 0.0."""
+    return float(as_float32(number)) + 0.0

@@ -1,6 +1,7 @@
 """The items that a query's words find, by BM25 over titles and texts: Robertson and Zaragoza (2009)."""
 
 from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from functools import lru_cache
 
@@ -9,11 +10,13 @@ from numpy.typing import NDArray
 from tantivy import FieldType, Occur, Query
 from tantivy import Order as Direction
 
-from serving.search.documents import TEXT, TITLE
+from serving.errors import Failed
+from serving.search.documents import TEXT, TITLE, as_held
 from serving.search.index import OpenIndex
 from serving.search.query import Match, Order
 from serving.search.reading import Clause, Read, Reading
 from serving.search.spelling import Meaning
+from serving.stages.retrieve import NONE
 from serving.types import Condition, Keys
 
 TITLE_BOOST = 2.0
@@ -49,26 +52,38 @@ class Lexical:
         facets: Sequence[str] = (),
         order: Order | None = None,
     ) -> Found:
-        """At most `count` items; an empty text finds all. Items that fit alike come in the index's order.
+        """At most `count` items; a blank text finds all, signs without a word find none.
 
-        Conditions, facets and the order name fields of the index; items without the order's number come last.
+        Items that fit alike come in the index's order. Conditions, facets and the order name fields of the
+        index; items without the order's number come last.
 
         Where no item has every clause of the query, half of them do, and where none has half, one.
+
+        Raises:
+            Failed: the engine can't search.
         """
-        reading = self._read(text)
-        for match, wanted in self._attempts(reading):
-            query = self._filtered(wanted, conditions)
-            found = self._top(query, count, order)
-            if found.total:
-                counted = {name: self._counted(query, name) for name in facets}
-                return Found(found.keys, found.scores, found.total, match, reading, counted)
+        reading, all_are_wanted = self._read(text), not text.strip()
+        with self._engine():
+            for match, wanted in self._attempts(reading, all_are_wanted=all_are_wanted):
+                query = self._filtered(wanted, conditions)
+                found = self._top(query, count, order)
+                if found.total:
+                    counted = {name: self._counted(query, name) for name in facets}
+                    return Found(found.keys, found.scores, found.total, match, reading, counted)
         return Found(NONE, np.empty(0, dtype=np.float32), 0, Match.NONE, reading)
 
-    def _attempts(self, reading: Reading) -> Iterator[tuple[Match, Query]]:
+    @contextmanager
+    def _engine(self) -> Iterator[None]:
+        try:
+            yield
+        except (ValueError, RuntimeError, OSError) as error:
+            raise Failed(f"search index {self._index.version} can't search: {error}") from error
+
+    def _attempts(self, reading: Reading, *, all_are_wanted: bool) -> Iterator[tuple[Match, Query]]:
         """What is asked in turn until something is found."""
         clauses = [self._clause(clause) for clause in reading.clauses]
         if not clauses:
-            if not reading.unknown:
+            if all_are_wanted:
                 yield Match.ALL, Query.all_query()
             return
         whole = Match.SOME if reading.unknown else Match.ALL
@@ -105,7 +120,11 @@ class Lexical:
             test = Query.term_set_query(self._schema, fields.facet(one.column), list(one.any_of))
         else:
             test = Query.range_query(
-                self._schema, fields.number(one.column), FieldType.Float, one.minimum, one.maximum
+                self._schema,
+                fields.number(one.column),
+                FieldType.Float,
+                None if one.minimum is None else as_held(one.minimum),
+                None if one.maximum is None else as_held(one.maximum),
             )
         return Query.const_score_query(test, 0.0)
 
@@ -137,9 +156,6 @@ class _Top:
     keys: Keys
     scores: NDArray[np.float32]
     total: int
-
-
-NONE = np.empty(0, dtype=np.int64)
 
 
 def _any(queries: Sequence[Query]) -> Query:

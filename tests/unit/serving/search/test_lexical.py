@@ -2,20 +2,23 @@
 
 import math
 from collections import Counter
+from dataclasses import replace
+from pathlib import Path
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as some
 
+from serving.errors import Failed
 from serving.search.analysis import Analysis
-from serving.search.documents import Item
+from serving.search.documents import Fields, Item
 from serving.search.index import OpenIndex
 from serving.search.lexical import Found
 from serving.search.query import Match, Order
 from serving.search.synonyms import Synonyms
 from serving.types import Condition
-from tests.unit.serving.search.made import BAKERY, DAIRY, DRINKS, ITEMS, lexical
+from tests.unit.serving.search.made import BAKERY, DAIRY, DRINKS, ITEMS, item, lexical, opened
 
 SODA = Synonyms({("soda",): (("soft", "drink"), ("cola",))}, 1)
 ENGLISH = Analysis("en")
@@ -112,13 +115,15 @@ def test_nothing_like_it_is_said(index: OpenIndex) -> None:
     assert (half.match, half.total, half.reading.unknown) == (Match.SOME, 3, ("xyzzy",))
 
 
-def test_an_empty_text_finds_everything_and_marks_without_words_nothing_less(
-    index: OpenIndex,
-) -> None:
-    for text in ("", "  ", "!?*"):
+def test_a_blank_text_finds_everything_and_signs_without_words_nothing(index: OpenIndex) -> None:
+    for text in ("", "  ", "\t\u3000\n"):
         found = lexical(index)(text, 3)
         assert found.keys.tolist() == [10, 11, 12]
         assert (found.total, found.match) == (len(ITEMS), Match.ALL)
+    for text in ("!!!", "?", "🍕", " _ "):
+        found = lexical(index)(text, 3, facets=["department"])
+        assert (len(found.keys), found.total, found.match) == (0, 0, Match.NONE)
+        assert found.reading.unknown == ()
 
 
 def test_filters_and_facets_count_what_is_left(index: OpenIndex) -> None:
@@ -137,6 +142,78 @@ def test_filters_by_number_leave_out_what_has_none(index: OpenIndex) -> None:
     assert keys(search("", 9, [Condition("price", minimum=2.5)])) == {10, 12, 17}
     assert keys(search("", 9, [Condition("price", minimum=1.5, maximum=2.0)])) == {11, 14}
     assert keys(search("", 9, [Condition("price", maximum=2.0, exclude=True)])) == {10, 12, 13, 17}
+
+
+NUMBERS = np.array(
+    [0.0, -0.0, 0.1, 1.94, -1.94, 1e-45, 3.4028235e38, np.inf, -np.inf, np.nan], "f4"
+)
+bounds = some.none() | some.floats(allow_nan=False) | some.sampled_from(NUMBERS[:-1].tolist())
+
+
+@pytest.fixture(scope="module")
+def priced(tmp_path_factory: pytest.TempPathFactory) -> OpenIndex:
+    items = [
+        item(n, "x", "", DAIRY, None if math.isnan(number) else number)
+        for n, number in enumerate(NUMBERS.tolist())
+    ]
+    return opened(tmp_path_factory.mktemp("priced"), items)
+
+
+@pytest.mark.parametrize("price", [0.1, 1.94])
+def test_an_exact_price_finds_what_has_it(priced: OpenIndex, price: float) -> None:
+    found = lexical(priced)("", 9, [Condition("price", minimum=price, maximum=price)])
+    assert NUMBERS[found.keys].tolist() == [np.float32(price)]
+
+
+@given(minimum=bounds, maximum=bounds, exclude=some.booleans())
+@example(minimum=0.0, maximum=None, exclude=False)
+@example(minimum=None, maximum=-0.0, exclude=False)
+@example(minimum=1e39, maximum=1e300, exclude=False)
+@example(minimum=-1e39, maximum=1e39, exclude=False)
+@example(minimum=1.9400000000000002, maximum=None, exclude=True)
+def test_bounds_are_those_of_the_snapshot(
+    priced: OpenIndex, minimum: float | None, maximum: float | None, *, exclude: bool
+) -> None:
+    if minimum is None and maximum is None:
+        return
+    found = lexical(priced)("", 99, [Condition("price", (), minimum, maximum, exclude)])
+    within = ~np.isnan(NUMBERS)
+    with np.errstate(over="ignore"):
+        if minimum is not None:
+            within &= np.float32(minimum) <= NUMBERS
+        if maximum is not None:
+            within &= np.float32(maximum) >= NUMBERS
+    assert sorted(found.keys.tolist()) == np.flatnonzero(within ^ exclude).tolist()
+
+
+def test_a_double_is_indexed_as_feature_rows_hold_it(tmp_path: Path) -> None:
+    of = opened(tmp_path, [item(1, "x", "", DAIRY, 0.1), item(2, "x", "", DAIRY, 1e39)])
+    exact = float(np.float32(0.1))
+    assert keys(lexical(of)("", 9, [Condition("price", minimum=exact, maximum=exact)])) == {1}
+    assert keys(lexical(of)("", 9, [Condition("price", minimum=math.inf)])) == {2}
+
+
+class Broken:
+    """An engine that fails."""
+
+    def __init__(self, error: Exception) -> None:
+        self._error = error
+
+    def search(self, *_: object, **__: object) -> object:
+        raise self._error
+
+
+@pytest.mark.parametrize("error", [ValueError("v"), RuntimeError("r"), OSError("o")])
+def test_what_the_engine_raises_is_ours(index: OpenIndex, error: Exception) -> None:
+    broken = replace(index, searcher=Broken(error))  # type: ignore[arg-type]
+    with pytest.raises(Failed, match=f"search index {index.version} can't search: {error}"):
+        lexical(broken)("milk", 9)
+
+
+def test_a_field_that_the_engine_lacks_is_a_failure_of_its(index: OpenIndex) -> None:
+    other = replace(index, fields=Fields(index.fields.facets, ("price", "weight")))
+    with pytest.raises(Failed, match=index.version):
+        lexical(other)("milk", 9, order=Order("weight"))
 
 
 def test_a_filter_changes_no_score(index: OpenIndex) -> None:
@@ -178,5 +255,7 @@ def test_signs_of_a_query_language_are_no_more_than_their_words(
     index: OpenIndex, text: str
 ) -> None:
     search = lexical(index)
-    plain = search(" ".join(word.written for word in ENGLISH.asked(text)), 9)
-    assert search(text, 9).keys.tolist() == plain.keys.tolist()
+    words = ENGLISH.asked(text)
+    plain = search(" ".join(word.written for word in words), 9)
+    found = search(text, 9).keys.tolist()
+    assert found == (plain.keys.tolist() if words or not text.strip() else [])
