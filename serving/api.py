@@ -133,7 +133,8 @@ class SearchServicer(SearchServiceServicer):
     ) -> search_pb.SuggestResponse:
         async def answer(admitted: Admitted) -> search_pb.SuggestResponse:
             count = search_validation.require_suggest(request, self._id_kind)
-            texts = self._pipeline.engine.suggest(request.text, count)
+            seconds = admitted.budget.share("search")
+            texts = await self._pipeline.engine.suggest(request.text, count, seconds)
             return search_pb.SuggestResponse(texts=texts, request_id=admitted.request_id)
 
         return await self._calls.serve("Suggest", request, context, answer)

@@ -1,5 +1,6 @@
 """SearchService behind a real port."""
 
+from asyncio import get_running_loop
 from collections.abc import AsyncIterator
 
 import grpc
@@ -10,6 +11,7 @@ from recserve.v1 import search_service_pb2 as search_pb
 from recserve.v1 import search_service_pb2_grpc as stubs
 
 from serving.api import SearchServicer
+from serving.errors import TimedOut
 from serving.rpc.calls import ApiOptions, Calls
 from serving.search.engine import Engine
 from tests.fakes.shop import KEYS
@@ -136,6 +138,20 @@ async def test_what_is_typed_is_completed(stub: stubs.SearchServiceStub) -> None
     found = await stub.Suggest(search_pb.SuggestRequest(text="Red ball 1", page_size=2))
     assert list(found.texts) == ["Red ball 10", "Red ball 12"]
     assert found.request_id == "made-here"
+
+
+async def test_completions_that_are_late_are_an_error(engine: Engine) -> None:
+    assert await engine.suggest("Red ball 1", 2, 9) == ["Red ball 10", "Red ball 12"]
+    with pytest.raises(TimedOut, match=f"index {engine.version} did not answer"):
+        await engine.suggest("Red ball 1", 2, 0)
+
+
+async def test_completing_leaves_the_event_loop_to_others(engine: Engine) -> None:
+    loop = get_running_loop()
+    turned = loop.create_future()
+    loop.call_soon(turned.set_result, None)
+    await engine.suggest("r", 20, 9)
+    assert turned.done()
 
 
 async def test_without_an_index_both_are_unimplemented(without: stubs.SearchServiceStub) -> None:

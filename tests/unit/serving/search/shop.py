@@ -47,16 +47,27 @@ def shop_items() -> list[Item]:
     ]
 
 
-def shop_index(folder: Path, items: list[Item] | None = None, built_us: int = 0) -> Path:
+def shop_index(
+    folder: Path, items: list[Item] | None = None, built_us: int = 0, fields: Fields = FIELDS
+) -> Path:
     folder.mkdir(parents=True, exist_ok=True)
-    items = items or shop_items()
+    items = [_of(fields, item) for item in items or shop_items()]
     phrases = phrases_of((item.title, 1.0) for item in items)
-    write_index(items, FIELDS, "en", folder, phrases, built_us=built_us)
+    write_index(items, fields, "en", folder, phrases, built_us=built_us)
     return folder
 
 
-def shop_engine(folder: Path, items: list[Item] | None = None) -> Engine:
-    return open_engine(shop_index(folder, items))
+def _of(fields: Fields, item: Item) -> Item:
+    """As an index of those fields alone has it."""
+    return replace(
+        item,
+        facets={name: text for name, text in item.facets.items() if name in fields.facets},
+        numbers={name: n for name, n in item.numbers.items() if name in fields.numbers},
+    )
+
+
+def shop_engine(folder: Path, items: list[Item] | None = None, fields: Fields = FIELDS) -> Engine:
+    return open_engine(shop_index(folder, items, fields=fields))
 
 
 def live(shop: Shop, engine: Engine | None, semantic: Semantic | None = None) -> LivePipeline:

@@ -2,19 +2,21 @@
 
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
 
 from serving.errors import SurfaceNotServed, Unavailable
 from serving.features.filter_fields import FilterField
+from serving.search.documents import Fields
 from serving.search.engine import Engine
 from serving.search.query import Match, Order, Rest, Searched, SearchQuery
 from serving.search.sought import ordered
 from serving.types import Action, Condition, Reason, Removal
 from tests.fakes.shop import KEYS
 from tests.fakes.shop_pipeline import PERSON, Shop
-from tests.unit.serving.search.shop import ColouredShop, live, shop_engine, shop_items
+from tests.unit.serving.search.shop import FIELDS, ColouredShop, live, shop_engine, shop_items
 
 PRICE = "item_activity.price"
 
@@ -110,6 +112,46 @@ async def test_an_index_that_is_late_is_left_out_and_it_is_said(engine: Engine) 
     assert len(ids(found)) == 10
     said = next(d for d in found.answered.degradations if d.stage == "lexical")
     assert (said.reason, said.action) == (Reason.TIMEOUT, Action.DROPPED_SOURCE)
+
+
+@pytest.mark.parametrize(
+    "asked",
+    [
+        {"order": Order("item_profile.weight")},
+        {"conditions": (Condition("item_profile.weight", minimum=1.0),)},
+        {"conditions": (Condition("item_profile.weight", (1,), exclude=True),)},
+    ],
+)
+async def test_an_index_that_lacks_a_column_is_left_out_and_it_is_said(
+    engine: Engine, asked: dict[str, Any]
+) -> None:
+    with pytest.raises(Unavailable, match=r"lacks item_profile\.weight: build it anew"):
+        await engine.find(SearchQuery(PERSON, "red", 10, **asked), 10, 9)
+
+
+async def test_an_index_without_the_order_leaves_an_answer(tmp_path: Path) -> None:
+    engine = shop_engine(tmp_path, fields=Fields(FIELDS.facets))
+    found = await search(Shop(), engine, "red ball", order=Order(PRICE))
+    assert (found.rest.match, len(ids(found))) == (Match.NONE, 10)
+    (said,) = (d for d in found.answered.degradations if d.stage == "lexical")
+    assert (said.reason, said.action) == (Reason.UNAVAILABLE, Action.DROPPED_SOURCE)
+    assert f"lacks {PRICE}" in said.detail
+    held = await search(Shop(), engine, "red ball", conditions=(Condition(PRICE, maximum=0.55),))
+    assert (held.total, held.rest.match) == (0, Match.NONE)
+
+
+async def test_an_engine_that_fails_is_left_out_and_it_is_said(engine: Engine) -> None:
+    broken = engine.changed(replace(engine._index, fields=Fields((), ("x", PRICE))))
+    found = await search(Shop(), broken, "red ball", order=Order(PRICE))
+    (said,) = (d for d in found.answered.degradations if d.stage == "lexical")
+    assert (said.reason, said.action) == (Reason.FAILED, Action.DROPPED_SOURCE)
+    assert engine.version in said.detail
+
+
+async def test_signs_without_a_word_are_answered_by_what_is_popular(engine: Engine) -> None:
+    found = await search(Shop(), engine, "!!!")
+    assert (found.rest.match, found.total, len(ids(found))) == (Match.NONE, 0, 10)
+    assert (await search(Shop(), engine, " ")).rest.match is Match.ALL
 
 
 async def test_without_models_the_words_alone_decide(engine: Engine) -> None:

@@ -6,7 +6,8 @@ from hypothesis import strategies as some
 
 from serving.search.analysis import Analysis
 from serving.search.index import OpenIndex
-from serving.search.phrases import phrases_of
+from serving.search.phrases import Phrase, phrases_of
+from serving.search.reading import MOST_GUESSED
 from serving.search.spelling import Spelling
 from serving.search.suggest import Suggest
 
@@ -70,6 +71,24 @@ def test_they_are_those_of_a_look_at_every_phrase(
     every = {p.text for p in phrases if prefix and begins(analysis.spelled(p.text), prefix)}
     assert found == sorted(found)
     assert not every or set(found) == every
+
+
+def test_the_most_popular_of_very_many_come_first(index: OpenIndex) -> None:
+    """Most phrases begin with the letter by each of their words."""
+    texts = [" ".join(f"m{at % 7}{word}" for word in range(at % 9)) + f" {at}" for at in range(900)]
+    phrases = [Phrase(text, 1.0) for text in texts]
+    of = Suggest(phrases, index.analysis, Spelling(index.vocabulary))
+    for typed, begins_so in (("m", lambda w: w[0] == "m"), ("m30 ", lambda w: w == "m30")):
+        every = [text for text in texts if any(begins_so(word) for word in text.split())]
+        for count in (1, 20, 2_000):
+            assert of(typed, count) == every[:count]
+
+
+def test_no_more_words_are_guessed_than_the_limit(index: OpenIndex) -> None:
+    for words, found in ((MOST_GUESSED, True), (MOST_GUESSED + 1, False)):
+        text = " ".join(["milk"] * words)
+        of = Suggest([Phrase(text, 1.0)], index.analysis, Spelling(index.vocabulary))
+        assert of(" ".join(["miilk"] * words), 9) == ([text] if found else [])
 
 
 def begins(words: list[str], prefix: str) -> bool:
