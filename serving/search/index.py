@@ -190,7 +190,7 @@ def open_index(folder: Path) -> OpenIndex:
         index.searcher(),
         Vocabulary(tuple(words["term"]), tuple(words["written"]), np.array(words["items"])),
         np.load(folder / KEYS),
-        manifest.get("built_us", 0),
+        manifest["built_us"],
     )
 
 

@@ -16,6 +16,7 @@ from serving.search.query import Match
 from serving.search.semantic import Near
 from serving.stages.fuse import log_odds
 from serving.stages.merge import Proposal
+from serving.stages.retrieve import NONE
 from serving.types import Keys
 
 LEXICAL, SEMANTIC, INSTEAD = "lexical", "semantic", "popular"  # sources
@@ -67,6 +68,3 @@ def ordered(
         return np.argsort(-relevance, kind="stable").astype(np.int64, copy=False)
     worth = log_odds(probability) + relevance
     return np.lexsort((keys, -worth)).astype(np.int64, copy=False)
-
-
-NONE: Keys = np.empty(0, dtype=np.int64)
