@@ -37,7 +37,13 @@ ENGINE, KEYS = "engine", "keys.npy"
 WORDS, PHRASES, FACETS = "words.json", "phrases.json", "facets.json"
 SYNONYMS, MANIFEST = "synonyms.txt", "manifest.json"
 LOCK = ".lock"  # ending of the engine's own
-NEEDED = {"language": str, "facets": list, "numbers": list, "files": dict}  # of a manifest
+NEEDED = {  # of a manifest
+    "language": str,
+    "facets": list,
+    "numbers": list,
+    "built_us": int,
+    "files": dict,
+}
 MEMORY = 256 << 20  # bytes that a build may gather before it writes a segment
 
 

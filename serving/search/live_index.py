@@ -144,14 +144,13 @@ class LiveIndex:
         return terms_of(words_of(texts.title, texts.texts, self.base.analysis))
 
     def _base_terms(self, key: int) -> Terms | None:
-        """None: the folder lacks the item, or was built before documents kept their words."""
+        """None: the folder lacks the item."""
         if not self._in_base(key):
             return None
         query = Query.term_query(self.base.index.schema, KEY, key)
         ((_, address),) = self.base.searcher.search(query, 1).hits
         stored = self.base.searcher.doc(address)
-        title, text = stored.get_first(TITLE), stored.get_first(TEXT)
-        return None if title is None or text is None else Terms(title, text)
+        return Terms(str(stored.get_first(TITLE)), str(stored.get_first(TEXT)))
 
     def _is_other(self, change: ItemChange, terms: Terms) -> bool:
         before = self._written.get(change.key)

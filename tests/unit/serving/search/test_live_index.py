@@ -1,18 +1,16 @@
 """Changes are found as an index of the items as they are now would find them, and harm nobody."""
 
 import gc
-import json
 import shutil
 from pathlib import Path
 
 import numpy as np
 import pytest
-from tantivy import Schema, SchemaBuilder
 
 from serving.errors import ArtefactError
-from serving.search.documents import Fields, Item
+from serving.search.documents import Item
 from serving.search.engine import Engine
-from serving.search.index import MANIFEST, digests, open_index, write_index
+from serving.search.index import digests, open_index
 from serving.search.live_index import ItemChange, LiveIndex
 from serving.search.query import Order
 from serving.types import Condition
@@ -29,7 +27,6 @@ from tests.unit.serving.search.made import (
     BAKERY,
     DAIRY,
     DRINKS,
-    FIELDS,
     ITEMS,
     item,
     lexical,
@@ -221,31 +218,3 @@ def test_those_that_fit_alike_stand_as_in_the_folder_and_new_ones_by_key_behind(
     assert searched(live.current)("tea", 10).keys.tolist() == [7, 3, 9, 5, 1, 2]
     by_price = searched(live.current)("tea", 10, order=Order("price"))
     assert by_price.keys.tolist()[:4] == [7, 9, 1, 2]
-
-
-class FieldsOfBefore(Fields):
-    """Their documents don't hold their words."""
-
-    def schema(self) -> Schema:
-        builder = SchemaBuilder()
-        builder.add_text_field("title", tokenizer_name="whitespace", index_option="freq")
-        builder.add_text_field("text", tokenizer_name="whitespace", index_option="freq")
-        builder.add_integer_field("key", indexed=True, fast=True)
-        for name in self.facets:
-            builder.add_integer_field(self.facet(name), indexed=True, fast=True)
-        for name in self.numbers:
-            builder.add_float_field(self.number(name), indexed=True, fast=True)
-        return builder.build()
-
-
-def test_an_index_of_before_keeps_its_documents_and_takes_texts(tmp_path: Path) -> None:
-    write_index(ITEMS, FieldsOfBefore(FIELDS.facets, FIELDS.numbers), "en", tmp_path)
-    manifest = json.loads((tmp_path / MANIFEST).read_text())
-    del manifest["built_us"]
-    (tmp_path / MANIFEST).write_text(json.dumps(manifest))
-    live = LiveIndex(open_index(tmp_path))
-    done = live.write([ItemChange(10, None), change(NEW)], np.array([12]))
-    assert (done.indexed, done.removed, done.wordless) == (1, 1, 1)
-    live.commit({})
-    assert found(live, "whole milk") == [10]
-    assert (found(live, "zebra"), found(live, "cheddar")) == ([20], [])
