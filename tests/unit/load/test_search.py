@@ -37,6 +37,9 @@ def test_a_quick_look_measures_everything_once(tmp_path: Path) -> None:
         *(f"search.lexical.500{suffix}" for suffix in ("", ".vs_bm25s", ".p99", ".misspelt")),
         *(f"search.rate.500{suffix}" for suffix in ("", ".vs_bm25s")),
         *("search.index.500", "search.index.500.bytes_an_item"),
+        *("search.nearest.500", "search.nearest.500.p99"),
+        *(f"search.graph.500{suffix}" for suffix in ("", ".building", ".recall")),
     }
+    assert figures["search.graph.500.recall"]["value"] > 0.9
     assert all(one["value"] > 0 for one in figures.values())
     assert figures["search.lexical.500"]["target"] == 0.5
