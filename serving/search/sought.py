@@ -1,7 +1,7 @@
 """What words and meaning found, as one list of candidates, and how relevant each of them is.
 
 An item's worth is the log-odds that the person takes it, and above that, for what holds the words, HELD and
-up to FIT by how well they fit, and MEANT times the cosine of its text with the query. The three were chosen
+up to FIT by how well they fit, and MEANT times the cosine of its text with the query. These were chosen
 on purchases of weeks 47-48 and on the queries judged by hand (docs/search.md).
 """
 
@@ -21,6 +21,7 @@ from serving.types import Keys
 
 LEXICAL, SEMANTIC, INSTEAD = "lexical", "semantic", "popular"  # sources
 HELD, FIT, MEANT = 5.0, 1.0, 3.0
+MEANT_ALONE = 20.0  # of the cosine, where nothing has the words: it alone tells what was asked for
 MOST_NEAR = 100  # items that are found by meaning alone
 
 
@@ -56,7 +57,8 @@ class Sought:
                 if key in scores:
                     found[place] = HELD + (FIT * scores[key] / best if best else 0.0)
         if self.near is not None:
-            found += MEANT * self.near.of(keys)
+            by_words = self.found is not None and len(self.found.keys) > 0
+            found += (MEANT if by_words else MEANT_ALONE) * self.near.of(keys)
         return found
 
 

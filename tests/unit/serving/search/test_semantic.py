@@ -14,7 +14,7 @@ from serving.search.engine import Engine
 from serving.search.pipeline import Search
 from serving.search.query import Match, Order, Searched, SearchQuery
 from serving.search.semantic import Semantic, open_semantic
-from serving.search.sought import MEANT, Sought
+from serving.search.sought import MEANT_ALONE, Sought
 from serving.search.vectors import ItemVectors
 from serving.types import Action, Condition, Reason, Tensors
 from tests.fakes.doors import Arrays
@@ -259,5 +259,5 @@ async def test_relevance_is_of_words_and_meaning(semantic: Semantic) -> None:
     near = await semantic.near("apple", 5, 1.0)
     assert near.keys.tolist() == KEYS[::2][:5].tolist()
     keys = np.array([KEYS[0], KEYS[1], 7])
-    assert Sought(near=near).relevance(keys).tolist() == [MEANT, 0.0, 0.0]
+    assert Sought(near=near).relevance(keys).tolist() == [MEANT_ALONE, 0.0, 0.0]
     assert not Sought().relevance(keys).any()
