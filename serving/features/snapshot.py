@@ -5,7 +5,6 @@
 """
 
 import argparse
-import json
 import os
 import signal
 import sys
@@ -19,6 +18,7 @@ from typing import Any, Literal
 import numpy as np
 from numpy.typing import NDArray
 
+from serving.artefacts import MANIFEST, digest, read_json
 from serving.bundle import open_bundle
 from serving.errors import ArtefactError, RecserveError
 from serving.features.key_index import KeyIndex
@@ -28,11 +28,9 @@ from serving.features.snapshot_build import build
 from serving.features.snapshot_files import (
     ARRAYS,
     ITEM_IDS,
-    MANIFEST,
     OFFERS,
     REBUILD,
     VERSION,
-    digest,
 )
 from serving.features.store import RowStore
 from serving.items import Patch
@@ -155,12 +153,7 @@ def open_snapshot(folder: Path, plan: ReadPlan) -> Snapshot:
 
 def _manifest(folder: Path) -> Mapping[str, Any]:
     path = folder / MANIFEST
-    if not path.is_file():
-        raise ArtefactError(f"{path} is missing; {REBUILD}")
-    try:
-        manifest = json.loads(path.read_bytes())
-    except ValueError as error:
-        raise ArtefactError(f"{path} is no JSON: {error}; {REBUILD}") from error
+    manifest = read_json(path, REBUILD)
     if not isinstance(manifest, dict):
         raise ArtefactError(f"{path} is no JSON object; {REBUILD}")
     if manifest.get("version") != VERSION:

@@ -16,6 +16,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from serving.artefacts import MANIFEST, digest
 from serving.clock import Clock
 from serving.errors import ArtefactError, LayoutMismatch
 from serving.features.item_values import ItemColumns, view_rows
@@ -24,10 +25,8 @@ from serving.features.overlay import position_of, stream_id
 from serving.features.read_plan import ReadPlan, ViewPlan
 from serving.features.snapshot_files import (
     ITEM_IDS,
-    MANIFEST,
     OFFERS,
     VERSION,
-    digest,
 )
 from serving.features.store import RowStore
 from serving.items import ABSENT

@@ -5,9 +5,9 @@ from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
+from serving.artefacts import digest
 from serving.errors import ArtefactError
 from serving.features.keys import string_key
-from serving.features.snapshot_files import digest
 from serving.search.analysis import Analysis
 from serving.search.index import FACETS, read_manifest
 from serving.search.reading import MOST_WORDS

@@ -7,12 +7,12 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from serving.artefacts import MANIFEST, digests, read_json
 from serving.errors import ArtefactError
-from serving.features.snapshot_files import digest
 
 VERSION = 1
 MODEL = "text_encoder"
-MANIFEST, TOKENIZER, MODELS = "manifest.json", "tokenizer.json", "models"
+TOKENIZER, MODELS = "tokenizer.json", "models"
 REBUILD = "make it anew with `python -m training.search.encoder`"
 NEEDED: Mapping[str, type] = {
     "encoder_id": str,
@@ -89,19 +89,8 @@ def model_name(encoder_id: str) -> str:
     return f"{MODEL}_{encoder_id[:8]}"
 
 
-def digests(folder: Path) -> dict[str, str]:
-    """SHA-256 of every file but the manifest, by its path in the folder."""
-    paths = (path for path in sorted(folder.rglob("*")) if path.is_file())
-    return {str(path.relative_to(folder)): digest(path) for path in paths if path.name != MANIFEST}
-
-
 def _manifest(path: Path) -> Mapping[str, Any]:
-    if not path.is_file():
-        raise ArtefactError(f"{path} is missing; {REBUILD}")
-    try:
-        manifest = json.loads(path.read_bytes())
-    except ValueError as error:
-        raise ArtefactError(f"{path} is no JSON: {error}; {REBUILD}") from error
+    manifest = read_json(path, REBUILD)
     if not isinstance(manifest, dict) or manifest.get("version") != VERSION:
         raise ArtefactError(
             f"{path} is not of version {VERSION}, which this program reads; {REBUILD}"

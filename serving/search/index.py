@@ -22,9 +22,9 @@ import numpy as np
 from numpy.typing import NDArray
 from tantivy import DocAddress, Index, Query, Searcher
 
+from serving.artefacts import MANIFEST, digests
 from serving.errors import ArtefactError
 from serving.features.keys import string_key
-from serving.features.snapshot_files import digest
 from serving.search.analysis import LANGUAGES, Analysis, Word
 from serving.search.documents import KEY, Fields, Item, document, terms_of, words_of
 from serving.search.phrases import Phrase
@@ -35,7 +35,7 @@ from serving.types import Keys
 VERSION = 2  # of the folder's form and of the analysis: an index of another one is not read
 ENGINE, KEYS = "engine", "keys.npy"
 WORDS, PHRASES, FACETS = "words.json", "phrases.json", "facets.json"
-SYNONYMS, MANIFEST = "synonyms.txt", "manifest.json"
+SYNONYMS = "synonyms.txt"
 LOCK = ".lock"  # ending of the engine's own
 NEEDED = {  # of a manifest
     "language": str,
@@ -165,7 +165,7 @@ def write_index(
         "numbers": fields.numbers,
         "items": len(keys),
         "built_us": built_us,
-        "files": digests(folder),
+        "files": digests(folder, {LOCK}),
     }
     _write(folder / MANIFEST, manifest)
     return content.hexdigest()[:16]
@@ -174,7 +174,7 @@ def write_index(
 def open_index(folder: Path) -> OpenIndex:
     """Raises ArtefactError: a file is missing, another than was written, or of another version."""
     manifest = read_manifest(folder)
-    if digests(folder) != manifest["files"]:
+    if digests(folder, {LOCK}) != manifest["files"]:
         raise ArtefactError(f"{folder} is not as it was written: build the index anew")
     links = Links(folder / ENGINE)
     try:
@@ -198,15 +198,6 @@ def open_index(folder: Path) -> OpenIndex:
         np.load(folder / KEYS),
         manifest["built_us"],
     )
-
-
-def digests(folder: Path) -> dict[str, str]:
-    """SHA-256 of every file but the manifest and the engine's locks, by its path in the folder."""
-    found = {}
-    for path in sorted(folder.rglob("*")):
-        if path.is_file() and path.name != MANIFEST and path.suffix != LOCK:
-            found[str(path.relative_to(folder))] = digest(path)
-    return found
 
 
 def read_manifest(folder: Path) -> dict[str, Any]:

@@ -1,6 +1,5 @@
 """Items by what their texts mean: vectors as a memory map that a host's workers share."""
 
-import json
 import os
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -11,13 +10,12 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from serving.artefacts import MANIFEST, digest, read_json
 from serving.errors import ArtefactError
-from serving.features.snapshot_files import digest
 from serving.search.graph import NAME, Graph
 from serving.types import Keys, Mask
 
 VERSION = 1
-MANIFEST = "manifest.json"
 ARRAYS: Mapping[str, tuple[np.dtype[np.generic], int]] = {  # dtype and dimensions of <name>.npy
     "item_key": (np.dtype("<i8"), 1),
     "text_row": (np.dtype("<i4"), 1),
@@ -140,12 +138,7 @@ def open_vectors(folder: Path, encoder_id: str | None = None) -> ItemVectors:
 
 
 def _manifest(path: Path) -> Mapping[str, Any]:
-    if not path.is_file():
-        raise ArtefactError(f"{path} is missing; {REBUILD}")
-    try:
-        manifest = json.loads(path.read_bytes())
-    except ValueError as error:
-        raise ArtefactError(f"{path} is no JSON: {error}; {REBUILD}") from error
+    manifest = read_json(path, REBUILD)
     needed = {"version": int, "vectors_version": str, "encoder_id": str, "sha256": dict}
     if not isinstance(manifest, dict) or any(
         not isinstance(manifest.get(name), kind) for name, kind in needed.items()

@@ -12,7 +12,8 @@ from tokenizers.normalizers import BertNormalizer
 from tokenizers.pre_tokenizers import BertPreTokenizer
 from tokenizers.processors import TemplateProcessing
 
-from serving.search.encoder_files import EncoderFiles, digests, identity, open_encoder
+from serving.artefacts import digests
+from serving.search.encoder_files import EncoderFiles, identity, open_encoder
 
 WORDS = (
     "[PAD]",

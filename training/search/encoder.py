@@ -16,14 +16,13 @@ from rich.console import Console
 from rich.markup import escape
 from torch import Tensor, nn
 
+from serving.artefacts import MANIFEST, digests
 from serving.errors import RecserveError
 from serving.search.encode import IDS, MASK, VECTOR
 from serving.search.encoder_files import (
-    MANIFEST,
     MODELS,
     TOKENIZER,
     VERSION,
-    digests,
     identity,
     model_name,
 )

@@ -8,9 +8,9 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from serving.features.snapshot_files import digest
+from serving.artefacts import MANIFEST, digest
 from serving.search.graph import NAME, write_graph
-from serving.search.vectors import ARRAYS, MANIFEST, VERSION
+from serving.search.vectors import ARRAYS, VERSION
 from training.bundle.folder import prune, publish, staging, write_document
 from training.errors import EncoderError
 

@@ -8,8 +8,8 @@ from typing import Any
 
 import numpy as np
 
+from serving.artefacts import digest
 from serving.bundle import content_id
-from serving.features.snapshot_files import digest
 from serving.stages.fuse import alone
 from tests.fakes.event_views import HISTORY, described
 from tests.fakes.policies import described_policy

@@ -7,8 +7,9 @@ from pathlib import Path
 import pytest
 from tantivy import Query
 
+from serving.artefacts import MANIFEST
 from serving.errors import ArtefactError
-from serving.search.index import MANIFEST, VERSION, OpenIndex, open_index, write_index
+from serving.search.index import VERSION, OpenIndex, open_index, write_index
 from tests.unit.serving.search.made import DAIRY, FIELDS, ITEMS, item, opened
 
 

@@ -7,10 +7,11 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from serving.artefacts import digests
 from serving.errors import ArtefactError
 from serving.search.documents import Item
 from serving.search.engine import Engine
-from serving.search.index import digests, open_index
+from serving.search.index import open_index
 from serving.search.live_index import ItemChange, LiveIndex
 from serving.search.query import Order
 from serving.types import Condition

@@ -7,8 +7,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from serving.artefacts import digest
 from serving.errors import ArtefactError
-from serving.features.snapshot_files import digest
 from serving.search.vectors import ARRAYS, ItemVectors, highest, open_vectors
 from training.search.vector_files import write_vectors
 
