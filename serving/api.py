@@ -27,7 +27,7 @@ from serving.rpc import (
 )
 from serving.rpc.calls import Admitted, Calls, Context
 from serving.rpc.event_validation import require_events
-from serving.search.engine import Engine
+from serving.search.engine import Engine, Versions
 from serving.search.query import Searched, SearchQuery
 from serving.types import Answered, Query, RankQuery, RequestLog, SimilarQuery
 
@@ -46,6 +46,8 @@ class Answering(Protocol):
     async def similar(self, query: SimilarQuery, budget: Budget) -> Answered: ...
     @property
     def engine(self) -> Engine: ...
+    @property
+    def search_versions(self) -> Versions: ...
     async def search(self, query: SearchQuery, budget: Budget) -> Searched: ...
 
 
@@ -207,6 +209,8 @@ class StatusServicer(StatusServiceServicer):
         async def answer(admitted: Admitted) -> status_pb.GetStatusResponse:
             live = self._pipeline
             validation.require_request_id(request.request_id, live.bundle.plan.id_kind)
-            return status_reply.reply(live.bundle, live.snapshot, live.surfaces, admitted.at_us)
+            return status_reply.reply(
+                live.bundle, live.snapshot, live.surfaces, live.search_versions, admitted.at_us
+            )
 
         return await self._calls.serve("GetStatus", request, context, answer)

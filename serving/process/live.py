@@ -11,7 +11,7 @@ from serving.errors import ArtefactError, OutsideError
 from serving.items import ItemSnapshot
 from serving.pipeline import Pipeline
 from serving.policy import Budget
-from serving.search.engine import Engine
+from serving.search.engine import Engine, Versions
 from serving.search.pipeline import Search
 from serving.search.query import Searched, SearchQuery
 from serving.types import Answered, Query, RankQuery, SimilarQuery
@@ -49,6 +49,10 @@ class LivePipeline:
     def engine(self) -> Engine:
         """Raises SurfaceNotServed without an index."""
         return self._search.engine
+
+    @property
+    def search_versions(self) -> Versions:
+        return self._search.versions
 
     def replace(self, newer: Pipeline) -> None:
         self._pipeline = newer

@@ -7,10 +7,15 @@ from recserve.v1 import status_service_pb2 as status_pb
 from serving.bundle import Bundle
 from serving.features.filter_fields import filter_fields
 from serving.items import ItemSnapshot
+from serving.search.engine import Versions
 
 
 def reply(
-    bundle: Bundle, snapshot: ItemSnapshot, surfaces: tuple[str, ...], now_us: int
+    bundle: Bundle,
+    snapshot: ItemSnapshot,
+    surfaces: tuple[str, ...],
+    search: Versions,
+    now_us: int,
 ) -> status_pb.GetStatusResponse:
     now = Timestamp()
     now.FromMicroseconds(now_us)
@@ -29,4 +34,6 @@ def reply(
         models=sorted(bundle.plan.models),
         horizon_days=bundle.horizon_days,
         server_time=now,
+        index_version=search.index or "",
+        vectors_version=search.vectors or "",
     )

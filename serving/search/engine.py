@@ -105,6 +105,14 @@ def open_engine(folder: Path) -> Engine:
     return Engine(open_index(folder))
 
 
+@dataclass(frozen=True, slots=True)
+class Versions:
+    """What answers searches; None: nothing does, or nothing that can be used."""
+
+    index: str | None
+    vectors: str | None
+
+
 @dataclass(slots=True)
 class LiveSearch:
     """What search has at the moment; what is deployed may still be None: its files can't be used yet."""
@@ -114,3 +122,10 @@ class LiveSearch:
     semantic: Semantic | None = None
     has_index: bool = False  # by the deployment's settings
     has_encoder: bool = False
+
+    @property
+    def versions(self) -> Versions:
+        return Versions(
+            self.engine.version if self.engine else None,
+            self.semantic.version if self.semantic else None,
+        )

@@ -9,7 +9,7 @@ import numpy as np
 from serving.errors import SurfaceNotServed, Unavailable
 from serving.pipeline import Pipeline, age_s
 from serving.policy import Budget
-from serving.search.engine import Engine, LiveSearch
+from serving.search.engine import Engine, LiveSearch, Versions
 from serving.search.lexical import Found
 from serving.search.query import Match, Rest, Searched, SearchQuery
 from serving.search.semantic import Near, Tested
@@ -41,6 +41,10 @@ class Search:
         if self._live.engine is None:
             raise Unavailable("no search index can be used")
         return self._live.engine
+
+    @property
+    def versions(self) -> Versions:
+        return self._live.versions
 
     async def __call__(self, pipeline: Pipeline, query: SearchQuery, budget: Budget) -> Searched:
         """Raises SurfaceNotServed; what takes too long degrades the answer instead."""

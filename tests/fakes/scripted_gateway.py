@@ -232,4 +232,6 @@ def deployment() -> status_pb.GetStatusResponse:
         models=["ranker", "two_tower"],
         horizon_days=7,
         server_time=Timestamp(seconds=1_512_968_400),
+        index_version="0123456789abcdef",
+        vectors_version="fedcba9876543210",
     )

@@ -11,6 +11,7 @@ from google.protobuf.json_format import MessageToDict
 from recserve.client import QueryMatch, Slate, wire
 from recserve.v1 import recommendation_service_pb2 as pb
 from recserve.v1 import search_service_pb2 as search_pb
+from recserve.v1 import status_service_pb2 as status_pb
 
 from tests.fakes.scripted_gateway import deployment, slate
 from tests.fakes.scripted_gateway import page as sent_page
@@ -36,6 +37,11 @@ def test_a_status_tells_all_that_was_sent() -> None:
     sent = _without_prefixes(MessageToDict(deployment(), preserving_proto_field_name=True))
     sent["server_time"] = sent["server_time"].replace("Z", "+00:00")
     assert wire.status(deployment()).to_dict() == sent
+
+
+def test_a_status_without_a_search_has_none() -> None:
+    told = wire.status(status_pb.GetStatusResponse(project="shop"))
+    assert (told.index_version, told.vectors_version) == (None, None)
 
 
 def test_what_the_server_did_not_know_is_none(found: Slate) -> None:

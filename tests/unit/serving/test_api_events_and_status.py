@@ -2,9 +2,11 @@ import asyncio
 import gc
 from collections.abc import AsyncIterator
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any
 
 import grpc
+import numpy as np
 import pytest
 from google.protobuf.timestamp_pb2 import Timestamp
 from grpc import aio
@@ -18,13 +20,21 @@ from recserve.v1 import status_service_pb2_grpc as status_stubs
 from serving.api import EventServicer, StatusServicer
 from serving.errors import StreamFull, Unavailable
 from serving.features.redis_keys import PARTITIONS
+from serving.process.live import LivePipeline
 from serving.rpc.calls import ApiOptions, Calls
 from serving.rpc.event_tokens import EventTokens
 from serving.rpc.tokens import derived_key, user_hash
+from serving.search.encode import TextEncoder
+from serving.search.engine import LiveSearch
+from serving.search.pipeline import Search
+from serving.search.semantic import Semantic
+from serving.search.vectors import ItemVectors
+from tests.fakes.encoders import write_encoder
 from tests.fakes.shop import ITEMS, NOW_US, PROJECT, shop_offers
 from tests.fakes.shop_pipeline import Shop
 from tests.fakes.sinks import ListRecorder, ListStreams
 from tests.fakes.time import FakeClock
+from tests.unit.serving.search.shop import shop_engine
 
 KEY = b"k" * 32
 ALL = recommendation_pb.Consent(personalization=True, logging=True)
@@ -42,8 +52,10 @@ class Gateway:
 
 
 @pytest.fixture
-async def gateway() -> AsyncIterator[Gateway]:
-    made, pipeline = Gateway(), Shop(offers=shop_offers()).pipeline
+async def gateway(tmp_path: Path) -> AsyncIterator[Gateway]:
+    made, shop = Gateway(), Shop(offers=shop_offers())
+    search = LiveSearch(shop_engine(tmp_path / "0123456789abcdef"), None, vectors(shop, tmp_path))
+    pipeline = LivePipeline(shop.pipeline, Search(search))
     calls = made.calls = Calls(
         FakeClock(), made.recorder, ApiOptions(KEY, new_request_id=lambda: "made-here")
     )
@@ -59,6 +71,19 @@ async def gateway() -> AsyncIterator[Gateway]:
         made.status = status_stubs.StatusServiceStub(channel)
         yield made
     await server.stop(None)
+
+
+def vectors(shop: Shop, folder: Path) -> Semantic:
+    files = write_encoder(folder)
+    of = ItemVectors(
+        "fedcba9876543210",
+        files.encoder_id,
+        np.array([100]),
+        np.array([0], dtype=np.int32),
+        np.array([7]),
+        np.eye(1, 3, dtype=np.float32),
+    )
+    return Semantic(TextEncoder(files, shop.triton), of)
 
 
 def batch(*user_ids: str, consent: recommendation_pb.Consent = ALL) -> pb.RecordEventsRequest:
@@ -205,6 +230,8 @@ async def test_the_status_tells_what_is_served(gateway: Gateway):
     assert list(told.models) == ["ranker", "similar", "two_tower"]
     assert told.horizon_days == 14
     assert told.server_time.ToMicroseconds() == NOW_US
+    assert told.index_version == "0123456789abcdef"
+    assert told.vectors_version == "fedcba9876543210"
     unfilled = set(told.DESCRIPTOR.fields_by_name) - {f.name for f, _ in told.ListFields()}
     assert unfilled == set()
 

@@ -147,6 +147,8 @@ def test_status_tells_what_is_served(run: Run) -> None:
     shown = run("status").stdout
     assert "product, promotion" in shown
     assert "department (text), price_91d (number)" in shown
+    assert "0123456789abcdef" in shown
+    assert "fedcba9876543210" in shown
     told = json.loads(run("status", "-o", "json").stdout)
     assert told["server_time"] == "2017-12-11T05:00:00+00:00"
 

@@ -236,6 +236,8 @@ class Status:
     models: tuple[str, ...]
     horizon_days: int
     server_time: datetime | None
+    index_version: str | None  # None: nothing is searched, or no index can be used
+    vectors_version: str | None
 
     def to_dict(self) -> dict[str, Any]:
         """Of what JSON can say."""

@@ -180,6 +180,8 @@ def status(message: status_pb.GetStatusResponse) -> Status:
         tuple(message.models),
         message.horizon_days,
         _time(message.server_time) if message.HasField("server_time") else None,
+        message.index_version or None,
+        message.vectors_version or None,
     )
 
 

@@ -32,6 +32,8 @@ def print_status(status: Status) -> None:
         "filter fields": ", ".join(f"{f.name} ({f.kind})" for f in status.filter_fields),
         "models": ", ".join(status.models),
         "horizon": f"{status.horizon_days} days",
+        "search index": status.index_version or "none",
+        "vectors": status.vectors_version or "none",
         "server time": status.server_time.isoformat() if status.server_time else "",
     }
     table = Table(show_header=False, box=None)
