@@ -17,8 +17,9 @@ from training.evaluation.sampled import Sampled, means
 ECE_BINS = 15  # of equal mass (Nixon et al., 2019), with edges from all pairs
 FINE = 32 * ECE_BINS  # bins for the draws of AUC and average precision
 AT_A_THRESHOLD = ("accuracy", "precision", "recall", "f1")
-NAMES = ("auc", "user_auc", "average_precision", "log_loss", "ece", *AT_A_THRESHOLD)
+NAMES = ("auc", "user_auc", "average_precision", "log_loss", "ece", "bought", *AT_A_THRESHOLD)
 Figures = dict[str, Sampled]
+Threshold = float | NDArray[np.float64]  # one, or (U,) each user's
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,7 +44,9 @@ def ordered(pairs: Pairs) -> Ordered:
     return Ordered(pairs.user[order], probability, pairs.bought[order], first)
 
 
-def pair_figures(pairs: Pairs, threshold: float | None, weights: NDArray[np.float64]) -> Figures:
+def pair_figures(
+    pairs: Pairs, threshold: Threshold | None, weights: NDArray[np.float64]
+) -> Figures:
     """Every metric of NAMES for (D, U) weights; those at a threshold only if there is one.
 
     Raises:
@@ -140,13 +143,15 @@ def _losses(of: Ordered, weights: NDArray[np.float64]) -> dict[str, NDArray[np.f
     return {
         "log_loss": weights @ _by_user(of.user, loss, users) / pairs,
         "ece": np.abs(weights @ gap.reshape(users, ECE_BINS)).sum(axis=1) / pairs,
+        "bought": weights @ _by_user(of.user, of.bought.astype(np.float64), users) / pairs,
     }
 
 
 def _at_threshold(
-    of: Ordered, threshold: float, weights: NDArray[np.float64]
+    of: Ordered, threshold: Threshold, weights: NDArray[np.float64]
 ) -> dict[str, NDArray[np.float64]]:
-    chosen = of.probability >= threshold
+    limit = threshold if isinstance(threshold, float) else threshold[of.user]
+    chosen = of.probability >= limit
     right, taken, bought, agreed, every = (
         weights @ _by_user(of.user, flags.astype(np.float64), weights.shape[1])
         for flags in (chosen & of.bought, chosen, of.bought, chosen == of.bought, chosen | True)

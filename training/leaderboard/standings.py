@@ -12,7 +12,7 @@ from training.errors import AnswersError
 from training.evaluation.classification import Pairs, best_threshold
 from training.evaluation.curves import Curve, calibration
 from training.evaluation.intervals import user_weights
-from training.evaluation.pair_figures import pair_figures
+from training.evaluation.pair_figures import Threshold, pair_figures
 from training.evaluation.sampled import Sampled, average, constant, means
 from training.leaderboard import answers as files
 from training.leaderboard.answers import Answers
@@ -124,7 +124,6 @@ def _add_pairs(
     given: Mapping[str, Mapping[int, Answers]],
     weights: NDArray[np.float64],
 ) -> None:
-    """The threshold of a period is the one with the highest F1 in the model's other periods."""
     periods = {period.name: period for period in found.contest.periods}
     scored: dict[str, dict[int, Pairs]] = {
         name: {
@@ -155,7 +154,14 @@ def _add_pairs(
             found.calibration[model] = calibration(next(iter(by_seed.values())))
 
 
-def _threshold(scored: Mapping[str, Mapping[int, Pairs]], name: str, seed: int) -> float | None:
+def _threshold(scored: Mapping[str, Mapping[int, Pairs]], name: str, seed: int) -> Threshold | None:
+    """The one with the highest F1 in the model's other periods.
+
+    Of a contest with a single period, each person's is the one that is best among the other half of the
+    people, (U,).
+    """
+    if len(scored) == 1:
+        return _of_the_other_half(scored[name][seed])
     others = [
         by_seed[seed] for other, by_seed in scored.items() if other != name and seed in by_seed
     ]
@@ -167,6 +173,17 @@ def _threshold(scored: Mapping[str, Mapping[int, Pairs]], name: str, seed: int) 
         np.concatenate([one.bought for one in others]),
     )
     return best_threshold(joined) if joined.is_telling else None
+
+
+def _of_the_other_half(one: Pairs) -> NDArray[np.float64] | None:
+    found = np.zeros(one.user.max() + 1)
+    for half in (0, 1):
+        others = one.user % 2 != half
+        rest = Pairs(one.user[others], one.probability[others], one.bought[others])
+        if not rest.is_telling:
+            return None
+        found[half::2] = best_threshold(rest)
+    return found
 
 
 def _add_means(found: Standings) -> None:

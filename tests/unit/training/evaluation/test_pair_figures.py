@@ -53,6 +53,7 @@ def test_figures_are_those_of_torchmetrics_and_the_slow_reference(seed: int) -> 
     p = pairs.probability.astype(np.float64).clip(1e-7, 1 - 1e-7)
     loss = np.where(pairs.bought, -np.log(p), -np.log(1 - p)).mean()
     assert found["log_loss"].value == pytest.approx(loss)
+    assert found["bought"].value == pytest.approx(pairs.bought.mean())
 
 
 def test_calibration_by_hand() -> None:
@@ -82,7 +83,7 @@ def test_a_draw_is_what_repeated_people_give() -> None:
             np.repeat(pairs.bought, times),
         )
         expected = pair_figures(again, 0.3, np.ones((1, USERS)))
-        for name in ("log_loss", "accuracy", "precision", "recall", "f1"):
+        for name in ("log_loss", "bought", "accuracy", "precision", "recall", "f1"):
             assert found[name].draws[draw] == pytest.approx(expected[name].value), name
         for name in ("auc", "average_precision"):
             assert found[name].draws[draw] == pytest.approx(expected[name].value, abs=5e-3), name
@@ -100,6 +101,16 @@ def test_each_users_own_area_is_that_of_torchmetrics() -> None:
         else:
             assert math.isnan(found[user])
     assert np.isnan(user_auc(ordered(pairs), USERS + 3)[USERS:]).all()
+
+
+def test_each_user_may_have_a_threshold() -> None:
+    pairs, weights = drawn(6), user_weights(USERS, 1, 4)
+    one, each = (pair_figures(pairs, of, weights) for of in (0.3, np.full(USERS, 0.3)))
+    assert [each[name].value for name in NAMES] == [one[name].value for name in NAMES]
+    odd = np.where(np.arange(USERS) % 2, 0.3, 2.0)  # nothing of the even ones is taken
+    taken = (pairs.probability >= 0.3) & (pairs.user % 2 == 1)
+    recall = (taken & pairs.bought).sum() / pairs.bought.sum()
+    assert pair_figures(pairs, odd, weights)["recall"].value == pytest.approx(recall)
 
 
 def test_without_a_threshold_nothing_that_needs_one_is_told() -> None:

@@ -77,6 +77,27 @@ def test_the_threshold_is_chosen_in_the_other_periods(found: Standings, contest:
     assert figure.value == pytest.approx(np.mean(per_seed))
 
 
+def test_a_single_periods_threshold_is_chosen_among_other_people(
+    found: Standings, contest: Contest, folder: Path
+) -> None:
+    """F1 by hand, half of the people at a time."""
+    only = replace(contest, periods=contest.periods[2:])
+    alone, per_seed = standings(only, folder, draws=20), []
+    for seed in (7, 8, 9):
+        one = pairs(drawn(contest, 2, seed, pairs=True), only.periods[0], only)
+        taken = np.zeros(len(one.user), dtype=np.bool_)
+        for half in (0, 1):
+            mine, others = one.user % 2 == half, one.user % 2 != half
+            rest = Pairs(one.user[others], one.probability[others], one.bought[others])
+            taken[mine] = one.probability[mine] >= best_threshold(rest)
+        per_seed.append(2 * (taken & one.bought).sum() / (taken.sum() + one.bought.sum()))
+    figure = alone.get("chance", Measure(CANDIDATES, "f1"))
+    assert figure.value == pytest.approx(np.mean(per_seed))
+    assert (
+        figure.value != found.get("chance", Measure(CANDIDATES, "f1"), only.periods[0].name).value
+    )
+
+
 def test_a_period_that_is_missing_leaves_no_mean(
     contest: Contest, folder: Path, tmp_path: Path
 ) -> None:
