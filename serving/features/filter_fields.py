@@ -115,6 +115,26 @@ class Conditions:
             used += mine.tolist()
         return tuple(said), min(used, default=None)
 
+    def numbers(self, column: str, keys: Keys, now_us: int) -> NDArray[np.float32]:
+        """(n,) the items' values of a column of numbers; NaN of those without one, or one that is too old."""
+        rows = self._snapshot.positions(keys)
+        dtype, at = self._columns[column]
+        values = self._base.block(dtype)[:, at].take(rows, mode="clip").astype(np.float32)
+        times = self._base.event_time_us.take(rows, axis=0, mode="clip")
+        if (patch := self._snapshot.changed(rows)) is not None:
+            values[patch.at] = patch.values.block(dtype)[:, at]
+            times[patch.at] = patch.values.event_time_us
+        values[self._is_old(column, times, now_us)] = np.nan
+        return values
+
+    def _is_old(self, column: str, event_time_us: NDArray[np.int64], now_us: int) -> Mask:
+        """(n,) of whose values nothing may be said any more."""
+        at, view = self._views[column.partition(".")[0]]
+        if stale_action(view) is Action.SERVED_MARKED:
+            return np.zeros(len(event_time_us), dtype=np.bool_)
+        old: Mask = now_us - event_time_us[:, at] > view.max_age_s * 1_000_000
+        return old
+
     def _all(self, conditions: Sequence[Condition], of: ItemValues, now_us: int) -> Mask:
         passed: Mask = np.logical_and.reduce([self._one(c, of, now_us) for c in conditions])
         return passed
@@ -123,9 +143,7 @@ class Conditions:
         dtype, column = self._columns[condition.column]
         values = of.block(dtype)[:, column]
         hit = _listed(condition, values) if condition.any_of else _within(condition, values)
-        at, view = self._views[condition.column.partition(".")[0]]
-        if stale_action(view) is not Action.SERVED_MARKED:
-            hit &= now_us - of.event_time_us[:, at] <= view.max_age_s * 1_000_000
+        hit &= ~self._is_old(condition.column, of.event_time_us, now_us)
         return ~hit if condition.exclude else hit
 
 

@@ -13,7 +13,7 @@ from serving.search.engine import Engine, LiveSearch, Versions
 from serving.search.lexical import Found
 from serving.search.query import Match, Rest, Searched, SearchQuery
 from serving.search.semantic import Near, Tested
-from serving.search.sought import INSTEAD, LEXICAL, MOST_NEAR, SEMANTIC, Sought, ordered
+from serving.search.sought import INSTEAD, LEXICAL, MOST_NEAR, SEMANTIC, Sought, by_number, ordered
 from serving.stages.filter import counted
 from serving.stages.merge import Merged, Proposal, merge
 from serving.stages.narrow import narrowed
@@ -81,6 +81,9 @@ class Search:
             positions = np.arange(len(keys), dtype=np.int64)
             if query.order is None or (match is not Match.ALL and match is not Match.SOME):
                 positions = ordered(keys, scores.probability, sought.relevance(keys))
+                if query.order is not None:  # the index, which sorts, has found nothing
+                    numbers = stages.conditions.numbers(query.order.column, keys, now_us)
+                    positions = by_number(positions, numbers, query.order)
             page, rest = positions[: query.page_size], positions[query.page_size :]
             items = slate(candidates, page, scores.probability, pipeline.names)
             held = np.array([LEXICAL in names for names in candidates.sources], dtype=np.bool_)

@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from serving.search.lexical import Found
-from serving.search.query import Match
+from serving.search.query import Match, Order
 from serving.search.semantic import Near
 from serving.stages.fuse import log_odds
 from serving.stages.merge import Proposal
@@ -70,3 +70,11 @@ def ordered(
         return np.argsort(-relevance, kind="stable").astype(np.int64, copy=False)
     worth = log_odds(probability) + relevance
     return np.lexsort((keys, -worth)).astype(np.int64, copy=False)
+
+
+def by_number(
+    positions: NDArray[np.int64], numbers: NDArray[np.float32], order: Order
+) -> NDArray[np.int64]:
+    """Positions by their numbers, those without one last; equal ones as they come."""
+    of = numbers[positions]
+    return positions[np.argsort(-of if order.descending else of, kind="stable")]

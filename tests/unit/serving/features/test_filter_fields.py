@@ -2,6 +2,9 @@ import numpy as np
 import pytest
 
 from serving.features.filter_fields import Conditions, filter_fields, passing
+from serving.features.item_values import ItemColumns, StoredItems
+from serving.features.live_items import LiveItems
+from serving.items import ItemValues
 from serving.types import Action, Condition, Degraded, Reason
 from tests.fakes.shop import DAY_S, EARLIER_US, ITEMS, KEYS, NOW_US, shop_plan, shop_snapshot
 
@@ -92,6 +95,28 @@ def test_a_stale_value_counts_as_none_where_the_plan_says_so(action: str):
     assert passed is not None
     assert np.flatnonzero(passed).tolist() == [4, 6]
     assert test.judged(conditions, KEYS[[4, 6]], NOW_US) == ((), EARLIER_US)
+
+
+@pytest.mark.parametrize(
+    ("action", "of_stale"), [("serve_marked", 0.5), ("default", None), ("drop", None)]
+)
+def test_numbers_are_those_that_conditions_see(action: str, of_stale: float | None):
+    numbers = stale(action)[0].numbers(PRICE, KEYS[[6, 5, 0]], NOW_US)
+    expected = [0.6, np.nan if of_stale is None else of_stale, 0.0]
+    assert numbers == pytest.approx(expected, nan_ok=True)
+
+
+def test_numbers_of_changed_and_newer_items_are_their_present_ones():
+    items = LiveItems(shop_snapshot(), ItemColumns(PLAN))
+    values = ItemValues(
+        shop_snapshot().int64[:2],
+        np.array([[7, 0], [8, 0]], dtype=np.float32),
+        np.full((2, 2), NOW_US),
+    )
+    changed = np.array([KEYS[1], 777])
+    items.apply(StoredItems(changed, values, np.zeros((2, 2), dtype=np.bool_)))
+    numbers = Conditions(PLAN, items).numbers(PRICE, np.array([777, KEYS[2], KEYS[1]]), NOW_US)
+    assert numbers == pytest.approx([8, 0.2, 7])
 
 
 def test_what_became_an_item_after_the_test_did_not_pass():

@@ -133,6 +133,8 @@ async def test_an_index_without_the_order_leaves_an_answer(tmp_path: Path) -> No
     engine = shop_engine(tmp_path, fields=Fields(FIELDS.facets))
     found = await search(Shop(), engine, "red ball", order=Order(PRICE))
     assert (found.rest.match, len(ids(found))) == (Match.NONE, 10)
+    every = [*ids(found), *found.rest.keys.tolist()]
+    assert every == sorted(every)  # the dearer, the higher the key
     (said,) = (d for d in found.answered.degradations if d.stage == "lexical")
     assert (said.reason, said.action) == (Reason.UNAVAILABLE, Action.DROPPED_SOURCE)
     assert f"lacks {PRICE}" in said.detail

@@ -169,6 +169,11 @@ async def test_files_that_can_not_be_used_are_said_and_the_other_answers(
     assert (found.rest.match, colours(found)) == (Match.MEANING, {0})
     (said,) = found.answered.degradations
     assert (said.stage, said.detail) == ("lexical", "no search index can be used")
+    for descending in (False, True):  # by the snapshot's numbers, where the index can't sort
+        order = Order(PRICE, descending)
+        by_price = await Search(of)(shop.pipeline, replace(query, order=order), shop.budget(8.0))
+        assert by_price.rest.match is Match.MEANING
+        assert ids(by_price) == sorted(ids(found), reverse=descending)
     of.semantic = None
     blue = await Search(of)(shop.pipeline, replace(query, text="blue"), shop.budget(8.0))
     assert (blue.rest.match, colours(blue)) == (Match.NONE, {1})
