@@ -285,8 +285,8 @@ leaderboard-steps: $(STATE)/prepared/features.yaml ## Take the steps to our mode
 data-check: env ## Check one's own tables, repair what is safe: make data-check DATA=<folder>
 	@$(PY) -m training.datasets.check --data "$(DATA)" --out "$(CHECKED)"
 
-test: env ## Unit, integration and end-to-end tests, with the real servers
-	@$(PLAIN) $(PY) -m pytest
+test: env ## Unit, integration and end-to-end tests, with the real servers; TESTS=<path> for some
+	@$(PLAIN) OMP_NUM_THREADS=1 $(PY) -m pytest --numprocesses auto --maxprocesses 4 --dist loadscope --no-loadscope-reorder $(TESTS)
 
 accept: env ## One PASS or FAIL a point: make accept TOPIC=slice
 	@[ -d "tests/acceptance/$(TOPIC)" ] || { echo "There is no topic $(TOPIC); there is $$(cd tests/acceptance && \
