@@ -6,9 +6,19 @@ from serving.local.ingest import Ingest
 from serving.local.settings import StackSettings
 from serving.process.health import SERVICES
 from serving.settings import GatewaySettings
+from training.feast_project import REDIS_URL
 from training.settings import TrainingSettings
 
-GIVEN = ("Secret/user-hash-key",)  # made by the operator, see the component's README
+GIVEN = tuple(  # made by the operator, see the components' READMEs
+    f"Secret/{name}"
+    for name in (
+        "user-hash-key",
+        "gateway-tls",
+        "gateway-clients",
+        "redis-access",
+        "object-storage",
+    )
+)
 SETTINGS = (GatewaySettings, IngestSettings, TrainingSettings, StackSettings)
 LOG_ENTRIES = int(GatewaySettings.model_fields["request_log_entries"].default)
 EVENT_ENTRIES = int(GatewaySettings.model_fields["event_entries"].default)
@@ -22,7 +32,7 @@ def health_services() -> tuple[str, ...]:
 
 def setting_names() -> set[str]:
     """Every environment variable that a program reads."""
-    return {
+    return {REDIS_URL} | {
         f"{settings.model_config['env_prefix']}{field.upper()}"
         for settings in SETTINGS
         for field in settings.model_fields

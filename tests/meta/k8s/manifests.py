@@ -1,5 +1,6 @@
 """Rendered Kubernetes objects, and the questions that the rules ask of them."""
 
+import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -7,6 +8,12 @@ from typing import Any
 Object = dict[str, Any]
 Objects = list[Object]
 
+SCALERS = {  # what each calls its bounds
+    "HorizontalPodAutoscaler": ("minReplicas", "maxReplicas"),
+    "ScaledObject": ("minReplicaCount", "maxReplicaCount"),
+}
+
+EXPANDED = re.compile(r"\$\((\w+)\)")  # in variables, commands and arguments: another variable
 UNITS = {
     "": 1, "m": 0.001, "k": 1e3, "M": 1e6, "G": 1e9, "T": 1e12,
     "Ki": 2**10, "Mi": 2**20, "Gi": 2**30, "Ti": 2**40,
@@ -54,12 +61,24 @@ def matches(selector: Mapping[str, Any], labels: Mapping[str, str]) -> bool:
 
 
 def environment(objects: Objects, container: Object) -> dict[str, str]:
-    """The variables that a container gets from ConfigMaps and by value; the latter win."""
+    """A container's variables from ConfigMaps and by value; the latter win, and may name those above."""
     maps = {o["metadata"]["name"]: o.get("data", {}) for o in of_kind(objects, "ConfigMap")}
     found: dict[str, str] = {}
     for source in container.get("envFrom", []):
         found |= maps.get(source.get("configMapRef", {}).get("name"), {})
-    return found | {e["name"]: str(e["value"]) for e in container.get("env", []) if "value" in e}
+    own: dict[str, str] = {}
+    for variable in container.get("env", []):
+        named = variable.get("valueFrom", {}).get("configMapKeyRef")
+        if named is not None:
+            own[variable["name"]] = str(maps.get(named["name"], {}).get(named["key"], ""))
+        elif "value" in variable:
+            own[variable["name"]] = expanded(str(variable["value"]), own)
+    return found | own
+
+
+def expanded(text: str, variables: Mapping[str, str]) -> str:
+    """As Kubernetes does it: what isn't known stays as it is written."""
+    return EXPANDED.sub(lambda m: variables.get(m[1], m[0]), text)
 
 
 def quantity(text: str | float) -> float:
@@ -71,8 +90,8 @@ def quantity(text: str | float) -> float:
 
 def replicas(objects: Objects, workload: Workload) -> int:
     """The fewest that run: the autoscaler's minimum, or the workload's own number."""
-    for scaler in of_kind(objects, "HorizontalPodAutoscaler"):
+    for scaler in of_kind(objects, *SCALERS):
         target = scaler["spec"]["scaleTargetRef"]
         if (target["kind"], target["name"]) == (workload.kind, workload.name):
-            return int(scaler["spec"].get("minReplicas", 1))
+            return int(scaler["spec"].get(SCALERS[scaler["kind"]][0], 1))
     return int(workload.spec.get("replicas", 1))

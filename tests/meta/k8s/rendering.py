@@ -7,11 +7,20 @@ from pathlib import Path
 
 import yaml
 
-from tests.meta.k8s.manifests import Objects
+from tests.meta.k8s.manifests import Object, Objects
 
 ROOT = Path(__file__).parents[3]
 KUBECTL = Path(sys.prefix) / "bin" / "kubectl"
 K8S = ROOT / "k8s"
+
+
+class Loader(yaml.SafeLoader):
+    """Leaves what looks like a time a text, as Kubernetes does."""
+
+    yaml_implicit_resolvers = {  # noqa: RUF012 - as its parent declares it
+        first: [(tag, pattern) for tag, pattern in known if not tag.endswith(":timestamp")]
+        for first, known in yaml.SafeLoader.yaml_implicit_resolvers.items()
+    }
 
 
 def render(folder: Path) -> Objects:
@@ -19,7 +28,12 @@ def render(folder: Path) -> Objects:
     done = subprocess.run(
         [KUBECTL, "kustomize", folder], check=True, stdout=subprocess.PIPE, text=True
     )
-    return [o for o in yaml.safe_load_all(done.stdout) if o]
+    return loaded(done.stdout)
+
+
+def loaded(text: str) -> Objects:
+    found: list[Object] = list(yaml.load_all(text, Loader))
+    return [o for o in found if o]
 
 
 def render_with(component: Path, scratch: Path) -> Objects:

@@ -74,7 +74,7 @@ def policies_apply_to_pods(objects: Objects) -> list[str]:
             for side, way in (("ingress", "from"), ("egress", "to"))
             for rule in spec.get(side, [])
             for peer in rule.get(way, [])
-            if "namespaceSelector" not in peer
+            if "namespaceSelector" not in peer and "ipBlock" not in peer
         ]
         problems += [
             f"{name(policy)}: {selector} chooses no workload"
@@ -107,7 +107,7 @@ def _policies(objects: Objects, workload: Workload, direction: str) -> Objects:
 
 def _chosen(objects: Objects, peers: list[Object]) -> Iterator[Workload]:
     for peer in peers:
-        if "namespaceSelector" not in peer:
+        if "namespaceSelector" not in peer and "ipBlock" not in peer:
             for workload in workloads(objects):
                 if matches(peer["podSelector"], workload.labels):
                     yield workload

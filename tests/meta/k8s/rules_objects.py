@@ -6,6 +6,7 @@ from zoneinfo import available_timezones
 
 from tests.meta.k8s.cron import CronError, shortest_period_s
 from tests.meta.k8s.manifests import (
+    SCALERS,
     Object,
     Objects,
     Workload,
@@ -32,21 +33,33 @@ LABELS = ("app.kubernetes.io/name", "app.kubernetes.io/component", "app.kubernet
 def autoscalers_can_scale(objects: Objects) -> list[str]:
     problems = []
     known = {(w.kind, w.name): w for w in workloads(objects)}
-    for scaler in of_kind(objects, "HorizontalPodAutoscaler"):
+    scaled = []
+    for scaler in of_kind(objects, *SCALERS):
         spec = scaler["spec"]
+        least, most = SCALERS[scaler["kind"]]
         target = known.get((spec["scaleTargetRef"]["kind"], spec["scaleTargetRef"]["name"]))
         if target is None:
             problems.append(f"{name(scaler)}: its target doesn't exist")
         elif "replicas" in target.spec:
             problems.append(f"{name(scaler)}: {target} sets replicas too, each undoes the other")
-        if not 1 <= spec.get("minReplicas", 1) <= spec["maxReplicas"]:
-            problems.append(f"{name(scaler)}: minReplicas is not from 1 to maxReplicas")
+        if target in scaled:
+            problems.append(f"{name(scaler)}: {target} is scaled twice, each undoes the other")
+        scaled.append(target)
+        if not 1 <= spec.get(least, 1) <= spec[most]:
+            problems.append(f"{name(scaler)}: {least} is not from 1 to {most}")
         problems += [
-            f"{name(scaler)}: a target of {m['resource']['target']} means nothing"
-            for m in spec["metrics"]
-            if not m["resource"]["target"].get("averageUtilization", 0) > 0
+            f"{name(scaler)}: a target of {aim} means nothing"
+            for aim in _aims(spec)
+            if not float(aim) > 0
         ]
     return problems
+
+
+def _aims(spec: Object) -> Iterator[float | str]:
+    for metric in spec.get("metrics", []):
+        yield metric["resource"]["target"].get("averageUtilization", 0)
+    for trigger in spec.get("triggers", []):
+        yield trigger["metadata"].get("threshold") or trigger["metadata"].get("value", 0)
 
 
 def disruption_budgets_allow_an_eviction(objects: Objects) -> list[str]:
@@ -107,9 +120,17 @@ def _references(workload: Workload) -> Iterator[str]:
         if "persistentVolumeClaim" in volume:
             yield f"PersistentVolumeClaim/{volume['persistentVolumeClaim']['claimName']}"
     for container in workload.containers:
-        for source in container.get("envFrom", []):
-            kind = "ConfigMap" if "configMapRef" in source else "Secret"
-            yield f"{kind}/{source.get('configMapRef', source.get('secretRef'))['name']}"
+        yield from _of_variables(container)
+
+
+def _of_variables(container: Object) -> Iterator[str]:
+    for source in container.get("envFrom", []):
+        kind = "ConfigMap" if "configMapRef" in source else "Secret"
+        yield f"{kind}/{source.get('configMapRef', source.get('secretRef'))['name']}"
+    for variable in container.get("env", []):
+        for kind, field in (("ConfigMap", "configMapKeyRef"), ("Secret", "secretKeyRef")):
+            if named := variable.get("valueFrom", {}).get(field):
+                yield f"{kind}/{named['name']}"
 
 
 def mounts_have_volumes(objects: Objects) -> list[str]:

@@ -16,6 +16,10 @@ from tests.meta.k8s.manifests import (
 )
 
 MARGIN_S = 5
+VOLUMES = {  # of the restricted profile
+    *("configMap", "csi", "downwardAPI", "emptyDir", "ephemeral"),
+    *("persistentVolumeClaim", "projected", "secret"),
+}
 DRAIN = "RECSERVE_GATEWAY_DRAIN_S"
 WORKERS = "RECSERVE_GATEWAY_WORKERS"
 TRITON_EXIT = "--exit-timeout-secs="
@@ -78,14 +82,19 @@ def pods_follow_the_restricted_profile(objects: Objects) -> list[str]:
             problems.append(f"{workload}: has no seccomp profile")
         if any(pod.get(f) for f in ("hostNetwork", "hostPID", "hostIPC")):
             problems.append(f"{workload}: shares a namespace of the host")
-        if any("hostPath" in v for v in pod.get("volumes", [])):
-            problems.append(f"{workload}: mounts a path of the host")
+        problems += [
+            f"{workload}: volume {v['name']} is of a kind that is not allowed"
+            for v in pod.get("volumes", [])
+            if not set(v) - {"name"} <= VOLUMES
+        ]
+        if own.get("sysctls"):
+            problems.append(f"{workload}: sets kernel parameters")
         if pod.get("automountServiceAccountToken") is not False:
             problems.append(f"{workload}: mounts a token of the API server")
         problems += [
             f"{workload} {c['name']}: {problem}"
             for c in workload.containers
-            for problem in _unrestricted(c.get("securityContext", {}))
+            for problem in [*_unrestricted(c.get("securityContext", {})), *_loosened(c)]
         ]
     return problems
 
@@ -101,6 +110,21 @@ def _unrestricted(context: Object) -> list[str]:
         for field, value in wanted.items()
         if context.get(field) != value
     ]
+
+
+def _loosened(container: Object) -> list[str]:
+    """What a container may not take back of what its pod promises."""
+    context = container.get("securityContext", {})
+    problems = []
+    if context.get("privileged") or context.get("procMount", "Default") != "Default":
+        problems.append("is privileged, or sees all of /proc")
+    if context.get("runAsNonRoot") is False or context.get("runAsUser") == 0:
+        problems.append("may run as root")
+    if context.get("seccompProfile", {"type": "RuntimeDefault"})["type"] != "RuntimeDefault":
+        problems.append("has no seccomp profile")
+    if any("hostPort" in port for port in container.get("ports", [])):
+        problems.append("takes a port of the host")
+    return problems
 
 
 def probes_reach_what_is_served(objects: Objects, services: Collection[str]) -> list[str]:

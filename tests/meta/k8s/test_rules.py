@@ -2,7 +2,7 @@
 
 import copy
 from collections.abc import Callable
-from functools import partial
+from functools import cache, partial
 from pathlib import Path
 from typing import Any
 
@@ -13,19 +13,21 @@ from tests.meta.k8s import rules_objects, rules_pods
 from tests.meta.k8s.cron import CronError, shortest_period_s
 from tests.meta.k8s.facts import (
     EVENT_ENTRIES,
+    GIVEN,
     LOG_ENTRIES,
     LOOK_UP_S,
     health_services,
     setting_names,
 )
 from tests.meta.k8s.manifests import Objects, quantity
-from tests.meta.k8s.rendering import K8S, render
+from tests.meta.k8s.rendering import K8S, render, render_with
 from tests.meta.k8s.test_overlays import RULES
 
 PLANTED = yaml.safe_load(Path(__file__).with_name("mutations.yaml").read_text())
 MUTATIONS = [(rule, mutation) for rule, listed in PLANTED.items() for mutation in listed]
 NAMED: dict[str, Callable[[Objects], list[str]]] = {rule.__name__: rule for rule in RULES} | {
-    "references_resolve": rules_objects.references_resolve,
+    "kinds_are_built_in": rules_objects.kinds_are_built_in,
+    "references_resolve": partial(rules_objects.references_resolve, given=GIVEN),
     "probes_reach_what_is_served": partial(
         rules_pods.probes_reach_what_is_served, services=health_services()
     ),
@@ -58,17 +60,25 @@ def planted(objects: Objects, mutation: dict[str, Any]) -> Objects:
     return changed
 
 
-@pytest.fixture(scope="module")
-def base() -> Objects:
-    return render(K8S / "base")
+@pytest.fixture
+def objects(mutation: dict[str, Any], tmp_path_factory: pytest.TempPathFactory) -> Objects:
+    """The base, with the component that the mutation names."""
+    return _rendered(mutation.get("with"), tmp_path_factory.getbasetemp())
+
+
+@cache
+def _rendered(component: str | None, scratch: Path) -> Objects:
+    if component is None:
+        return render(K8S / "base")
+    return render_with(K8S / "components" / component, scratch)
 
 
 @pytest.mark.parametrize(
     ("rule", "mutation"), MUTATIONS, ids=[f"{r}-{m['in']}-{m['at']}" for r, m in MUTATIONS]
 )
-def test_rule_goes_red(base: Objects, rule: str, mutation: dict[str, Any]) -> None:
-    assert NAMED[rule](base) == []
-    assert NAMED[rule](planted(base, mutation)) != []
+def test_rule_goes_red(objects: Objects, rule: str, mutation: dict[str, Any]) -> None:
+    assert NAMED[rule](objects) == []
+    assert NAMED[rule](planted(objects, mutation)) != []
 
 
 def test_every_rule_has_a_mutation() -> None:
