@@ -14,6 +14,7 @@ TOPIC   ?= slice
 CHAOS_KILLS ?= 60
 CHAOS_SEED  ?= 1
 CHECKED ?= build/data-check
+REGISTRY ?=
 GATEWAY_PORT        ?= 50051
 HTTP_PORT           ?= 9464
 INGEST_HTTP_PORT    ?= 9465
@@ -116,6 +117,11 @@ help: ## Print every target
 	@requirements/install.sh .venv/triton "" requirements/triton.lock
 	@touch $@
 
+.venv/checkov/.done: requirements/checkov.lock requirements/install.sh
+	$(call STEP,Environment of checkov)
+	@requirements/install.sh .venv/checkov "" requirements/checkov.lock
+	@touch $@
+
 build/protos.done: $(PROTOS) .venv/project/.done
 	@mkdir -p build
 	@$(PY) -m grpc_tools.protoc -I protos --python_out=protos --grpc_python_out=protos --pyi_out=protos $(PROTOS)
@@ -135,7 +141,7 @@ baseline: env ## At a release: hold later changes of the API against the present
 	@.venv/project/bin/buf build --exclude-source-info -o protos/baseline/recserve.binpb
 
 lock: .venv/project/.done ## Resolve requirements/*.in anew into the lock files
-	@$(PY) requirements/lock.py project data:no-deps movielens:no-deps encoder:no-deps triton
+	@$(PY) requirements/lock.py project data:no-deps movielens:no-deps encoder:no-deps triton checkov
 
 ## the offline flow
 
@@ -305,6 +311,13 @@ check: env ## Lint, types, protos, import direction; writes nothing
 	@.venv/project/bin/buf lint
 	@.venv/project/bin/buf breaking --against protos/baseline/recserve.binpb
 	@$(PLAIN) $(PY) -m pytest -q -p no:cacheprovider tests/meta
+	@$(PLAIN) $(PY) -m k8s.release --check
+
+checkov: env .venv/checkov/.done ## Ask checkov about the rendered overlays and components; its environment is large
+	@$(PLAIN) $(PY) -m tests.meta.k8s.checkov --checkov .venv/checkov/bin/checkov
+
+release: env ## Pin the overlays' images by the digests of a registry: make release REGISTRY=<host/path>
+	@$(PLAIN) $(PY) -m k8s.release $(if $(REGISTRY),--registry "$(REGISTRY)",--check)
 
 fix: env ## Format and mend what can be mended
 	@.venv/project/bin/ruff check --fix .
@@ -312,4 +325,4 @@ fix: env ## Format and mend what can be mended
 
 FORCE:
 
-.PHONY: help env protos client reference baseline data-check lock start up demo score final status logs down clean bench bench-features bench-search leaderboard leaderboard-steps search-relevance test accept chaos check fix FORCE
+.PHONY: help env protos client reference baseline data-check lock start up demo score final status logs down clean bench bench-features bench-search leaderboard leaderboard-steps search-relevance test accept chaos check checkov release fix FORCE

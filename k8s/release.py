@@ -1,0 +1,226 @@
+"""Pins the overlays' images by digest: `python -m k8s.release --registry HOST[/PATH] [OVERLAY...]`.
+
+Our own images are looked for in the registry, the others where their names say. That registry alone is shown
+RELEASE_USER and RELEASE_PASSWORD. Nothing is written unless every digest was found; `--check` only tells.
+"""
+
+import argparse
+import base64
+import json
+import os
+import re
+import sys
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from http import HTTPStatus
+from pathlib import Path
+from urllib.error import HTTPError, URLError
+from urllib.parse import urlencode, urlsplit
+from urllib.request import Request, urlopen
+
+OVERLAYS = Path(__file__).parent / "overlays"
+OURS = "recserve-"
+HUB, HUB_HOST = "docker.io", "registry-1.docker.io"
+LOCAL = ("localhost", "127.0.0.1", "[::1]")
+PATIENCE_S = 30.0
+MANIFESTS = ", ".join(
+    f"application/vnd.{kind}+json"
+    for kind in (
+        "oci.image.index.v1",
+        "oci.image.manifest.v1",
+        "docker.distribution.manifest.list.v2",
+        "docker.distribution.manifest.v2",
+    )
+)
+LINE = re.compile(r"^  - \{(name: .+)\}$")
+DIGEST = re.compile(r"sha256:[0-9a-f]{64}")
+CHALLENGE = re.compile(r'(\w+)="([^"]*)"')
+
+
+class ReleaseRefused(Exception):
+    """An overlay can't be pinned; says why."""
+
+
+@dataclass(frozen=True, slots=True)
+class Image:
+    """A line of an overlay's `images:`."""
+
+    name: str  # in the manifests
+    new_name: str | None
+    tag: str
+    digest: str | None
+
+    @property
+    def repository(self) -> str:
+        return self.new_name or self.name
+
+    def __str__(self) -> str:
+        fields = {
+            "name": self.name,
+            "newName": self.new_name,
+            "newTag": self.tag,
+            "digest": self.digest,
+        }
+        if self.digest:  # kustomize takes one of both; the tag stays readable
+            del fields["newTag"]
+            return f"  - {{{_joined(fields)}}} # {self.tag}"
+        return f"  - {{{_joined(fields)}}}"
+
+
+def _joined(fields: Mapping[str, str | None]) -> str:
+    return ", ".join(f"{key}: {value}" for key, value in fields.items() if value)
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    parser = argparse.ArgumentParser(prog="python -m k8s.release")
+    parser.add_argument("--registry", help="where recserve-gateway and the others were pushed")
+    parser.add_argument("--tag", help="of our own images, where it isn't the one that is written")
+    parser.add_argument("--check", action="store_true", help="say which overlays are not pinned")
+    parser.add_argument("--overlays", type=Path, default=OVERLAYS)
+    parser.add_argument("overlay", nargs="*", default=["staging", "production"])
+    given = parser.parse_args(arguments)
+    files = [given.overlays / name / "kustomization.yaml" for name in given.overlay]
+    try:
+        if given.check:
+            _say("\n".join(told(path) for path in files))
+            return 0
+        if not given.registry:
+            parser.error("--registry is needed: make release REGISTRY=<host/path>")
+        written = {path: pinned(path, given.registry.rstrip("/"), given.tag) for path in files}
+    except (ReleaseRefused, OSError) as error:
+        sys.stderr.write(f"release: {error}\n")
+        return 1
+    for path, text in written.items():
+        path.write_text(text)
+        _say(told(path))
+    return 0
+
+
+def images(path: Path) -> list[Image]:
+    """The overlay's list, which is the last of the file.
+
+    Raises:
+        ReleaseRefused: there is none, or something else stands in or behind it.
+    """
+    _, found, listed = path.read_text().partition("\nimages:")
+    lines = listed.splitlines()[1:]
+    if not found or not lines:
+        raise ReleaseRefused(f"{path} has no list of images at its end")
+    return [_image(path, line) for line in lines]
+
+
+def _image(path: Path, line: str) -> Image:
+    text, _, tag = line.partition(" # ")
+    if (found := LINE.match(text)) is None:
+        raise ReleaseRefused(f"{path}: {line!r} is no image")
+    fields = dict(field.split(": ", 1) for field in found[1].split(", "))
+    return Image(
+        fields["name"], fields.get("newName"), fields.get("newTag") or tag, fields.get("digest")
+    )
+
+
+def told(path: Path) -> str:
+    loose = [image.name for image in images(path) if not image.digest]
+    state = f"not pinned: {', '.join(loose)}" if loose else "every image is pinned by its digest"
+    return f"{path.parent.name}: {state}"
+
+
+def pinned(path: Path, registry: str, tag: str | None) -> str:
+    """The file's text with the digests that registries report now.
+
+    Raises:
+        ReleaseRefused: one of them doesn't.
+    """
+    head = path.read_text().partition("\nimages:")[0]
+    heading = "images:" + path.read_text().partition("\nimages:")[2].splitlines()[0]
+    found = []
+    for image in images(path):
+        wanted = image
+        if image.name.startswith(OURS):
+            wanted = replace(image, new_name=f"{registry}/{image.name}", tag=tag or image.tag)
+        found.append(
+            replace(wanted, digest=digest(wanted.repository, wanted.tag, own=wanted is not image))
+        )
+    return "\n".join([head, heading, *map(str, found)]) + "\n"
+
+
+def digest(repository: str, tag: str, *, own: bool) -> str:
+    """What the registry says that the tag is; only one of our `own` is shown the password.
+
+    Raises:
+        ReleaseRefused: it doesn't know it, can't be reached or wants somebody else.
+    """
+    host, path = _place(repository)
+    scheme = "http" if host.rpartition(":")[0] in LOCAL or host in LOCAL else "https"
+    url = f"{scheme}://{host}/v2/{path}/manifests/{tag}"
+    try:
+        try:
+            answered = _head(url, {})
+        except HTTPError as error:
+            if error.code != HTTPStatus.UNAUTHORIZED:
+                raise
+            answered = _head(
+                url, _authorization(error.headers.get("WWW-Authenticate", ""), own=own)
+            )
+    except HTTPError as error:
+        raise ReleaseRefused(
+            f"{repository}:{tag}: the registry says {error.code} {error.reason}"
+        ) from error
+    except URLError as error:
+        raise ReleaseRefused(
+            f"{repository}:{tag}: {host} can't be reached: {error.reason}"
+        ) from error
+    if not DIGEST.fullmatch(answered):
+        raise ReleaseRefused(
+            f"{repository}:{tag}: the registry reports {answered!r}, which is no digest"
+        )
+    return answered
+
+
+def _place(repository: str) -> tuple[str, str]:
+    """Host and path, by the rule of container engines: a first part with a dot or a port is a host."""
+    first, _, rest = repository.partition("/")
+    if not rest or not ("." in first or ":" in first or first == "localhost"):
+        return HUB_HOST, repository if rest else f"library/{repository}"
+    return (HUB_HOST if first == HUB else first), rest
+
+
+def _head(url: str, headers: Mapping[str, str]) -> str:
+    asked = Request(url, method="HEAD", headers={"Accept": MANIFESTS, **headers})  # noqa: S310
+    with urlopen(asked, timeout=PATIENCE_S) as answer:  # noqa: S310 - the scheme is ours
+        return str(answer.headers.get("Docker-Content-Digest", ""))
+
+
+def _authorization(challenge: str, *, own: bool) -> Mapping[str, str]:
+    """What the registry asks for: the user's password, or a token that another service gives for it."""
+    shown = _basic() if own else {}
+    kind, _, rest = challenge.partition(" ")
+    if kind.lower() == "basic":
+        return shown
+    wanted = dict(CHALLENGE.findall(rest))
+    realm = wanted.pop("realm", "")
+    if kind.lower() != "bearer" or urlsplit(realm).scheme not in ("https", "http"):
+        raise ReleaseRefused(
+            f"the registry wants an authorization that is not known here: {challenge!r}"
+        )
+    if urlsplit(realm).scheme == "http" and urlsplit(realm).hostname not in LOCAL:
+        raise ReleaseRefused(f"a password isn't sent in the clear, to {realm}")
+    asked = Request(f"{realm}?{urlencode(wanted)}", headers=dict(shown))  # noqa: S310
+    with urlopen(asked, timeout=PATIENCE_S) as answer:  # noqa: S310
+        given = json.loads(answer.read())
+    return {"Authorization": f"Bearer {given.get('token') or given['access_token']}"}
+
+
+def _basic() -> Mapping[str, str]:
+    user, password = os.environ.get("RELEASE_USER"), os.environ.get("RELEASE_PASSWORD")
+    if not (user and password):
+        return {}
+    return {"Authorization": "Basic " + base64.b64encode(f"{user}:{password}".encode()).decode()}
+
+
+def _say(text: str) -> None:
+    sys.stdout.write(f"{text}\n")
+
+
+if __name__ == "__main__":
+    sys.exit(main())
