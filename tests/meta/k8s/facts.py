@@ -25,6 +25,16 @@ EVENT_ENTRIES = int(GatewaySettings.model_fields["event_entries"].default)
 INGEST_ENDS_S = Ingest.grace_s
 LOOK_UP_S = int(str(dict(OPTIONS)["grpc.dns_min_time_between_resolutions_ms"])) / 1000
 
+# Of Triton's own, with their labels; tests/integration/triton/test_metrics.py asks a real one.
+TRITON_METRICS = {
+    name: {"model", "version"}
+    for name in (
+        "nv_inference_request_success",
+        "nv_inference_queue_duration_us",
+        "nv_inference_exec_count",
+    )
+}
+
 
 def health_services() -> tuple[str, ...]:
     return SERVICES

@@ -13,6 +13,7 @@ from serving.ingest.apply import Counts
 from serving.ingest.telemetry import OfIngest
 from serving.process.pages import OfSupervisor
 from serving.telemetry import Metrics
+from tests.meta.k8s.facts import TRITON_METRICS
 from tests.meta.k8s.manifests import Objects, of_kind
 from tests.meta.k8s.promql import groupings, selectors
 from tests.meta.k8s.rendering import K8S, ROOT, render_with
@@ -20,15 +21,6 @@ from tests.meta.k8s.rendering import K8S, ROOT, render_with
 if TYPE_CHECKING:
     from prometheus_client.metrics import MetricWrapperBase
 
-# Of the documentation of Triton 2.51, by model.
-TRITON = {
-    name: {"model", "version"}
-    for name in (
-        "nv_inference_request_success",
-        "nv_inference_queue_duration_us",
-        "nv_inference_exec_count",
-    )
-}
 TARGET = {"namespace", "pod", "container", "job", "instance"}  # what Prometheus adds
 PARTS = {"histogram": ("_bucket", "_sum", "_count"), "counter": ("_total",), "gauge": ("",)}
 
@@ -59,7 +51,7 @@ def exposed() -> dict[str, set[str]]:
 
 
 def problems(expression: str) -> list[str]:
-    known = exposed() | TRITON
+    known = exposed() | dict(TRITON_METRICS)
     asked = list(selectors(expression))
     unknown = [f"nobody exposes {metric}" for metric, _ in asked if metric not in known]
     labels = {label for metric, _ in asked for label in known.get(metric, ())} | TARGET
