@@ -38,9 +38,15 @@ def loaded(text: str) -> Objects:
 
 def render_with(component: Path, scratch: Path) -> Objects:
     """The base with one component."""
+    return render_overlay([component.name], scratch)
+
+
+def render_overlay(components: list[str], scratch: Path, **more: object) -> Objects:
+    """The base with these components, in this order."""
     kustomization = {
         "resources": [os.path.relpath(K8S / "base", scratch)],
-        "components": [os.path.relpath(component, scratch)],
+        "components": [os.path.relpath(K8S / "components" / name, scratch) for name in components],
+        **more,
     }
     (scratch / "kustomization.yaml").write_text(yaml.safe_dump(kustomization))
     return render(scratch)

@@ -119,6 +119,16 @@ def _runs_triton(container: Object) -> bool:
     return "tritonserver" in command or any(module in command for module in WITH_TRITON)
 
 
+def what_is_fetched_comes_first(objects: Objects) -> list[str]:
+    """Init containers run in their order; components put theirs in front of those that are there."""
+    return [
+        f"{w}: {names[0]} runs before fetch brings what it reads"
+        for w in workloads(objects)
+        if "fetch" in (names := [c["name"] for c in w.pod.get("initContainers", [])])
+        and names[0] != "fetch"
+    ]
+
+
 def gateways_and_their_tritons_serve_one_bundle(objects: Objects) -> list[str]:
     tritons = {
         w.name: c

@@ -51,6 +51,7 @@ RULES: tuple[Callable[[Objects], list[str]], ...] = (
     rules_config.jobs_are_templates,
     rules_config.namespace_is_restricted,
     rules_config.shared_memory_is_sized,
+    rules_config.what_is_fetched_comes_first,
     rules_config.gateways_and_their_tritons_serve_one_bundle,
     rules_config.probes_suit_tls,
     rules_config.canaries_are_as_the_stable,

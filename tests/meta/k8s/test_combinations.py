@@ -1,0 +1,94 @@
+"""Components that stand together hold every rule, and overlays say what their READMEs show."""
+
+from collections.abc import Callable
+from functools import cache
+from pathlib import Path
+from textwrap import dedent
+
+import pytest
+import yaml
+
+from tests.meta.k8s import rules_config, rules_objects
+from tests.meta.k8s.facts import GIVEN
+from tests.meta.k8s.manifests import Objects, environment, of_kind, workloads
+from tests.meta.k8s.rendering import K8S, render_overlay
+from tests.meta.k8s.test_overlays import RULES
+
+TOGETHER = (
+    ("autoscaling", "canary", "mutual-tls", "monitoring"),
+    ("gpu", "local-snapshot", "object-storage", "keda", "user-hash-key"),
+    ("external-redis", "cert-manager", "historical-clock", "autoscaling"),
+)
+
+
+@cache
+def _rendered(components: tuple[str, ...], scratch: Path) -> Objects:
+    return render_overlay(list(components), scratch)
+
+
+@pytest.fixture(params=TOGETHER, ids="-".join)
+def objects(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Objects:
+    return _rendered(request.param, tmp_path_factory.getbasetemp())
+
+
+@pytest.mark.parametrize("rule", RULES, ids=lambda rule: rule.__name__)
+def test_rule_holds(objects: Objects, rule: Callable[[Objects], list[str]]) -> None:
+    assert rule(objects) == []
+
+
+def test_references_resolve(objects: Objects) -> None:
+    assert rules_objects.references_resolve(objects, GIVEN) == []
+
+
+def test_a_wrong_order_is_noticed(tmp_path: Path) -> None:
+    objects = render_overlay(["object-storage", "gpu"], tmp_path)
+    assert rules_config.what_is_fetched_comes_first(objects) != []
+
+
+def test_two_autoscalers_of_one_are_noticed(tmp_path: Path) -> None:
+    objects = render_overlay(["keda"], tmp_path)
+    objects += of_kind(render_overlay(["autoscaling"], tmp_path), "HorizontalPodAutoscaler")
+    assert rules_objects.autoscalers_can_scale(objects) != []
+
+
+@pytest.mark.parametrize(
+    ("component", "workload", "variable", "value"),
+    [
+        ("canary", "gateway", "RECSERVE_GATEWAY_BUNDLE", "/state/bundles/0123456789abcdef"),
+        ("canary", "gateway-canary", "RECSERVE_GATEWAY_BUNDLE", "/state/bundles/fedcba9876543210"),
+        (
+            "external-redis",
+            "gateway",
+            "RECSERVE_GATEWAY_REDIS_URL",
+            "rediss://recserve@cache.internal",
+        ),
+        ("external-redis", "backfill", "RECSERVE_REDIS_URL", "rediss://recserve@cache.internal"),
+    ],
+)
+def test_an_overlay_says_it_as_the_readme_shows(
+    tmp_path: Path, component: str, workload: str, variable: str, value: str
+) -> None:
+    objects = render_overlay([component], tmp_path, **_shown(component))
+    (found,) = (w for w in workloads(objects) if w.name == workload)
+    assert environment(objects, found.pod["containers"][0])[variable].startswith(value)
+    assert rules_config.config_maps_are_hashed(objects) == []
+
+
+def _shown(component: str) -> dict[str, object]:
+    """The block of the README that begins with `patches:`."""
+    lines = (K8S / "components" / component / "README.md").read_text().splitlines()
+    (start,) = (n for n, line in enumerate(lines) if line.strip() == "patches:")
+    end = next(n for n in range(start, len(lines)) if not lines[n].strip())
+    shown: dict[str, object] = yaml.safe_load(dedent("\n".join(lines[start:end])))
+    return shown
+
+
+def test_a_canary_shares_the_callers_with_the_stable(tmp_path: Path) -> None:
+    objects = render_overlay(["canary"], tmp_path)
+    (service,) = (s for s in of_kind(objects, "Service") if s["metadata"]["name"] == "gateway")
+    chosen = [
+        w.name
+        for w in workloads(objects)
+        if service["spec"]["selector"].items() <= w.labels.items()
+    ]
+    assert sorted(chosen) == ["gateway", "gateway-canary"]
