@@ -4,7 +4,7 @@ from collections.abc import Collection, Sequence
 from typing import Any
 
 from tests.meta.imports import modules, source
-from tests.meta.k8s.facts import INGEST_ENDS_S
+from tests.meta.k8s.facts import DRAIN_S, INGEST_ENDS_S
 from tests.meta.k8s.manifests import (
     Object,
     Objects,
@@ -177,7 +177,8 @@ def pre_stop_s(container: Object) -> float:
 
 
 def _drain_s(objects: Objects, container: Object) -> float:
-    gateway = float(environment(objects, container).get(DRAIN, 0))
+    drains = "serving.app" in container["command"]
+    gateway = float(environment(objects, container).get(DRAIN, DRAIN_S)) if drains else 0
     ingest = INGEST_ENDS_S if "serving.ingest.worker" in container["command"] else 0
     return gateway + ingest + _argument(container, TRITON_EXIT, 0)
 

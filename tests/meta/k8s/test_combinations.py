@@ -1,5 +1,7 @@
 """Components that stand together hold every rule, and overlays say what their READMEs show."""
 
+import os
+import re
 from collections.abc import Callable
 from functools import cache
 from pathlib import Path
@@ -11,7 +13,7 @@ import yaml
 from tests.meta.k8s import rules_config, rules_objects
 from tests.meta.k8s.facts import GIVEN
 from tests.meta.k8s.manifests import Objects, environment, of_kind, workloads
-from tests.meta.k8s.rendering import K8S, render_overlay
+from tests.meta.k8s.rendering import K8S, render, render_overlay
 from tests.meta.k8s.test_overlays import RULES
 
 TOGETHER = (
@@ -72,6 +74,21 @@ def test_an_overlay_says_it_as_the_readme_shows(
     (found,) = (w for w in workloads(objects) if w.name == workload)
     assert environment(objects, found.pod["containers"][0])[variable].startswith(value)
     assert rules_config.config_maps_are_hashed(objects) == []
+
+
+def test_production_takes_components_as_the_readme_shows(tmp_path: Path) -> None:
+    text = (K8S / "README.md").read_text()
+    (block,) = (
+        b for b in re.findall(r"```yaml\n(.*?)```", text, re.DOTALL) if "../production" in b
+    )
+    for name in ("../../components", "../production"):
+        at = (K8S / "overlays" / "yours" / name).resolve()
+        block = block.replace(name, os.path.relpath(at, tmp_path))
+    (tmp_path / "kustomization.yaml").write_text(block)
+    objects = render(tmp_path)
+    assert of_kind(objects, "PrometheusRule")
+    assert [problem for rule in RULES for problem in rule(objects)] == []
+    assert rules_objects.references_resolve(objects, GIVEN) == []
 
 
 def _shown(component: str) -> dict[str, object]:

@@ -81,6 +81,17 @@ def test_rule_goes_red(objects: Objects, rule: str, mutation: dict[str, Any]) ->
     assert NAMED[rule](planted(objects, mutation)) != []
 
 
+def test_a_gateway_that_is_told_no_drain_takes_the_programs_own(
+    tmp_path_factory: pytest.TempPathFactory,
+) -> None:
+    base = _rendered(None, tmp_path_factory.getbasetemp())
+    told = planted(base, {"in": "ConfigMap/gateway", "at": "data RECSERVE_GATEWAY_DRAIN_S"})
+    hook = "spec template spec containers 0 lifecycle preStop sleep seconds"
+    late = planted(told, {"in": "Deployment/gateway", "at": hook, "value": 16})
+    assert rules_pods.there_is_time_to_end(told) == []
+    assert rules_pods.there_is_time_to_end(late) != []
+
+
 def test_every_rule_has_a_mutation() -> None:
     assert set(PLANTED) == set(NAMED)
 
