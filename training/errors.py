@@ -4,6 +4,7 @@ TrainingError
 ├── SettingsError    a setting is unknown or out of its range
 ├── PreparedError    the prepared data is missing, incomplete or of another version
 ├── StoreError       the online store does not hold what was materialised
+├── RegistryError    the database of Feast's registry can't be reached, or refuses
 ├── CheckpointError  a trained model is missing, of another version or of other prepared data
 ├── ExportError      the exported graph is not what the model says
 ├── TextsError       a line that says what an item is found by can't be read
@@ -32,6 +33,10 @@ class PreparedError(TrainingError):
 
 class StoreError(TrainingError):
     """The message names each view with the rows expected and found."""
+
+
+class RegistryError(TrainingError):
+    """The message names the address, which holds no password."""
 
 
 class CheckpointError(TrainingError):

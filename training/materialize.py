@@ -29,6 +29,7 @@ from training.online_rows import (
     expected_views,
     remove_unknown,
 )
+from training.settings import read_settings
 
 
 def main() -> int:
@@ -38,20 +39,24 @@ def main() -> int:
     given = parser.parse_args()
     console = Console()
     try:
-        materialize(given.state.resolve(), given.redis_url, console)
+        registry = read_settings(given.state).feast_registry
+        materialize(given.state.resolve(), given.redis_url, console, registry)
     except (RecserveError, TrainingError, DataSetError) as error:
         console.print(f"[red]materialize:[/red] {escape(str(error))}")
         return 1
     return 0
 
 
-def materialize(state: Path, url: str | None, console: Console) -> None:
+def materialize(
+    state: Path, url: str | None, console: Console, registry: str | None = None
+) -> None:
     """Applies, materialises and checks.
 
     Raises:
         PreparedError, DataSetError: there is no prepared data, or it or the data set is incomplete.
         StoreError: rows are missing or superfluous afterwards.
         OutsideError: Redis did not answer.
+        RegistryError: the database of the registry did not, or refused.
     """
     described = state / "prepared" / "features.yaml"
     if not described.is_file():
@@ -66,8 +71,9 @@ def materialize(state: Path, url: str | None, console: Console) -> None:
         if removed:
             console.print(f"{removed:,} rows of an earlier preparation removed")
         store.write_texts(texts)
-        store_file = write_store_file(state, features["project"], url)
-        apply_and_materialize(store_file, url, min(view.since for view in views), now)
+        store_file = write_store_file(state, features["project"], url, registry)
+        since = min(view.since for view in views)
+        apply_and_materialize(store_file, url, since, now, registry)
         check_rows(store, known, now)
         store.set_materialized_us(round(now.timestamp() * 1_000_000))
     console.print(_table(features["project"], now, known))

@@ -4,6 +4,7 @@ What the profile decides is a default; a setting given by name wins.
 """
 
 import os
+import re
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Literal
@@ -13,8 +14,10 @@ from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from serving.search.analysis import LANGUAGES
 from training.errors import SettingsError
+from training.feast_registry import checked
 
 PREFIX = "RECSERVE_TRAINING_"
+PINNED = re.compile(r"[0-9a-f]{16}|current")
 TABLES = {
     "members": ("mlp", "cnn", "rnn", "transformer", "trees"),
     "retrievers": ("two_tower", "item_to_item", "sasrec", "gru4rec"),
@@ -37,12 +40,16 @@ QUICK = {
 class TrainingSettings(BaseSettings):
     """Every value is in docs/settings.md."""
 
-    model_config = SettingsConfigDict(env_prefix=PREFIX, frozen=True, extra="forbid")
+    model_config = SettingsConfigDict(
+        env_prefix=PREFIX, frozen=True, extra="forbid", hide_input_in_errors=True
+    )
 
     state: Path = Path("build/full")
     profile: Literal["full", "quick"] = "full"
     seed: int = Field(default=7, ge=0, lt=2**32)
     threads: int = Field(default=0, ge=0, le=256)  # 0: as many as the machine has cores
+    feast_registry: str | None = None  # of a database; None: a file of the state folder
+    pinned_bundles: str = ""  # which exports leave in the folder, with commas between
 
     retrievers: str = "two_tower,item_to_item"
     item_to_item_rank: int = Field(default=96, ge=1, le=4096)
@@ -85,6 +92,19 @@ class TrainingSettings(BaseSettings):
             raise ValueError(f"name one of {', '.join(LANGUAGES)}")
         return given
 
+    @field_validator("feast_registry")
+    @classmethod
+    def _without_a_password(cls, given: str | None) -> str | None:
+        return checked(given) if given else None
+
+    @field_validator("pinned_bundles")
+    @classmethod
+    def _ids(cls, given: str) -> str:
+        names = [name.strip() for name in given.split(",") if name.strip()]
+        if not all(PINNED.fullmatch(name) for name in names):
+            raise ValueError("name ids of bundles, 16 hexadecimal digits each, or `current`")
+        return ",".join(names)
+
     @field_validator("members", "retrievers")
     @classmethod
     def _of_the_table(cls, given: str, info: ValidationInfo) -> str:
@@ -104,6 +124,10 @@ class TrainingSettings(BaseSettings):
     @property
     def retriever_names(self) -> list[str]:
         return self.retrievers.split(",")
+
+    @property
+    def pinned(self) -> list[str]:
+        return [name for name in self.pinned_bundles.split(",") if name]
 
     @property
     def prepared(self) -> Path:
@@ -143,13 +167,18 @@ def read_settings(
         settings = TrainingSettings.model_validate(known)
     except ValidationError as error:
         problems += [
-            f"{PREFIX}{str(e['loc'][0]).upper()}: {e['msg']}, got {e['input']!r}"
+            f"{PREFIX}{str(e['loc'][0]).upper()}: {e['msg']}{_got(str(e['loc'][0]), e['input'])}"
             for e in error.errors()
         ]
         raise SettingsError("; ".join(problems)) from error
     if problems:
         raise SettingsError(f"{'; '.join(problems)}; known are {_names()}")
     return settings
+
+
+def _got(name: str, value: object) -> str:
+    """A registry's address that is refused may hold a password."""
+    return "" if name == "feast_registry" else f", got {value!r}"
 
 
 def _names() -> str:

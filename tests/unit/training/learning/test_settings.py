@@ -1,4 +1,5 @@
 from pathlib import Path
+from traceback import format_exception
 
 import pytest
 
@@ -52,6 +53,13 @@ def test_the_names_of_the_settings_are_those_of_the_models() -> None:
         ("EMBEDDING_DROPOUT", "1", "less than 1"),
         ("ACTION_WEIGHT", "-0.1", "greater than or equal to 0"),
         ("ITEM_TO_ITEM_RANK", "0", "greater than or equal to 1"),
+        ("PINNED_BUNDLES", "0123456789abcdef,latest", "16 hexadecimal digits each, or `current`"),
+        ("PINNED_BUNDLES", "../0123456789abc", "name ids of bundles"),
+        ("FEAST_REGISTRY", "registry.db", "no database of a kind that is known"),
+        ("FEAST_REGISTRY", "postgresql://db/feast", "no database of a kind that is known"),
+        ("FEAST_REGISTRY", "postgresql+psycopg://recserve@db:5432", "no database is named"),
+        ("FEAST_REGISTRY", "postgresql+psycopg://recserve@db:x/feast", "no URL"),
+        ("FEAST_REGISTRY", "sqlite:///relative.db", "the path is not absolute"),
     ],
 )
 def test_a_wrong_choice_is_told_with_those_that_are_allowed(
@@ -59,3 +67,38 @@ def test_a_wrong_choice_is_told_with_those_that_are_allowed(
 ) -> None:
     with pytest.raises(SettingsError, match=rf"RECSERVE_TRAINING_{name}: .*{told}"):
         read_settings(None, {f"RECSERVE_TRAINING_{name}": given})
+
+
+@pytest.mark.parametrize(
+    "address",
+    [
+        "postgresql+psycopg://recserve:hunter2@db:5432/feast",
+        "postgresql+psycopg://recserve:hunter2/x@db:5432/feast",
+        "postgresql+psycopg://recserve@db:5432/feast?password=hunter2",
+        "mysql://recserve:hunter2@db/feast",
+    ],
+)
+def test_a_registry_s_address_is_refused_without_its_password_being_told(address: str) -> None:
+    with pytest.raises(SettingsError, match="RECSERVE_TRAINING_FEAST_REGISTRY: ") as wrong:
+        read_settings(None, {"RECSERVE_TRAINING_FEAST_REGISTRY": address})
+    assert "hunter2" not in "".join(format_exception(wrong.value))
+
+
+@pytest.mark.parametrize(
+    "address",
+    [
+        "postgresql+psycopg://recserve@db.internal:5432/feast?sslmode=verify-full&sslrootcert=/x",
+        "postgresql+psycopg:///feast?host=/run/postgresql",
+        "sqlite:////srv/feast/registry.db",
+    ],
+)
+def test_a_registry_may_be_a_database(address: str) -> None:
+    found = read_settings(None, {"RECSERVE_TRAINING_FEAST_REGISTRY": address})
+    assert found.feast_registry == address
+    assert read_settings(None, {"RECSERVE_TRAINING_FEAST_REGISTRY": ""}).feast_registry is None
+
+
+def test_pinned_bundles_are_read_with_or_without_blanks() -> None:
+    given = {"RECSERVE_TRAINING_PINNED_BUNDLES": "current, 0123456789abcdef"}
+    assert read_settings(None, given).pinned == ["current", "0123456789abcdef"]
+    assert read_settings(None, {}).pinned == []
