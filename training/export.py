@@ -71,8 +71,11 @@ def export(
         write_document(folder / "manifest.json", {"bundle_id": bundle_id, **document})
         gate.check(folder, prepared.features)
         published = publish(folder, bundle_id)
-    for old in prune(settings.bundles):
+    for old in prune(settings.bundles, settings.pinned):
         console.print(f"{old} removed: not among the newest", soft_wrap=True)
+    for pinned in settings.pinned:
+        if not (settings.bundles / pinned).is_dir():
+            console.print(f"{pinned}, which is pinned, is not there", soft_wrap=True)
     current = settings.bundles / "current"
     console.print(f"{published} passed the gate and is {current}", soft_wrap=True)
     return published

@@ -3,7 +3,7 @@
 import json
 import os
 import shutil
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from uuid import uuid4
@@ -41,13 +41,15 @@ def publish(staged: Path, bundle_id: str) -> Path:
     return target
 
 
-def prune(bundles: Path) -> list[Path]:
-    """Removes all but the newest bundles and the current one; says which."""
+def prune(bundles: Path, pinned: Collection[str] = ()) -> list[Path]:
+    """Removes all but the newest bundles, the current one and those `pinned`; says which."""
     current = (bundles / CURRENT).resolve()
     found = [p for p in bundles.iterdir() if (p / "manifest.json").is_file() and not p.is_symlink()]
     found = [p for p in found if not p.name.startswith(".")]
     newest_first = sorted(found, key=lambda p: (p.stat().st_mtime_ns, p.name), reverse=True)
-    removed = [p for p in newest_first[KEPT:] if p.resolve() != current]
+    removed = [
+        p for p in newest_first[KEPT:] if p.resolve() != current and p.name not in pinned
+    ]
     for path in removed:
         shutil.rmtree(path)
     return removed

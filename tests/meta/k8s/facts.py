@@ -17,6 +17,7 @@ GIVEN = tuple(  # made by the operator, see the components' READMEs
         "gateway-clients",
         "redis-access",
         "object-storage",
+        "registry-access",
     )
 )
 SETTINGS = (GatewaySettings, IngestSettings, TrainingSettings, StackSettings)

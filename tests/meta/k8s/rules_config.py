@@ -24,6 +24,7 @@ BARE = ("Job", "Pod", "ReplicaSet", "ReplicationController")
 SMALLEST_SHM = 64 * 2**20  # of an instance of Triton's Python backend
 WITH_TRITON = ("training.export", "training.search.encoder", "training.search.embed")
 ENDPOINTS = "RECSERVE_GATEWAY_TRITON_ENDPOINTS"
+PINNED = "RECSERVE_TRAINING_PINNED_BUNDLES"
 CERTIFICATE = "RECSERVE_GATEWAY_TLS_CERTIFICATE_FILE"
 
 
@@ -152,6 +153,24 @@ def gateways_and_their_tritons_serve_one_bundle(objects: Objects) -> list[str]:
                 ):
                     problems.append(f"{workload}: asks {host}, which serves bundle {served}")
     return problems
+
+
+def what_serves_is_kept(objects: Objects) -> list[str]:
+    """An export removes old bundles from the claim, but for those that it is told."""
+    serving = {
+        (str(w), found["RECSERVE_GATEWAY_BUNDLE"].rpartition("/")[2])
+        for w in workloads(objects)
+        for c in w.containers
+        if "RECSERVE_GATEWAY_BUNDLE" in (found := environment(objects, c))
+    }
+    return [
+        f"{workload} {c['name']}: an export may remove {bundle}, which {gateway} serves"
+        for workload in workloads(objects)
+        for c in workload.containers
+        if "training.export" in c["command"]
+        for gateway, bundle in sorted(serving)
+        if bundle not in environment(objects, c).get(PINNED, "").split(",")
+    ]
 
 
 def probes_suit_tls(objects: Objects) -> list[str]:

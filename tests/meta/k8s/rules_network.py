@@ -2,9 +2,20 @@
 
 from collections.abc import Iterator
 from typing import Any
+from urllib.parse import urlsplit
 
-from tests.meta.k8s.manifests import Object, Objects, Workload, matches, name, of_kind, workloads
+from tests.meta.k8s.manifests import (
+    Object,
+    Objects,
+    Workload,
+    environment,
+    matches,
+    name,
+    of_kind,
+    workloads,
+)
 
+REGISTRY = "RECSERVE_TRAINING_FEAST_REGISTRY"
 Edge = tuple[str, str, int]  # client, server, port
 
 
@@ -81,6 +92,39 @@ def policies_apply_to_pods(objects: Objects) -> list[str]:
             for selector in [spec["podSelector"], *peers]
             if not any(matches(selector, w.labels) for w in workloads(objects))
         ]
+    return problems
+
+
+def the_registry_can_be_reached(objects: Objects) -> list[str]:
+    """Where it is a database: by what applies, and by plain feast, which reads that one's file."""
+    named = [
+        found[REGISTRY]
+        for w in workloads(objects)
+        for c in w.containers
+        if "training.materialize" in c["command"] and REGISTRY in (found := environment(objects, c))
+    ]
+    problems = []
+    for address in named:
+        port = urlsplit(address).port or 5432
+        for workload in workloads(objects):
+            using = [
+                c
+                for c in workload.containers
+                if {"training.materialize", "feast"} & {*c["command"]}
+            ]
+            problems += [
+                f"{workload} {c['name']}: has no password for the registry"
+                for c in using
+                if not any(v["name"] == "PGPASSWORD" and "valueFrom" in v for v in c.get("env", []))
+            ]
+            open_ports = {
+                p["port"]
+                for policy in _policies(objects, workload, "Egress")
+                for rule in policy["spec"].get("egress", [])
+                for p in rule["ports"]
+            }
+            if using and port not in open_ports:
+                problems.append(f"{workload} may not send to port {port}, the registry's")
     return problems
 
 

@@ -19,7 +19,7 @@ from tests.meta.k8s.test_overlays import RULES
 TOGETHER = (
     ("autoscaling", "canary", "mutual-tls", "monitoring"),
     ("gpu", "local-snapshot", "object-storage", "keda", "user-hash-key"),
-    ("external-redis", "cert-manager", "historical-clock", "autoscaling"),
+    ("external-redis", "sql-registry", "cert-manager", "historical-clock", "autoscaling"),
 )
 
 
@@ -65,6 +65,18 @@ def test_two_autoscalers_of_one_are_noticed(tmp_path: Path) -> None:
             "rediss://recserve@cache.internal",
         ),
         ("external-redis", "backfill", "RECSERVE_REDIS_URL", "rediss://recserve@cache.internal"),
+        (
+            "sql-registry",
+            "materialize",
+            "RECSERVE_TRAINING_FEAST_REGISTRY",
+            "postgresql+psycopg://recserve@registry.internal:5432/",
+        ),
+        (
+            "canary",
+            "train",
+            "RECSERVE_TRAINING_PINNED_BUNDLES",
+            "0123456789abcdef,fedcba9876543210",
+        ),
     ],
 )
 def test_an_overlay_says_it_as_the_readme_shows(

@@ -149,6 +149,17 @@ def test_publishing_replaces_the_current_bundle_and_keeps_the_newest(tmp_path: P
     assert sorted(p.name for p in tmp_path.iterdir()) == sorted([names[0], *names[2:], CURRENT])
 
 
+def test_a_pinned_bundle_outlives_any_number_of_exports(tmp_path: Path):
+    names = [f"{n:016x}" for n in range(3 * KEPT)]
+    for age, name in enumerate(names):
+        with staging(tmp_path) as folder:
+            write_document(folder / "manifest.json", {"bundle_id": name})
+            os.utime(publish(folder, name), (age, age))
+        prune(tmp_path, [names[0], names[4], "f" * 16, CURRENT])
+    kept = [p.name for p in tmp_path.iterdir() if not p.is_symlink()]
+    assert sorted(kept) == [names[0], names[4], *names[-KEPT:]]
+
+
 def test_the_same_bundle_is_published_once(tmp_path: Path):
     for _ in range(2):
         with staging(tmp_path) as folder:
