@@ -149,7 +149,7 @@ $(STATE)/settings: FORCE
 	@{ echo "users=$(USERS) cutoffs=$(CUTOFFS) now=$(NOW) data=$(DATA) dataset=$(DATASET)";$(if $(DATA), $(TABLES);) } | { $(KEEP); }
 
 $(STATE)/training-settings: FORCE
-	@env | grep '^RECSERVE_TRAINING_' | grep -v '_STATE=' | sort | { $(KEEP); }
+	@env | grep '^RECSERVE_TRAINING_' | grep -vE '_(STATE|FEAST_REGISTRY|PINNED_BUNDLES)=' | sort | { $(KEEP); }
 
 $(STATE)/dataset/dataset.yaml: $(STATE)/settings | env
 	$(call STEP,Data set)

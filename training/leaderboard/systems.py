@@ -30,6 +30,8 @@ NEUTRAL = {
     "threads",
     "search_language",
     "search_graph",
+    "feast_registry",
+    "pinned_bundles",
 }  # settings that decide nothing about models
 Train = Callable[[TrainingSettings, Console], None]
 
