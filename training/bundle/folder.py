@@ -47,9 +47,7 @@ def prune(bundles: Path, pinned: Collection[str] = ()) -> list[Path]:
     found = [p for p in bundles.iterdir() if (p / "manifest.json").is_file() and not p.is_symlink()]
     found = [p for p in found if not p.name.startswith(".")]
     newest_first = sorted(found, key=lambda p: (p.stat().st_mtime_ns, p.name), reverse=True)
-    removed = [
-        p for p in newest_first[KEPT:] if p.resolve() != current and p.name not in pinned
-    ]
+    removed = [p for p in newest_first[KEPT:] if p.resolve() != current and p.name not in pinned]
     for path in removed:
         shutil.rmtree(path)
     return removed
