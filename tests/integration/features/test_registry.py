@@ -94,6 +94,9 @@ def test_two_writers_at_once_lose_nothing(tmp_path: Path, registry: str) -> None
     assert found == {f"{name}_{number}" for name in names for number in range(COUNT)}
 
 
+@pytest.mark.parametrize(  # each job imports Feast, which is slow: by one of them
+    "registry", ["sqlite" if INITDB is None else "postgresql"], indirect=True
+)
 def test_two_jobs_at_once_fill_an_empty_registry(
     tmp_path: Path, registry: str, redis_server: str
 ) -> None:
