@@ -14,6 +14,7 @@ SCALERS = {  # what each calls its bounds
 }
 
 EXPANDED = re.compile(r"\$\((\w+)\)")  # in variables, commands and arguments: another variable
+ESCAPED = re.compile(rf"\$\$|{EXPANDED.pattern}")
 UNITS = {
     "": 1, "m": 0.001, "k": 1e3, "M": 1e6, "G": 1e9, "T": 1e12,
     "Ki": 2**10, "Mi": 2**20, "Gi": 2**30, "Ti": 2**40,
@@ -77,8 +78,8 @@ def environment(objects: Objects, container: Object) -> dict[str, str]:
 
 
 def expanded(text: str, variables: Mapping[str, str]) -> str:
-    """As Kubernetes does it: what isn't known stays as it is written."""
-    return EXPANDED.sub(lambda m: variables.get(m[1], m[0]), text)
+    """As Kubernetes does it: what isn't known stays as it is written, and two dollars are one."""
+    return ESCAPED.sub(lambda m: "$" if m[0] == "$$" else variables.get(m[1], m[0]), text)
 
 
 def quantity(text: str | float) -> float:
