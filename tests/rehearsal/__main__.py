@@ -1,0 +1,158 @@
+"""Rehearses an overlay with local processes: `python -m tests.rehearsal --state FOLDER --overlay NAME`."""
+
+import argparse
+import asyncio
+import shutil
+import signal
+import sys
+import time
+from collections import Counter
+from collections.abc import AsyncIterator, Sequence
+from contextlib import asynccontextmanager
+from pathlib import Path
+
+from serving.errors import RecserveError
+from serving.local.bundles import deployed
+from tests.meta.k8s.manifests import of_kind, workloads
+from tests.meta.k8s.rendering import ROOT
+from tests.rehearsal import dns, images, proxy, report, scenarios
+from tests.rehearsal.callers import Load, People, calling
+from tests.rehearsal.cluster import Cluster
+from tests.rehearsal.controller import Controllers
+from tests.rehearsal.overlay import Overlay
+from tests.rehearsal.places import Notes, Site
+from tests.rehearsal.pods import NotRehearsed, Template
+from tests.rehearsal.stage import Stage
+from tests.rehearsal.traffic import Traffic
+
+CALLERS = 4
+GATEWAY = scenarios.GATEWAY
+
+
+def main() -> int:
+    parser = argparse.ArgumentParser(prog="python -m tests.rehearsal")
+    parser.add_argument("--state", type=Path, required=True, help="made by make start")
+    parser.add_argument("--overlay", default="production")
+    parser.add_argument("--out", type=Path, default=ROOT / "build/rehearsal")
+    parser.add_argument(
+        "--only", default=",".join(scenarios.NAMES), help="some of " + ",".join(scenarios.NAMES)
+    )
+    given = parser.parse_args()
+    try:
+        return asyncio.run(
+            rehearse(given.state.resolve(), given.overlay, given.out, given.only.split(","))
+        )
+    except (RecserveError, NotRehearsed) as error:
+        sys.stderr.write(f"rehearsal: {error}\n")
+        return 1
+    except asyncio.CancelledError:
+        return 130
+
+
+async def rehearse(state: Path, name: str, out: Path, chosen: Sequence[str]) -> int:
+    """The exit status: 1 if a call failed or anything went otherwise than it should."""
+    task = asyncio.current_task()
+    assert task
+    for number in (signal.SIGINT, signal.SIGTERM):
+        asyncio.get_running_loop().add_signal_handler(number, task.cancel)
+    now = deployed(state).now
+    _fresh(state, out)
+    notes = Notes()
+    overlay = Overlay(name, now, out / "rendered")
+    cluster = Cluster(overlay.render(), images.assemble(out / "images", notes))
+    controllers = Controllers(cluster)
+    load = Load(People.of(state))
+    stage = Stage(overlay, controllers, load, Traffic(cluster), _say)
+    async with _network(cluster, state, out, notes) as endpoints, _at_work(stage):
+        await stage.play("start", _start(controllers), restarts=None)
+        async with calling(load, endpoints):
+            await scenarios.play(stage, chosen)
+    report.show(stage.reports)
+    report.write(
+        out / "report.json",
+        stage.reports,
+        overlay=name,
+        callers=CALLERS,
+        put_otherwise=sorted(notes.seen),
+        probes=_probes(cluster),
+        failures=[str(o) for o in load.outcomes if o.status != "OK"][:50],
+        ready_after_s={p.name: p.ready_after_s and round(p.ready_after_s, 1) for p in cluster.pods},
+    )
+    return 0 if report.passed(stage.reports) else 1
+
+
+async def _start(controllers: Controllers) -> None:
+    """Everything at once, as `kubectl apply` does."""
+    objects = controllers.cluster.objects
+    for workload in workloads(objects):
+        if workload.kind == "StatefulSet":
+            controllers.start_stateful(Template(objects, workload))
+    scenarios.apply(controllers, objects)
+
+
+@asynccontextmanager
+async def _network(
+    cluster: Cluster, state: Path, out: Path, notes: Notes
+) -> AsyncIterator[list[str]]:
+    """DNS, and the gateways' Service at an address for each caller."""
+    responder, address = await dns.serve(cluster.look_up)
+    services = frozenset(s["metadata"]["name"] for s in of_kind(cluster.objects, "Service"))
+    cluster.site = Site(state, out, services, address, cluster.first_address, notes)
+    port = cluster.service(GATEWAY)["spec"]["ports"][0]
+
+    def ready() -> list[tuple[str, int]]:
+        there = cluster.endpoints(GATEWAY)
+        pods = [p for p in cluster.pods if p.address in there]
+        return [(p.address, p.containers[0].spec.port(port["targetPort"])) for p in pods]
+
+    hosts = [f"127.0.200.{n + 1}" for n in range(CALLERS)]
+    servers = [await proxy.serve(host, port["port"], ready) for host in hosts]
+    try:
+        yield [f"{host}:{port['port']}" for host in hosts]
+    finally:
+        for server in servers:
+            server.close()
+        responder.close()
+
+
+@asynccontextmanager
+async def _at_work(stage: Stage) -> AsyncIterator[None]:
+    """Controllers and watch; at the end every process ends."""
+    async with asyncio.TaskGroup() as group:
+        tasks = [
+            group.create_task(stage.controllers.control()),
+            group.create_task(stage.traffic.watch()),
+        ]
+        try:
+            yield
+        finally:
+            for task in tasks:
+                task.cancel()
+            for pod in stage.controllers.cluster.pods:
+                await pod.kill()
+
+
+def _fresh(state: Path, out: Path) -> None:
+    """An empty folder, but for a copy of what make start materialised into Redis."""
+    shutil.rmtree(out, ignore_errors=True)
+    claim = out / "claims/data-redis-0"
+    claim.mkdir(parents=True)
+    shutil.copyfile(state / "redis/appendonly.aof", claim / "appendonly.aof")
+
+
+def _probes(cluster: Cluster) -> dict[str, Counter[str]]:
+    """By container, over all pods."""
+    found: dict[str, Counter[str]] = {}
+    for pod in cluster.pods:
+        for one in pod.containers:
+            found.setdefault(one.spec.name, Counter()).update(one.probed)
+    return found
+
+
+def _say(text: str) -> None:
+    sys.stdout.write(f"{time.strftime('%H:%M:%S')} {text}\n")
+    sys.stdout.flush()
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,74 @@
+"""An overlay as kubectl renders it: at the data set's own time, and with what an operator changes."""
+
+import json
+import os
+import time
+from collections.abc import Collection, Mapping
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+from tests.meta.k8s.manifests import Objects, of_kind
+from tests.meta.k8s.rendering import K8S, render
+
+CLOCK = K8S / "components/historical-clock"
+NAMESPACE = "recserve"
+
+
+class Overlay:
+    """Renders one overlay, again and again, through two kustomizations of its own in `scratch`."""
+
+    def __init__(self, name: str, now: datetime, scratch: Path) -> None:
+        """Raises CalledProcessError, with kubectl's words on stderr, if it doesn't build."""
+        folder = K8S / "overlays" / name
+        self._clocked, self._changed = scratch / "clocked", scratch / "changed"
+        for made in (self._clocked, self._changed):
+            made.mkdir(parents=True, exist_ok=True)
+        has_clock = any(o["metadata"]["name"].startswith("clock-") for o in maps(render(folder)))
+        components = [] if has_clock else [os.path.relpath(CLOCK, self._clocked)]
+        write(
+            self._clocked,
+            {"resources": [os.path.relpath(folder, self._clocked)], "components": components},
+        )
+        told = {"now": now.isoformat(), "offset_s": now.timestamp() - time.time()}
+        (self._changed / "clock.json").write_text(json.dumps(told))
+
+    def render(
+        self, gateway: Mapping[str, str] | None = None, restarted: Collection[str] = ()
+    ) -> Objects:
+        """With these settings of the gateway, and after `kubectl rollout restart` of these Deployments."""
+        clock = {"name": "clock", "files": ["clock.json"]}
+        settings = {"name": "gateway", "literals": [f"{k}={v}" for k, v in (gateway or {}).items()]}
+        generated = [clock, settings] if gateway else [clock]
+        merged = [{**one, "namespace": NAMESPACE, "behavior": "merge"} for one in generated]
+        patches = [{"patch": yaml.safe_dump(_restart(name))} for name in sorted(restarted)]
+        write(
+            self._changed,
+            {
+                "resources": [os.path.relpath(self._clocked, self._changed)],
+                "configMapGenerator": merged,
+                "patches": patches,
+            },
+        )
+        return render(self._changed)
+
+
+def maps(objects: Objects) -> Objects:
+    return of_kind(objects, "ConfigMap")
+
+
+def write(folder: Path, kustomization: Mapping[str, Any]) -> None:
+    (folder / "kustomization.yaml").write_text(yaml.safe_dump(dict(kustomization)))
+
+
+def _restart(name: str) -> dict[str, Any]:
+    """The patch that `kubectl rollout restart` makes."""
+    when = {"kubectl.kubernetes.io/restartedAt": datetime.now(UTC).isoformat(timespec="seconds")}
+    return {
+        "apiVersion": "apps/v1",
+        "kind": "Deployment",
+        "metadata": {"name": name, "namespace": NAMESPACE},
+        "spec": {"template": {"metadata": {"annotations": when}}},
+    }

@@ -1,0 +1,79 @@
+"""What came of each event, as a file and as a table."""
+
+import json
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+from rich.console import Console
+from rich.table import Table
+
+from tests.rehearsal.callers import Outcome
+
+
+@dataclass(frozen=True, slots=True)
+class EventReport:
+    event: str
+    seconds: float
+    requests: int
+    failed: dict[str, int]  # by status
+    degraded: int
+    degradations: dict[str, int]  # by stage and reason
+    slowest_s: float
+    new_triton_traffic_s: list[float]  # from readiness to the first inference, of each new one
+    restarts: int
+    killed_late: int  # containers that outlived their grace
+    refused_evictions: int
+    problems: list[str]
+
+    @property
+    def passed(self) -> bool:
+        return not self.failed and not self.problems
+
+
+def summed(outcomes: Sequence[Outcome]) -> dict[str, Any]:
+    """The part of an event's report that its calls make."""
+    return {
+        "requests": len(outcomes),
+        "failed": dict(Counter(one.status for one in outcomes if one.status != "OK")),
+        "degraded": sum(bool(one.degraded) for one in outcomes),
+        "degradations": dict(Counter(text for one in outcomes for text in set(one.degraded))),
+        "slowest_s": round(max((one.seconds for one in outcomes), default=0.0), 2),
+    }
+
+
+def write(path: Path, events: Sequence[EventReport], **more: Any) -> None:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    told = {"passed": passed(events), "events": [asdict(e) for e in events], **more}
+    path.write_text(json.dumps(told, indent=2) + "\n")
+
+
+def passed(events: Sequence[EventReport]) -> bool:
+    return bool(events) and all(event.passed for event in events)
+
+
+def show(events: Sequence[EventReport]) -> None:
+    table = Table(title="Rehearsal")
+    for column in ("event", "s", "requests", "failed", "degraded", "slowest", "Triton's traffic after",
+                   "restarts", "evictions refused", ""):  # fmt: skip
+        table.add_column(column, overflow="fold")
+    for one in events:
+        table.add_row(
+            one.event,
+            f"{one.seconds:.0f}",
+            str(one.requests),
+            ", ".join(f"{count} {status}" for status, count in one.failed.items()) or "0",
+            str(one.degraded),
+            f"{one.slowest_s:.2f} s",
+            ", ".join(f"{seconds} s" for seconds in one.new_triton_traffic_s),
+            str(one.restarts),
+            str(one.refused_evictions),
+            "PASS" if one.passed else "FAIL",
+        )
+    console = Console(width=150)
+    console.print(table)
+    for one in events:
+        for problem in one.problems:
+            console.print(f"{one.event}: {problem}", style="red")
