@@ -8,7 +8,7 @@ import sys
 import time
 from collections import Counter
 from collections.abc import AsyncIterator, Sequence
-from contextlib import asynccontextmanager
+from contextlib import AsyncExitStack, asynccontextmanager
 from pathlib import Path
 
 from serving.errors import RecserveError
@@ -75,7 +75,9 @@ async def rehearse(state: Path, name: str, out: Path, chosen: Sequence[str]) -> 
         callers=CALLERS,
         put_otherwise=sorted(notes.seen),
         probes=_probes(cluster),
-        failures=[str(o) for o in load.outcomes if o.status != "OK"][:50],
+        messages=Counter(
+            f"{o.method}: {o.message}" for o in load.outcomes if o.message
+        ).most_common(50),
         ready_after_s={p.name: p.ready_after_s and round(p.ready_after_s, 1) for p in cluster.pods},
     )
     return 0 if report.passed(stage.reports) else 1
@@ -106,13 +108,11 @@ async def _network(
         return [(p.address, p.containers[0].spec.port(port["targetPort"])) for p in pods]
 
     hosts = [f"127.0.200.{n + 1}" for n in range(CALLERS)]
-    servers = [await proxy.serve(host, port["port"], ready) for host in hosts]
-    try:
+    async with AsyncExitStack() as stack:
+        stack.callback(responder.close)
+        for host in hosts:
+            await stack.enter_async_context(proxy.serving(host, port["port"], ready))
         yield [f"{host}:{port['port']}" for host in hosts]
-    finally:
-        for server in servers:
-            server.close()
-        responder.close()
 
 
 @asynccontextmanager

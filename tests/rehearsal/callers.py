@@ -16,6 +16,8 @@ from recserve.client import AsyncClient, Consent, Event, RecserveError, Surface
 CONSENT = Consent(personalization=True, logging=True)
 TIMEOUT_S = 5.0  # the machine is shared by all pods: what is slow is reported, not failed
 EVERY_S = 0.8  # a caller's pause from one call to the next
+AGAIN = ("UNAVAILABLE", "CANCELLED")  # as docs/operations.md tells callers
+PAUSE_S = 0.1
 MIX = ("recommend", "recommend", "recommend", "search", "record")
 
 
@@ -54,6 +56,7 @@ class Outcome:
     method: str
     status: str  # OK, or the last status that the client got
     seconds: float
+    tries: int
     degraded: tuple[str, ...] = ()  # `stage: REASON`
     message: str = ""
 
@@ -72,7 +75,7 @@ class Load:
         self.under_way.discard(task)
         if not task.cancelled() and (fault := task.exception()):
             now = time.monotonic()
-            self.outcomes.append(Outcome(now, "", type(fault).__name__, 0.0, (), str(fault)))
+            self.outcomes.append(Outcome(now, "", type(fault).__name__, 0.0, 1, (), str(fault)))
 
     async def finished(self) -> None:
         """Until every call so far has its outcome."""
@@ -80,15 +83,20 @@ class Load:
             await asyncio.wait(set(self.under_way))
 
     async def call(self, client: AsyncClient, method: str) -> None:
-        began, degraded, status, message = time.monotonic(), (), "OK", ""
-        try:
-            degraded = await self._ask(client, method)
-        except RecserveError as error:
-            status, message = error.code.name, str(error)
+        """One call with one deadline, asked again after what the client's own retries could not mend."""
+        began, tries, degraded, status, message = time.monotonic(), 0, (), "", ""
+        while status in ("", *AGAIN) and (left_s := began + TIMEOUT_S - time.monotonic()) > 0:
+            await asyncio.sleep(PAUSE_S if tries else 0)
+            tries += 1
+            try:
+                degraded = await self._ask(client, method, left_s)
+                status = "OK"
+            except RecserveError as error:
+                status, message = error.code.name, str(error)
         seconds = time.monotonic() - began
-        self.outcomes.append(Outcome(began, method, status, seconds, degraded, message))
+        self.outcomes.append(Outcome(began, method, status, seconds, tries, degraded, message))
 
-    async def _ask(self, client: AsyncClient, method: str) -> tuple[str, ...]:
+    async def _ask(self, client: AsyncClient, method: str, left_s: float) -> tuple[str, ...]:
         people = self.people
         user = random.choice(people.users)
         if method == "record":
@@ -96,13 +104,16 @@ class Load:
             event = Event(
                 user_id=user, item_id=random.choice(people.items), kind=people.kind, event_time=when
             )
-            await client.record([event], consent=CONSENT)
+            await client.record([event], consent=CONSENT, timeout_s=left_s)
             return ()
         if method == "search":
             words = random.choice(people.queries)
-            slate = (await client.search(words, user_id=user, consent=CONSENT)).slate
+            page = await client.search(words, user_id=user, consent=CONSENT, timeout_s=left_s)
+            slate = page.slate
         else:
-            slate = await client.recommend(people.surface, user_id=user, consent=CONSENT)
+            slate = await client.recommend(
+                people.surface, user_id=user, consent=CONSENT, timeout_s=left_s
+            )
         return tuple(f"{d.stage}: {d.reason}" for d in slate.answer.degradations)
 
 

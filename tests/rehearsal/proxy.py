@@ -6,29 +6,43 @@ pod listens it ends at once, as a refused one does.
 
 import asyncio
 import random
-from collections.abc import Callable, Sequence
-from contextlib import suppress
+from collections.abc import AsyncIterator, Callable, Sequence
+from contextlib import asynccontextmanager, suppress
 
 CHUNK = 1 << 16
+Targets = Callable[[], Sequence[tuple[str, int]]]  # the ready pods' addresses of the moment
 
 
-async def serve(
-    host: str, port: int, target: Callable[[], Sequence[tuple[str, int]]]
-) -> asyncio.Server:
-    """`target`: the ready pods' addresses of the moment."""
+@asynccontextmanager
+async def serving(host: str, port: int, targets: Targets) -> AsyncIterator[None]:
+    under_way: set[asyncio.Task[None]] = set()
 
-    async def connected(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        ready = target()
-        try:
-            if not ready:
-                raise ConnectionRefusedError
-            there, to = await asyncio.open_connection(*random.choice(ready))
-        except OSError:
-            writer.transport.abort()
-            return
-        await asyncio.gather(_pump(reader, to), _pump(there, writer))
+    def connected(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        task = asyncio.create_task(_connect(reader, writer, targets()))
+        under_way.add(task)
+        task.add_done_callback(under_way.discard)
 
-    return await asyncio.start_server(connected, host, port)
+    server = await asyncio.start_server(connected, host, port)
+    try:
+        yield
+    finally:
+        server.close()
+        for task in under_way:
+            task.cancel()
+        await asyncio.gather(*under_way, return_exceptions=True)
+
+
+async def _connect(
+    reader: asyncio.StreamReader, writer: asyncio.StreamWriter, ready: Sequence[tuple[str, int]]
+) -> None:
+    try:
+        if not ready:
+            raise ConnectionRefusedError
+        there, to = await asyncio.open_connection(*random.choice(ready))
+    except OSError:
+        writer.transport.abort()
+        return
+    await asyncio.gather(_pump(reader, to), _pump(there, writer))
 
 
 async def _pump(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:

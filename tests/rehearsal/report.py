@@ -12,6 +12,20 @@ from rich.table import Table
 
 from tests.rehearsal.callers import Outcome
 
+COLUMNS = (
+    "event",
+    "s",
+    "requests",
+    "failed",
+    "asked again",
+    "degraded",
+    "slowest",
+    "Triton's traffic after",
+    "restarts",
+    "evictions refused",
+    "",
+)
+
 
 @dataclass(frozen=True, slots=True)
 class EventReport:
@@ -19,6 +33,7 @@ class EventReport:
     seconds: float
     requests: int
     failed: dict[str, int]  # by status
+    asked_again: int  # calls that the client gave up and its caller asked again within the deadline
     degraded: int
     degradations: dict[str, int]  # by stage and reason
     slowest_s: float
@@ -38,6 +53,7 @@ def summed(outcomes: Sequence[Outcome]) -> dict[str, Any]:
     return {
         "requests": len(outcomes),
         "failed": dict(Counter(one.status for one in outcomes if one.status != "OK")),
+        "asked_again": sum(one.tries > 1 for one in outcomes),
         "degraded": sum(bool(one.degraded) for one in outcomes),
         "degradations": dict(Counter(text for one in outcomes for text in set(one.degraded))),
         "slowest_s": round(max((one.seconds for one in outcomes), default=0.0), 2),
@@ -56,8 +72,7 @@ def passed(events: Sequence[EventReport]) -> bool:
 
 def show(events: Sequence[EventReport]) -> None:
     table = Table(title="Rehearsal")
-    for column in ("event", "s", "requests", "failed", "degraded", "slowest", "Triton's traffic after",
-                   "restarts", "evictions refused", ""):  # fmt: skip
+    for column in COLUMNS:
         table.add_column(column, overflow="fold")
     for one in events:
         table.add_row(
@@ -65,6 +80,7 @@ def show(events: Sequence[EventReport]) -> None:
             f"{one.seconds:.0f}",
             str(one.requests),
             ", ".join(f"{count} {status}" for status, count in one.failed.items()) or "0",
+            str(one.asked_again),
             str(one.degraded),
             f"{one.slowest_s:.2f} s",
             ", ".join(f"{seconds} s" for seconds in one.new_triton_traffic_s),

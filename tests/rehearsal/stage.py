@@ -25,7 +25,11 @@ class Stage:
     reports: list[EventReport] = field(default_factory=list)
 
     async def play(self, name: str, event: Awaitable[None], restarts: int | None = 0) -> None:
-        """Reports on the calls from the event's begin until all has settled; None: any number of restarts."""
+        """Reports on the calls from the event's begin until all has settled.
+
+        `restarts`: of containers, as many as are expected; None: any number. Without any, no call may even
+        be asked again.
+        """
         refused, before, late = self.controllers.refused, self._restarts(), self._late()
         problems, began = [], time.monotonic()
         try:
@@ -44,12 +48,15 @@ class Stage:
         happened = self._restarts() - before
         if restarts is not None and happened != restarts:
             problems.append(f"{happened} restarts of containers, {restarts} expected")
+        calls = summed(self.load.between(began, ended))
+        if restarts == 0 and calls["asked_again"]:
+            problems.append(f"{calls['asked_again']} calls had to be asked again")
         if self._late() > late:
             problems.append("a container was killed at the end of its grace")
         report = EventReport(
             event=name,
             seconds=round(ended - began, 1),
-            **summed(self.load.between(began, ended)),
+            **calls,
             new_triton_traffic_s=self.traffic.between(began, ended),
             restarts=happened,
             killed_late=self._late() - late,
@@ -57,9 +64,10 @@ class Stage:
             problems=problems,
         )
         self.reports.append(report)
+        word = "PASS" if report.passed else "FAIL"
         self.say(
-            f"{'PASS' if report.passed else 'FAIL'} {name}: {report.requests} requests, failed "
-            f"{report.failed or 0}, degraded {report.degraded}, slowest {report.slowest_s} s, "
+            f"{word} {name}: {report.requests} requests, failed {report.failed or 0}, asked again "
+            f"{report.asked_again}, degraded {report.degraded}, slowest {report.slowest_s} s, "
             f"in {report.seconds:.0f} s"
         )
 
