@@ -15,6 +15,7 @@ CHAOS_KILLS ?= 60
 CHAOS_SEED  ?= 1
 CHECKED ?= build/data-check
 REGISTRY ?=
+OVERLAY ?= production
 GATEWAY_PORT        ?= 50051
 HTTP_PORT           ?= 9464
 INGEST_HTTP_PORT    ?= 9465
@@ -302,6 +303,12 @@ accept: env ## One PASS or FAIL a point: make accept TOPIC=slice
 chaos: env ## Kill processes at random under load (CHAOS_KILLS=60, CHAOS_SEED=1): nothing may be lost
 	@CHAOS_KILLS=$(CHAOS_KILLS) CHAOS_SEED=$(CHAOS_SEED) $(PLAIN) $(PY) -m pytest -q tests/chaos
 
+# What the rehearsed gateways and Tritons read.
+PLAYED = $(addprefix $(STATE)/,snapshots/built.done search/built.done vectors/made.done)
+
+rehearse: $(PLAYED) ## Play an overlay's roll-outs, scaling, kills and drain with local processes under load (OVERLAY=production)
+	@$(PLAIN) $(PY) -m tests.rehearsal --state $(STATE) --overlay "$(OVERLAY)"
+
 check: env ## Lint, types, protos, import direction; writes nothing
 	@.venv/project/bin/ruff check --no-cache .
 	@.venv/project/bin/ruff format --no-cache --check .
@@ -325,4 +332,4 @@ fix: env ## Format and mend what can be mended
 
 FORCE:
 
-.PHONY: help env protos client reference baseline data-check lock start up demo score final status logs down clean bench bench-features bench-search leaderboard leaderboard-steps search-relevance test accept chaos check checkov release fix FORCE
+.PHONY: help env protos client reference baseline data-check lock start up demo score final status logs down clean bench bench-features bench-search leaderboard leaderboard-steps search-relevance test accept chaos rehearse check checkov release fix FORCE
