@@ -63,7 +63,7 @@ async def rehearse(state: Path, name: str, out: Path, chosen: Sequence[str]) -> 
     controllers = Controllers(cluster)
     load = Load(People.of(state))
     stage = Stage(overlay, controllers, load, Traffic(cluster), _say)
-    async with _network(cluster, state, out, notes) as endpoints, _at_work(stage):
+    async with _network(stage, state, out, notes) as endpoints, _at_work(stage):
         await stage.play("start", _start(controllers), restarts=None)
         async with calling(load, endpoints):
             await scenarios.play(stage, chosen)
@@ -93,10 +93,9 @@ async def _start(controllers: Controllers) -> None:
 
 
 @asynccontextmanager
-async def _network(
-    cluster: Cluster, state: Path, out: Path, notes: Notes
-) -> AsyncIterator[list[str]]:
+async def _network(stage: Stage, state: Path, out: Path, notes: Notes) -> AsyncIterator[list[str]]:
     """DNS, and the gateways' Service at an address for each caller."""
+    cluster = stage.controllers.cluster
     responder, address = await dns.serve(cluster.look_up)
     services = frozenset(s["metadata"]["name"] for s in of_kind(cluster.objects, "Service"))
     cluster.site = Site(state, out, services, address, cluster.first_address, notes)
@@ -111,7 +110,7 @@ async def _network(
     async with AsyncExitStack() as stack:
         stack.callback(responder.close)
         for host in hosts:
-            await stack.enter_async_context(proxy.serving(host, port["port"], ready))
+            await stack.enter_async_context(proxy.serving(host, port["port"], ready, stage.opened))
         yield [f"{host}:{port['port']}" for host in hosts]
 
 

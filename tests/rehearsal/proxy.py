@@ -6,6 +6,7 @@ pod listens it ends at once, as a refused one does.
 
 import asyncio
 import random
+from collections import Counter
 from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import asynccontextmanager, suppress
 
@@ -14,11 +15,14 @@ Targets = Callable[[], Sequence[tuple[str, int]]]  # the ready pods' addresses o
 
 
 @asynccontextmanager
-async def serving(host: str, port: int, targets: Targets) -> AsyncIterator[None]:
+async def serving(
+    host: str, port: int, targets: Targets, opened: Counter[str]
+) -> AsyncIterator[None]:
+    """`opened` counts the connections that stand, by the pod's address."""
     under_way: set[asyncio.Task[None]] = set()
 
     def connected(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        task = asyncio.create_task(_connect(reader, writer, targets()))
+        task = asyncio.create_task(_connect(reader, writer, targets(), opened))
         under_way.add(task)
         task.add_done_callback(under_way.discard)
 
@@ -33,16 +37,24 @@ async def serving(host: str, port: int, targets: Targets) -> AsyncIterator[None]
 
 
 async def _connect(
-    reader: asyncio.StreamReader, writer: asyncio.StreamWriter, ready: Sequence[tuple[str, int]]
+    reader: asyncio.StreamReader,
+    writer: asyncio.StreamWriter,
+    ready: Sequence[tuple[str, int]],
+    opened: Counter[str],
 ) -> None:
     try:
         if not ready:
             raise ConnectionRefusedError
-        there, to = await asyncio.open_connection(*random.choice(ready))
+        address, port = random.choice(ready)
+        there, to = await asyncio.open_connection(address, port)
     except OSError:
         writer.transport.abort()
         return
-    await asyncio.gather(_pump(reader, to), _pump(there, writer))
+    opened[address] += 1
+    try:
+        await asyncio.gather(_pump(reader, to), _pump(there, writer))
+    finally:
+        opened[address] -= 1
 
 
 async def _pump(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:

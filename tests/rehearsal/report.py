@@ -2,7 +2,7 @@
 
 import json
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
@@ -12,6 +12,7 @@ from rich.table import Table
 
 from tests.rehearsal.callers import Outcome
 
+OF_TIME = ("timeout", "no_time")  # the reasons that a busy machine accounts for
 COLUMNS = (
     "event",
     "s",
@@ -58,6 +59,11 @@ def summed(outcomes: Sequence[Outcome]) -> dict[str, Any]:
         "degradations": dict(Counter(text for one in outcomes for text in set(one.degraded))),
         "slowest_s": round(max((one.seconds for one in outcomes), default=0.0), 2),
     }
+
+
+def lacking(degradations: Mapping[str, int]) -> dict[str, int]:
+    """Those for other reasons than time."""
+    return {text: count for text, count in degradations.items() if not text.endswith(OF_TIME)}
 
 
 def write(path: Path, events: Sequence[EventReport], **more: Any) -> None:

@@ -81,7 +81,9 @@ async def _kills(stage: Stage) -> None:
 
 
 async def _kill(stage: Stage, workload: str) -> None:
-    pod = stage.controllers.cluster.of(workload)[0]
+    """Of gateways the one with the most callers."""
+    pods = stage.controllers.cluster.of(workload)
+    pod = max(pods, key=lambda one: stage.opened[one.address])
     before = pod.restarts
     pod.containers[0].kill()
     stage.traffic.forget(pod)

@@ -2,13 +2,14 @@
 
 import asyncio
 import time
+from collections import Counter
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
 
 from tests.rehearsal.callers import Load
 from tests.rehearsal.controller import Controllers, Stuck
 from tests.rehearsal.overlay import Overlay
-from tests.rehearsal.report import EventReport, summed
+from tests.rehearsal.report import EventReport, lacking, summed
 from tests.rehearsal.traffic import Traffic
 
 AFTER_S = 3.0
@@ -22,13 +23,14 @@ class Stage:
     load: Load
     traffic: Traffic
     say: Callable[[str], None]
+    opened: Counter[str] = field(default_factory=Counter)  # callers' connections, by gateway
     reports: list[EventReport] = field(default_factory=list)
 
     async def play(self, name: str, event: Awaitable[None], restarts: int | None = 0) -> None:
         """Reports on the calls from the event's begin until all has settled.
 
         `restarts`: of containers, as many as are expected; None: any number. Without any, no call may even
-        be asked again.
+        be asked again, and answers are degraded by want of time alone.
         """
         refused, before, late = self.controllers.refused, self._restarts(), self._late()
         problems, began = [], time.monotonic()
@@ -51,6 +53,8 @@ class Stage:
         calls = summed(self.load.between(began, ended))
         if restarts == 0 and calls["asked_again"]:
             problems.append(f"{calls['asked_again']} calls had to be asked again")
+        if restarts == 0 and (lost := lacking(calls["degradations"])):
+            problems.append(f"answers lacked something that was there: {lost}")
         if self._late() > late:
             problems.append("a container was killed at the end of its grace")
         report = EventReport(

@@ -3,7 +3,7 @@ from dataclasses import replace
 from pathlib import Path
 
 from tests.rehearsal.callers import Outcome
-from tests.rehearsal.report import EventReport, passed, summed, write
+from tests.rehearsal.report import EventReport, lacking, passed, summed, write
 
 FINE = Outcome(began=1.0, method="recommend", status="OK", seconds=0.2, tries=1)
 OUTCOMES = [
@@ -27,6 +27,12 @@ def test_every_call_is_counted_by_what_became_of_it():
         "degraded": 1,
         "degradations": {"rank: timeout": 1, "mlp: timeout": 1},
         "slowest_s": 1.23,
+    }
+
+
+def test_only_want_of_time_excuses_a_degraded_answer():
+    assert lacking({"rank: timeout": 3, "trees: failed": 1, "mlp: no_time": 2}) == {
+        "trees: failed": 1,
     }
 
 
