@@ -27,8 +27,9 @@ def test_a_package_counts_by_its_main_and_a_module_by_itself():
 def test_what_is_imported_from_the_repository_is_listed_and_nothing_else():
     found = traced.imported()
     assert "training/traced.py" in found
+    assert all((traced.ROOT / file).is_file() for file in found)
     folders = {file.partition("/")[0] for file in found}
-    assert folders <= {"training", "serving", "protos", "tests", "feature_repo"}
+    assert folders <= {"training", "serving", "protos", "tests", "feature_repo", "k8s"}
 
 
 def test_the_rule_names_the_target_by_the_state_and_lets_a_file_vanish():
