@@ -303,10 +303,7 @@ accept: env ## One PASS or FAIL a point: make accept TOPIC=slice
 chaos: env ## Kill processes at random under load (CHAOS_KILLS=60, CHAOS_SEED=1): nothing may be lost
 	@CHAOS_KILLS=$(CHAOS_KILLS) CHAOS_SEED=$(CHAOS_SEED) $(PLAIN) $(PY) -m pytest -q tests/chaos
 
-# What the rehearsed gateways and Tritons read.
-PLAYED = $(addprefix $(STATE)/,snapshots/built.done search/built.done vectors/made.done)
-
-rehearse: $(PLAYED) ## Play an overlay's roll-outs, scaling, kills and drain with local processes under load (OVERLAY=production)
+rehearse: $(filter-out %/evaluated.done,$(SERVED)) ## Play an overlay's roll-outs, scaling, kills and drain with local processes under load (OVERLAY=production)
 	@$(PLAIN) $(PY) -m tests.rehearsal --state $(STATE) --overlay "$(OVERLAY)"
 
 check: env ## Lint, types, protos, import direction; writes nothing

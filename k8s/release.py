@@ -131,8 +131,6 @@ def pinned(path: Path, registry: str, tag: str | None) -> str:
     Raises:
         ReleaseRefused: one of them doesn't.
     """
-    head = path.read_text().partition("\nimages:")[0]
-    heading = "images:" + path.read_text().partition("\nimages:")[2].splitlines()[0]
     found = []
     for image in images(path):
         wanted = image
@@ -141,7 +139,9 @@ def pinned(path: Path, registry: str, tag: str | None) -> str:
         found.append(
             replace(wanted, digest=digest(wanted.repository, wanted.tag, own=wanted is not image))
         )
-    return "\n".join([head, heading, *map(str, found)]) + "\n"
+    head, start, listed = path.read_text().partition("\nimages:")
+    comment = listed.partition("\n")[0]
+    return "\n".join([f"{head}{start}{comment}", *map(str, found)]) + "\n"
 
 
 def digest(repository: str, tag: str, *, own: bool) -> str:

@@ -13,7 +13,7 @@ from serving.features.item_inputs import stale
 from serving.features.item_values import DTYPES
 from serving.features.read_plan import ReadPlan
 from serving.features.rows import stale_action
-from serving.items import ItemSnapshot, ItemValues
+from serving.items import ItemSnapshot, ItemValues, Patch, Rows
 from serving.types import Action, Condition, Degraded, Keys, Mask
 
 STAGE = "filter"
@@ -101,9 +101,7 @@ class Conditions:
         """What is to be said of items that passed, by the values that let them, and the oldest's time."""
         views = {condition.column.partition(".")[0] for condition in conditions}
         rows = self._snapshot.positions(keys)
-        times = self._base.event_time_us.take(rows, axis=0, mode="clip")
-        if (patch := self._snapshot.changed(rows)) is not None:
-            times[patch.at] = patch.values.event_time_us
+        times = self._times(rows, self._snapshot.changed(rows))
         said, used = [], []
         for at, view in (self._views[name] for name in sorted(views)):
             mine = times[:, at][times[:, at] > 0]
@@ -118,22 +116,29 @@ class Conditions:
     def numbers(self, column: str, keys: Keys, now_us: int) -> NDArray[np.float32]:
         """(n,) the items' values of a column of numbers; NaN of those without one, or one that is too old."""
         rows = self._snapshot.positions(keys)
+        patch = self._snapshot.changed(rows)
         dtype, at = self._columns[column]
         values = self._base.block(dtype)[:, at].take(rows, mode="clip").astype(np.float32)
-        times = self._base.event_time_us.take(rows, axis=0, mode="clip")
-        if (patch := self._snapshot.changed(rows)) is not None:
+        if patch is not None:
             values[patch.at] = patch.values.block(dtype)[:, at]
-            times[patch.at] = patch.values.event_time_us
-        values[self._is_old(column, times, now_us)] = np.nan
+        if (fresh := self._fresh(column, self._times(rows, patch), now_us)) is not None:
+            values[~fresh] = np.nan
         return values
 
-    def _is_old(self, column: str, event_time_us: NDArray[np.int64], now_us: int) -> Mask:
-        """(n,) of whose values nothing may be said any more."""
+    def _times(self, rows: Rows, patch: Patch | None) -> NDArray[np.int64]:
+        """(n, V) of the items' rows, by view."""
+        times = self._base.event_time_us.take(rows, axis=0, mode="clip")
+        if patch is not None:
+            times[patch.at] = patch.values.event_time_us
+        return times
+
+    def _fresh(self, column: str, event_time_us: NDArray[np.int64], now_us: int) -> Mask | None:
+        """(n,) whose values still count; None: all, as its view serves old ones marked."""
         at, view = self._views[column.partition(".")[0]]
         if stale_action(view) is Action.SERVED_MARKED:
-            return np.zeros(len(event_time_us), dtype=np.bool_)
-        old: Mask = now_us - event_time_us[:, at] > view.max_age_s * 1_000_000
-        return old
+            return None
+        fresh: Mask = now_us - event_time_us[:, at] <= view.max_age_s * 1_000_000
+        return fresh
 
     def _all(self, conditions: Sequence[Condition], of: ItemValues, now_us: int) -> Mask:
         passed: Mask = np.logical_and.reduce([self._one(c, of, now_us) for c in conditions])
@@ -143,7 +148,8 @@ class Conditions:
         dtype, column = self._columns[condition.column]
         values = of.block(dtype)[:, column]
         hit = _listed(condition, values) if condition.any_of else _within(condition, values)
-        hit &= ~self._is_old(condition.column, of.event_time_us, now_us)
+        if (fresh := self._fresh(condition.column, of.event_time_us, now_us)) is not None:
+            hit &= fresh
         return ~hit if condition.exclude else hit
 
 

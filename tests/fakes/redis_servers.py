@@ -68,6 +68,23 @@ def server(folder: Path, port: int, *options: str) -> Iterator[Client]:
         process.wait(timeout=10)
 
 
+@contextmanager
+def server_on_socket(folder: Path, socket: Path, *options: str) -> Iterator[Client]:
+    """One server on a Unix socket alone, killed at the end: what it keeps is on its disk by then."""
+    folder.mkdir(exist_ok=True)
+    command = [executable(), "--port", "0", "--unixsocket", socket, "--dir", folder, "--save", ""]
+    process = subprocess.Popen([*command, *options], stdout=subprocess.DEVNULL)
+    client = redis.Redis(unix_socket_path=str(socket))
+    try:
+        eventually(lambda: process.poll() is not None or _answers(client), f"Redis at {socket}")
+        assert process.poll() is None, "Redis ended"
+        yield client
+    finally:
+        client.close()
+        process.kill()
+        process.wait(timeout=10)
+
+
 def _answers(client: Client) -> bool:
     try:
         client.ping()

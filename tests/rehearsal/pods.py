@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from tests.meta.k8s.manifests import Object, Objects, Workload, expanded, of_kind
+from tests.meta.k8s.manifests import Object, Objects, Workload, environment, expanded, of_kind
 
 KINDS = ("startup", "readiness", "liveness")
 ASKS = ("grpc", "httpGet", "exec", "tcpSocket")
@@ -103,32 +103,29 @@ class Template:
 
 
 def variables(objects: Objects, container: Object, fields: Mapping[str, str]) -> dict[str, str]:
-    """As the kubelet makes them: `envFrom` first, then `env` in its order, each may name those above.
+    """As the kubelet makes them.
 
     Raises:
         NotRehearsed: a source that isn't played, or a map that isn't there.
     """
-    found: dict[str, str] = {}
     for source in container.get("envFrom", []):
-        found |= _map(objects, source.get("configMapRef"), source)
+        _require_map(objects, source.get("configMapRef"), source)
     for variable in container.get("env", []):
         source = variable.get("valueFrom", {})
-        if "value" in variable:
-            found[variable["name"]] = expanded(str(variable["value"]), found)
-        elif "configMapKeyRef" in source:
-            held = _map(objects, source["configMapKeyRef"], variable)
-            found[variable["name"]] = held[source["configMapKeyRef"]["key"]]
-        elif source.get("fieldRef", {}).get("fieldPath") in fields:
-            found[variable["name"]] = fields[source["fieldRef"]["fieldPath"]]
-        else:
+        if "configMapKeyRef" in source:
+            _require_map(objects, source["configMapKeyRef"], variable)
+        elif "value" not in variable and source.get("fieldRef", {}).get("fieldPath") not in fields:
             raise NotRehearsed(f"the variable {variable}")
-    return found
+    return environment(objects, container, fields)
 
 
-def _map(objects: Objects, reference: Object | None, of: Object) -> dict[str, str]:
+def _require_map(objects: Objects, reference: Object | None, of: Object) -> None:
+    """With the key, if the reference names one."""
     for one in of_kind(objects, "ConfigMap"):
         if reference and one["metadata"]["name"] == reference["name"]:
-            return {key: str(value) for key, value in one.get("data", {}).items()}
+            if reference.get("key") in (None, *one.get("data", {})):
+                return
+            raise NotRehearsed(f"{of}: its ConfigMap lacks the key")
     raise NotRehearsed(f"{of}: there is no such ConfigMap")
 
 

@@ -10,15 +10,10 @@ import yaml
 
 from tests.acceptance.made import PYTHON, run
 from tests.e2e.system import ROOT
+from tests.meta.k8s.rendering import K8S, render
 
-K8S = ROOT / "k8s"
 RCLONE = shutil.which("rclone")
 BUILT_IN = re.compile(r"^(v1|(apps|batch|policy|autoscaling|networking\.k8s\.io)/v\d)$")
-
-
-def rendered(folder: str) -> list[dict]:
-    text = run(PYTHON.parent / "kubectl", "kustomize", K8S / folder).stdout
-    return [one for one in yaml.safe_load_all(text) if one]
 
 
 def passing(*tests: str, **environment: str) -> str:
@@ -32,7 +27,7 @@ def passing(*tests: str, **environment: str) -> str:
 def test_an_overlay_needs_no_kind_that_a_bare_cluster_lacks(
     overlay: str, measured: Callable[[str], None]
 ) -> None:
-    objects = rendered(f"overlays/{overlay}")
+    objects = render(K8S / "overlays" / overlay)
     assert {o["apiVersion"] for o in objects if not BUILT_IN.match(o["apiVersion"])} == set()
     assert not [o for o in objects if o["kind"] in ("Secret", "Job", "Pod")]
     lines = (K8S / "overlays" / overlay / "kustomization.yaml").read_text().splitlines()
@@ -41,7 +36,7 @@ def test_an_overlay_needs_no_kind_that_a_bare_cluster_lacks(
 
 
 def test_production_scales_and_shares_its_key() -> None:
-    objects = {(o["kind"], o["metadata"]["name"]): o for o in rendered("overlays/production")}
+    objects = {(o["kind"], o["metadata"]["name"]): o for o in render(K8S / "overlays/production")}
     assert {n for k, n in objects if k == "HorizontalPodAutoscaler"} == {"gateway", "triton"}
     gateway = objects["Deployment", "gateway"]["spec"]
     assert "replicas" not in gateway

@@ -3,15 +3,9 @@
 import re
 from collections.abc import Callable
 
-import yaml
-
 from tests.acceptance.made import PYTHON, run
 from tests.e2e.system import ROOT
-
-
-def rendered(folder: str) -> list[dict]:
-    text = run(PYTHON.parent / "kubectl", "kustomize", folder).stdout
-    return [one for one in yaml.safe_load_all(text) if one]
+from tests.meta.k8s.rendering import K8S, render
 
 
 def named(objects: list[dict], kind: str) -> dict[str, dict]:
@@ -19,7 +13,7 @@ def named(objects: list[dict], kind: str) -> dict[str, dict]:
 
 
 def test_point_9a_the_local_overlay_renders_what_was_asked(measured: Callable[[str], None]) -> None:
-    objects = rendered("k8s/overlays/local")
+    objects = render(K8S / "overlays/local")
     workloads = named(objects, "Deployment") | named(objects, "StatefulSet")
     assert {"gateway", "triton", "redis"} <= set(workloads)
     headless = [
@@ -32,7 +26,7 @@ def test_point_9a_the_local_overlay_renders_what_was_asked(measured: Callable[[s
     assert jobs["train"]["spec"]["suspend"]
     # The local overlay's data set doesn't move: there it is the base that materialises by night.
     assert "materialize" in jobs
-    nightly = named(rendered("k8s/base"), "CronJob")["materialize"]["spec"]
+    nightly = named(render(K8S / "base"), "CronJob")["materialize"]["spec"]
     assert not nightly.get("suspend", False)
     measured(f"{len(objects)} objects, {len(workloads)} workloads, {len(jobs)} jobs")
 

@@ -4,11 +4,16 @@ import os
 import signal
 import subprocess
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
+from serving.clients.events import RedisEventStreams
+from serving.features.layout import Layout, layout_of
+from serving.features.redis_keys import row_key
+from tests.fakes.event_views import HISTORY, listed, logged
+from tests.integration.gateway import tiny
 from tests.integration.gateway.running import (
     PATIENCE_S,
     ROOT,
@@ -18,6 +23,9 @@ from tests.integration.gateway.running import (
     free_port,
     page,
 )
+from tests.integration.ingest.conftest import LONG_S, ROOM, new_event
+
+LAYOUT: Layout = layout_of(HISTORY["columns"])
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,3 +86,31 @@ def ingesting(settings: dict[str, str], folder: Path) -> Iterator[Ingest]:
 def wait_applied(client: RedisClient, project: str) -> None:
     """Until no overlay holds anything."""
     eventually(lambda: not client.keys(f"recserve:{{{project}:*:overlay"), "all is in the rows")
+
+
+def settings_of_tiny(folder: Path, redis_url: str) -> dict[str, str]:
+    """Of a worker on the tiny bundle and its first snapshot."""
+    snapshot = tiny.write_snapshot(folder / "snapshots/first")
+    gateway = {
+        "BUNDLE": str(tiny.write_bundle(folder / "bundle")),
+        "SNAPSHOT": str(tiny.point(folder / "snapshots/current", snapshot)),
+        "REDIS_URL": redis_url,
+    }
+    return settings_beside(gateway, folder)
+
+
+async def record(redis_url: str, ids: Sequence[str], users: int = 5) -> None:
+    """As the gateway does, a purchase an id."""
+    streams = RedisEventStreams.from_url(redis_url, tiny.PROJECT, ROOM)
+    events = [
+        logged(name, user=n % users, item=100 + n % tiny.ITEMS, group=name)
+        for n, name in enumerate(ids)
+    ]
+    await streams.record([new_event(event) for event in events], LONG_S)
+    await streams.close()
+
+
+def counted(client: RedisClient, users: int = 5) -> float:
+    """Purchases in the rows."""
+    found = [client.get(row_key(tiny.PROJECT, "user_id", u, "user_history")) for u in range(users)]
+    return sum(sum(listed(LAYOUT.read(row), "owned_count")) for row in found if row)

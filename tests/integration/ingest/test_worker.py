@@ -7,49 +7,28 @@ from pathlib import Path
 
 import pytest
 
-from serving.clients.events import RedisEventStreams
-from serving.features.layout import Layout, layout_of
-from serving.features.redis_keys import PARTITIONS, row_key
+from serving.features.redis_keys import PARTITIONS
 from serving.ingest.logged_events import read_event_log
-from tests.fakes.event_views import HISTORY, listed, logged
 from tests.integration.gateway import tiny
 from tests.integration.gateway.running import ROOT, RedisClient, eventually
-from tests.integration.ingest.conftest import LONG_S, ROOM, new_event
-from tests.integration.ingest.running import ingesting, settings_beside, wait_applied
+from tests.integration.ingest.running import (
+    counted,
+    ingesting,
+    record,
+    settings_of_tiny,
+    wait_applied,
+)
 
 Settings = dict[str, str]
-LAYOUT: Layout = layout_of(HISTORY["columns"])
 
 
 @pytest.fixture
 def settings(tmp_path: Path, redis_url: str) -> Settings:
-    snapshot = tiny.write_snapshot(tmp_path / "snapshots/first")
-    gateway = {
-        "BUNDLE": str(tiny.write_bundle(tmp_path / "bundle")),
-        "SNAPSHOT": str(tiny.point(tmp_path / "snapshots/current", snapshot)),
-        "REDIS_URL": redis_url,
-    }
-    return settings_beside(gateway, tmp_path)
-
-
-async def record(redis_url: str, ids: list[str], users: int = 5) -> None:
-    streams = RedisEventStreams.from_url(redis_url, tiny.PROJECT, ROOM)
-    events = [
-        logged(name, user=n % users, item=100 + n % tiny.ITEMS, group=name)
-        for n, name in enumerate(ids)
-    ]
-    await streams.record([new_event(event) for event in events], LONG_S)
-    await streams.close()
+    return settings_of_tiny(tmp_path, redis_url)
 
 
 def logged_ids(settings: Settings) -> list[str]:
     return sorted(read_event_log(Path(settings["EVENT_LOG"])).collect()["event_id"].to_list())
-
-
-def counted(client: RedisClient, users: int = 5) -> float:
-    """Purchases in the rows."""
-    found = [client.get(row_key(tiny.PROJECT, "user_id", u, "user_history")) for u in range(users)]
-    return sum(sum(listed(LAYOUT.read(row), "owned_count")) for row in found if row)
 
 
 async def test_what_was_recorded_before_and_meanwhile_is_applied_and_logged(

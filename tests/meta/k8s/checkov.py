@@ -12,7 +12,7 @@ from pathlib import Path
 
 import yaml
 
-from tests.meta.k8s.rendering import K8S, folders, render, render_with
+from tests.meta.k8s.rendering import K8S, folders, render_any
 
 MEANT = {
     "CKV_K8S_43": "images have the release's tag until `make release` pins them by digest",
@@ -29,12 +29,7 @@ def main() -> int:
         written.mkdir()
         (Path(scratch) / "base-and-component").mkdir()
         for folder in (K8S / "base", *folders("overlays"), *folders("components")):
-            of_component = folder.parent.name == "components"
-            objects = (
-                render_with(folder, Path(scratch) / "base-and-component")
-                if of_component
-                else render(folder)
-            )
+            objects = render_any(folder, Path(scratch) / "base-and-component")
             (written / f"{folder.name}.yaml").write_text(yaml.safe_dump_all(objects))
         found = _asked(given.checkov.absolute(), written)
     failed = {

@@ -3,6 +3,7 @@
 import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
+from types import MappingProxyType
 from typing import Any
 
 Object = dict[str, Any]
@@ -61,20 +62,28 @@ def matches(selector: Mapping[str, Any], labels: Mapping[str, str]) -> bool:
     return all(labels.get(key) == value for key, value in wanted.items())
 
 
-def environment(objects: Objects, container: Object) -> dict[str, str]:
-    """A container's variables from ConfigMaps and by value; the latter win, and may name those above."""
+def environment(
+    objects: Objects, container: Object, fields: Mapping[str, str] = MappingProxyType({})
+) -> dict[str, str]:
+    """A container's variables from ConfigMaps, then by value, where each may name those above.
+
+    `fields`: what a `fieldRef` names of the pod, by its path; other fields and secrets are left out.
+    """
     maps = {o["metadata"]["name"]: o.get("data", {}) for o in of_kind(objects, "ConfigMap")}
     found: dict[str, str] = {}
     for source in container.get("envFrom", []):
-        found |= maps.get(source.get("configMapRef", {}).get("name"), {})
-    own: dict[str, str] = {}
+        named = source.get("configMapRef", {}).get("name")
+        found |= {key: str(value) for key, value in maps.get(named, {}).items()}
     for variable in container.get("env", []):
-        named = variable.get("valueFrom", {}).get("configMapKeyRef")
-        if named is not None:
-            own[variable["name"]] = str(maps.get(named["name"], {}).get(named["key"], ""))
+        source = variable.get("valueFrom", {})
+        field = source.get("fieldRef", {}).get("fieldPath")
+        if named := source.get("configMapKeyRef"):
+            found[variable["name"]] = str(maps.get(named["name"], {}).get(named["key"], ""))
+        elif field in fields:
+            found[variable["name"]] = fields[field]
         elif "value" in variable:
-            own[variable["name"]] = expanded(str(variable["value"]), own)
-    return found | own
+            found[variable["name"]] = expanded(str(variable["value"]), found)
+    return found
 
 
 def expanded(text: str, variables: Mapping[str, str]) -> str:

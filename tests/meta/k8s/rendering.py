@@ -36,9 +36,10 @@ def loaded(text: str) -> Objects:
     return [o for o in found if o]
 
 
-def render_with(component: Path, scratch: Path) -> Objects:
-    """The base with one component."""
-    return render_overlay([component.name], scratch)
+def render_any(folder: Path, scratch: Path) -> Objects:
+    """The base, an overlay, or the base with the component."""
+    is_component = folder.parent.name == "components"
+    return render_overlay([folder.name], scratch) if is_component else render(folder)
 
 
 def render_overlay(components: list[str], scratch: Path, **more: object) -> Objects:

@@ -16,7 +16,7 @@ from serving.telemetry import Metrics
 from tests.meta.k8s.facts import TRITON_METRICS
 from tests.meta.k8s.manifests import Objects, of_kind
 from tests.meta.k8s.promql import groupings, selectors
-from tests.meta.k8s.rendering import K8S, ROOT, render_with
+from tests.meta.k8s.rendering import K8S, ROOT, render_any
 
 if TYPE_CHECKING:
     from prometheus_client.metrics import MetricWrapperBase
@@ -75,7 +75,7 @@ def alerts(objects: Objects) -> Iterator[dict[str, Any]]:
 
 @cache
 def _rendered(component: str, scratch: Path) -> Objects:
-    return render_with(K8S / "components" / component, scratch)
+    return render_any(K8S / "components" / component, scratch)
 
 
 @pytest.fixture

@@ -18,7 +18,7 @@ from tests.meta.k8s.facts import (
     setting_names,
 )
 from tests.meta.k8s.manifests import Objects, name
-from tests.meta.k8s.rendering import K8S, folders, render, render_with
+from tests.meta.k8s.rendering import K8S, folders, render_any
 
 OLDEST, NEWEST = "1.30", "1.37"
 MINORS = (OLDEST, "1.34", NEWEST)
@@ -68,7 +68,7 @@ RENDERED = [*BARE_CLUSTER, *folders("components")]
 
 @cache
 def _rendered(folder: Path, scratch: Path) -> Objects:
-    return render_with(folder, scratch) if folder.parent.name == "components" else render(folder)
+    return render_any(folder, scratch)
 
 
 @pytest.fixture(params=RENDERED, ids=lambda p: p.relative_to(K8S).as_posix())

@@ -20,7 +20,7 @@ from tests.meta.k8s.facts import (
     setting_names,
 )
 from tests.meta.k8s.manifests import Objects, quantity
-from tests.meta.k8s.rendering import K8S, render, render_with
+from tests.meta.k8s.rendering import K8S, render, render_any
 from tests.meta.k8s.test_overlays import RULES
 
 PLANTED = yaml.safe_load(Path(__file__).with_name("mutations.yaml").read_text())
@@ -70,7 +70,7 @@ def objects(mutation: dict[str, Any], tmp_path_factory: pytest.TempPathFactory) 
 def _rendered(component: str | None, scratch: Path) -> Objects:
     if component is None:
         return render(K8S / "base")
-    return render_with(K8S / "components" / component, scratch)
+    return render_any(K8S / "components" / component, scratch)
 
 
 @pytest.mark.parametrize(
