@@ -62,10 +62,8 @@ class IndexFollower:
         self._recorder, self._ticks = recorder, ticks
         self._current: _Followed | None = None
         self._coming: _Followed | None = None
-        self._taking, self._turn = (
-            asyncio.Lock(),
-            asyncio.Lock(),
-        )  # the turn is to change the current one
+        self._taking = asyncio.Lock()
+        self._turn = asyncio.Lock()  # to change the current one
         self._told = False  # that some texts can't be read
 
     def changed(self, keys: Keys) -> None:
@@ -118,7 +116,8 @@ class IndexFollower:
         self._current = first
         self._serve(first)
         try:
-            await self._bring(first, START_S)
+            async with self._turn:
+                await self._bring(first, START_S)
         except (OutsideError, ArtefactError) as error:
             log.warning("searches are by what index %s has for now: %s", first.folder.name, error)
 

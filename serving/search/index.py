@@ -179,6 +179,7 @@ def open_index(folder: Path) -> OpenIndex:
     links = Links(folder / ENGINE)
     try:
         index = Index.open(str(links.folder))
+        index.config_reader("Manual")  # whoever commits reloads: no thread watches the folder
     except ValueError as error:
         raise ArtefactError(f"{folder / ENGINE} can't be opened: {error}") from error
     analysis, synonyms = Analysis(manifest["language"]), folder / SYNONYMS

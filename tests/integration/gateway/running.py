@@ -130,6 +130,7 @@ def launched(settings: dict[str, str], folder: Path) -> Iterator[Gateway]:
         if process.poll() is None:
             process.terminate()
         process.wait(PATIENCE_S)
+        sys.stderr.write(gateway.said())  # shown with a test that failed
 
 
 def connected(gateway: Gateway) -> grpc.Channel:
