@@ -2,6 +2,7 @@
 
 TrainingError
 ├── SettingsError    a setting is unknown or out of its range
+├── Busy             another job works on the state folder
 ├── PreparedError    the prepared data is missing, incomplete or of another version
 ├── StoreError       the online store does not hold what was materialised
 ├── RegistryError    the database of Feast's registry can't be reached, or refuses
@@ -25,6 +26,10 @@ class TrainingError(Exception):
 
 class SettingsError(TrainingError):
     """All wrong settings at once."""
+
+
+class Busy(TrainingError):
+    """The message says who works there, and since when."""
 
 
 class PreparedError(TrainingError):

@@ -17,6 +17,7 @@ from serving.bundle import CATALOGUE, content_id
 from serving.errors import RecserveError
 from serving.triton.launcher import running
 from training import gate
+from training.alone import alone
 from training.bundle.documents import policy, read_plan, triton_config
 from training.bundle.folder import prune, publish, staging, write_document
 from training.bundle.golden import golden_inputs
@@ -39,8 +40,9 @@ def main() -> int:
     try:
         settings = read_settings(given.state)
         set_threads(settings.threads)
-        prepared = open_prepared(settings.prepared)
-        export(settings, prepared, load_shipped(settings, prepared), console)
+        with alone(settings.state, "training.export", console.print):
+            prepared = open_prepared(settings.prepared)
+            export(settings, prepared, load_shipped(settings, prepared), console)
     except (TrainingError, RecserveError) as error:
         console.print(f"[red]export:[/red] {escape(str(error))}", highlight=False, soft_wrap=True)
         return 1

@@ -18,6 +18,7 @@ from rich.table import Table
 from serving.errors import RecserveError
 from serving.features.store import RowStore
 from serving.local.addresses import redis_url
+from training.alone import alone
 from training.datasets.errors import DataSetError
 from training.errors import PreparedError, TrainingError
 from training.feast_project import apply_and_materialize, write_store_file
@@ -40,7 +41,8 @@ def main() -> int:
     console = Console()
     try:
         registry = read_settings(given.state).feast_registry
-        materialize(given.state.resolve(), given.redis_url, console, registry)
+        with alone(given.state, "training.materialize", console.print):
+            materialize(given.state.resolve(), given.redis_url, console, registry)
     except (RecserveError, TrainingError, DataSetError) as error:
         console.print(f"[red]materialize:[/red] {escape(str(error))}")
         return 1

@@ -50,6 +50,9 @@ class TrainingSettings(BaseSettings):
     threads: int = Field(default=0, ge=0, le=256)  # 0: as many as the machine has cores
     feast_registry: str | None = None  # of a database; None: a file of the state folder
     pinned_bundles: str = ""  # which exports leave in the folder, with commas between
+    event_log: Path | None = None  # of what was recorded; None: `events` of the state folder
+    now: str = ""  # of a preparation, or `clock`; empty: the data set's own
+    clock_file: Path | None = None
 
     retrievers: str = "two_tower,item_to_item"
     item_to_item_rank: int = Field(default=96, ge=1, le=4096)
@@ -128,6 +131,10 @@ class TrainingSettings(BaseSettings):
     @property
     def pinned(self) -> list[str]:
         return [name for name in self.pinned_bundles.split(",") if name]
+
+    @property
+    def events(self) -> Path:
+        return self.event_log or self.state / "events"
 
     @property
     def prepared(self) -> Path:

@@ -19,6 +19,7 @@ from rich.console import Console
 from rich.markup import escape
 
 from serving.stages.fuse import log_odds
+from training.alone import alone
 from training.atomic import replace_text
 from training.candidates import sources_at
 from training.data import Prepared, known_users, open_prepared
@@ -64,7 +65,9 @@ def main() -> int:
     given = parser.parse_args()
     console = Console()
     try:
-        train(read_settings(given.state), console)
+        settings = read_settings(given.state)
+        with alone(settings.state, "training.train_ranker", console.print):
+            train(settings, console)
     except TrainingError as error:
         console.print(f"[red]train_ranker:[/red] {escape(str(error))}")
         return 1

@@ -19,6 +19,7 @@ from rich.console import Console
 from rich.markup import escape
 from torch.utils.data import DataLoader
 
+from training.alone import alone
 from training.atomic import replace_text
 from training.candidates import quotas_at
 from training.data import Prepared, open_prepared
@@ -58,7 +59,9 @@ def main() -> int:
     given = parser.parse_args()
     console = Console()
     try:
-        train(read_settings(given.state), console)
+        settings = read_settings(given.state)
+        with alone(settings.state, "training.train_retriever", console.print):
+            train(settings, console)
     except TrainingError as error:
         console.print(f"[red]train_retriever:[/red] {escape(str(error))}")
         return 1

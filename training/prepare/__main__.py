@@ -1,7 +1,7 @@
-"""Prepares a data set: `python -m training.prepare --state FOLDER [--now TIME] [--cutoffs N]`.
+"""Prepares a data set: `python -m training.prepare --state FOLDER [--now TIME|clock] [--cutoffs N]`.
 
-Reads `<state>/dataset`, writes `<state>/prepared` whole or not at all. Everything is computed as
-known at each of N cut-offs, one horizon apart, the last of which is now.
+Reads `<state>/dataset` and the event log, writes `<state>/prepared` whole or not at all. Everything is
+computed as known at each of N cut-offs, one horizon apart, the last of which is now.
 """
 
 import argparse
@@ -17,9 +17,13 @@ import yaml
 from rich.console import Console
 from rich.markup import escape
 
+from serving.clock import read_clock
+from serving.errors import ArtefactError
 from serving.ingest.logged_events import read_event_log
+from training.alone import alone
 from training.datasets.errors import DataSetError
 from training.datasets.folder import replacing
+from training.errors import TrainingError
 from training.learning.schedule import FEWEST_CUTOFFS
 from training.prepare import clean, offers
 from training.prepare.contract import DataSet, open_data_set
@@ -31,26 +35,41 @@ from training.prepare.statistics import FIRST_ROW, of_views, teaching, vocabular
 from training.prepare.targets import other_actions, targets
 from training.prepare.views import View, as_contract, field_dtype, max_length, views
 from training.progress_bar import bars
+from training.settings import read_settings
+
+CLOCK = "clock"  # as a now: the one that gateways go by
+LOGGED_WITHIN = timedelta(minutes=5)  # ten times what the worker lets a file of the log wait
 
 
 def main() -> int:
     parser = argparse.ArgumentParser(prog="python -m training.prepare")
     parser.add_argument("--state", type=Path, required=True)
-    parser.add_argument("--now", help="with its time zone; default: the data set's own")
+    parser.add_argument("--now", help="with its time zone, or clock; default: the data set's own")
     parser.add_argument("--cutoffs", type=int, default=15, help="4 or more, a horizon apart")
     given = parser.parse_args()
     console = Console()
     try:
-        now = instant(given.now, "now") if given.now else None
-        prepare(given.state, now, given.cutoffs, console)
-    except DataSetError as error:
+        settings = read_settings(given.state)
+        now = _asked(given.now or settings.now, settings.clock_file)
+        with alone(given.state, "training.prepare", console.print):
+            prepare(given.state, now, given.cutoffs, console, settings.events)
+    except (DataSetError, TrainingError, ArtefactError) as error:
         console.print(f"[red]prepare:[/red] {escape(str(error))}")
         return 1
     return 0
 
 
-def prepare(state: Path, now: datetime | None, count: int, console: Console) -> None:
-    """Writes `<state>/prepared`.
+def _asked(now: str, clock_file: Path | None) -> datetime | None:
+    """The clock's is some minutes ago: what came in before has reached the event log."""
+    if now == CLOCK:
+        return datetime.fromtimestamp(int(read_clock(clock_file).now_s()), UTC) - LOGGED_WITHIN
+    return instant(now, "now") if now else None
+
+
+def prepare(
+    state: Path, now: datetime | None, count: int, console: Console, events: Path | None = None
+) -> None:
+    """Writes `<state>/prepared`; `events` is the event log, by default the state folder's.
 
     Raises:
         DataSetError: too few cut-offs, a now without a time zone or in the last horizon, which is
@@ -59,7 +78,7 @@ def prepare(state: Path, now: datetime | None, count: int, console: Console) -> 
     data = open_data_set(state / "dataset")
     horizon = data.horizon
     asked = _cutoffs(now or data.default_now, data.default_now + horizon, horizon, count)
-    data = _with_recorded(data, state, asked[-1], console)
+    data = _with_recorded(data, events or state / "events", asked[-1], console)
     _print_cleaning(data, console)
     cleaned = clean.clean_events(data.events, data.target_kinds)
     known_items = catalogue_items(data, cleaned, asked[-1])
@@ -85,10 +104,10 @@ def prepare(state: Path, now: datetime | None, count: int, console: Console) -> 
     console.print(f"{state / 'prepared'}: {known_items.height:,} items, {len(cutoffs)} cut-offs")
 
 
-def _with_recorded(data: DataSet, state: Path, now: datetime, console: Console) -> DataSet:
-    recorded = recorded_events(data, read_event_log(state / "events"), now)
+def _with_recorded(data: DataSet, log: Path, now: datetime, console: Console) -> DataSet:
+    recorded = recorded_events(data, read_event_log(log), now)
     if recorded.height:
-        console.print(f"{state / 'events'}: {recorded.height:,} recorded events")
+        console.print(f"{log}: {recorded.height:,} recorded events")
     return with_recorded(data, recorded)
 
 

@@ -8,7 +8,14 @@ from pathlib import Path
 import kubernetes_validate
 import pytest
 
-from tests.meta.k8s import rules_config, rules_custom, rules_network, rules_objects, rules_pods
+from tests.meta.k8s import (
+    rules_config,
+    rules_custom,
+    rules_jobs,
+    rules_network,
+    rules_objects,
+    rules_pods,
+)
 from tests.meta.k8s.facts import (
     EVENT_ENTRIES,
     GIVEN,
@@ -57,6 +64,8 @@ RULES: tuple[Callable[[Objects], list[str]], ...] = (
     rules_config.what_serves_is_kept,
     rules_config.probes_suit_tls,
     rules_config.canaries_are_as_the_stable,
+    rules_jobs.jobs_work_one_at_a_time,
+    rules_jobs.steps_come_in_their_order,
     rules_custom.custom_kinds_are_known,
     rules_custom.monitors_find_a_port,
     rules_custom.alerts_are_whole,

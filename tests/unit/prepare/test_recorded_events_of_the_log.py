@@ -1,5 +1,10 @@
 """What the gateway recorded joins the data set: each event once, and nothing that was not known yet."""
 
+import json
+import os
+import subprocess
+import sys
+import time
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -9,6 +14,7 @@ import polars as pl
 import pytest
 
 from serving.ingest.logged_events import SCHEMA
+from tests.meta.imports import ROOT
 from tests.unit.training.bundle.shop import NOW, prepared_shop, silent
 from training.prepare.__main__ import prepare
 from training.prepare.contract import DataSet, open_data_set
@@ -100,14 +106,55 @@ def test_an_empty_log_leaves_the_data_set_as_it_is(data: DataSet) -> None:
     )
 
 
+def owned(state: Path, user: int) -> list[list[int]]:
+    """At the last cut-off."""
+    rows = pl.read_parquet(state / "prepared/views/user_history.parquet")
+    last = rows.filter(pl.col("event_timestamp") == rows["event_timestamp"].max())
+    return last.filter(pl.col("user_id") == user)["owned_item"].to_list()
+
+
+def written(folder: Path, *lines: dict[str, Any]) -> None:
+    day = folder / "day=2024-01-01"
+    day.mkdir(parents=True)
+    pl.DataFrame(list(lines), schema=SCHEMA).write_parquet(day / "000000000001-0-of-1.parquet")
+
+
 def test_prepared_rows_know_what_was_recorded(state: Path) -> None:
-    folder = state / "events/day=2024-01-01"
-    folder.mkdir(parents=True)
     item = pl.read_parquet(state / "prepared/catalogue.parquet")["item_id"][0]
     when = NOW - timedelta(hours=1)
-    lines = [line("new", when, user_id="987654321", item_id=item)]
-    pl.DataFrame(lines, schema=SCHEMA).write_parquet(folder / "000000000001-0-of-1.parquet")
+    written(state / "events", line("new", when, user_id="987654321", item_id=item))
     prepare(state, NOW, 4, silent())
-    rows = pl.read_parquet(state / "prepared/views/user_history.parquet")
-    found = rows.filter(pl.col("user_id") == 987654321, pl.col("event_timestamp") == NOW)
-    assert found["owned_item"].to_list() == [[int(item)]]
+    assert owned(state, 987654321) == [[int(item)]]
+
+
+def test_a_preparation_by_the_clock_knows_what_was_recorded_after_the_data_set_s_now(
+    state: Path, tmp_path: Path
+) -> None:
+    """As the night's does on live data; what came in a moment ago may not be in the log yet."""
+    item = pl.read_parquet(state / "prepared/catalogue.parquet")["item_id"][0]
+    now = NOW + DAY
+    recorded = {7: now - timedelta(minutes=20), 8: now - timedelta(minutes=1)}
+    lines = [
+        line(f"of {u}", at, user_id=f"98765432{u}", item_id=item) for u, at in recorded.items()
+    ]
+    written(tmp_path / "log", *lines)
+    clock = tmp_path / "clock.json"
+    clock.write_text(json.dumps({"offset_s": now.timestamp() - time.time()}))
+    known = {"EVENT_LOG": tmp_path / "log", "CLOCK_FILE": clock}
+    by_default, by_the_clock = known, known | {"NOW": "clock"}
+    prepared_by_the_program(state, by_default)
+    assert owned(state, 987654327) == []
+    prepared_by_the_program(state, by_the_clock)
+    assert owned(state, 987654327) == [[int(item)]]
+    assert owned(state, 987654328) == []
+
+
+def prepared_by_the_program(state: Path, settings: dict[str, str | Path]) -> None:
+    clean = {k: v for k, v in os.environ.items() if not k.startswith("RECSERVE_")}
+    given = {f"RECSERVE_TRAINING_{name}": str(value) for name, value in settings.items()}
+    subprocess.run(
+        [sys.executable, "-m", "training.prepare", "--state", state, "--cutoffs", "4"],
+        cwd=ROOT,
+        env=clean | given,
+        check=True,
+    )
