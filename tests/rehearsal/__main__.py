@@ -7,26 +7,30 @@ import signal
 import sys
 import time
 from collections import Counter
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Coroutine, Iterator, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
+from dataclasses import asdict
 from pathlib import Path
+from typing import Any
 
 from serving.errors import RecserveError
 from serving.local.bundles import deployed
-from tests.meta.k8s.manifests import of_kind, workloads
+from tests.meta.k8s.manifests import of_kind
 from tests.meta.k8s.rendering import ROOT
 from tests.rehearsal import dns, images, proxy, report, scenarios
-from tests.rehearsal.callers import Load, People, calling
+from tests.rehearsal.callers import CONNECTIONS, GROUPS, TIMEOUT_S, Load, calling
 from tests.rehearsal.cluster import Cluster
 from tests.rehearsal.controller import Controllers
+from tests.rehearsal.expected import Expected
 from tests.rehearsal.overlay import Overlay
+from tests.rehearsal.people import People
 from tests.rehearsal.places import Notes, Site
-from tests.rehearsal.pods import NotRehearsed, Template
+from tests.rehearsal.pods import NotRehearsed
 from tests.rehearsal.stage import Stage
 from tests.rehearsal.traffic import Traffic
 
-CALLERS = 4
 GATEWAY = scenarios.GATEWAY
+START = Expected(restarts=None, called=False)
 
 
 def main() -> int:
@@ -38,15 +42,29 @@ def main() -> int:
         "--only", default=",".join(scenarios.NAMES), help="some of " + ",".join(scenarios.NAMES)
     )
     given = parser.parse_args()
+    return told(rehearse(given.state.resolve(), given.overlay, given.out, given.only.split(",")))
+
+
+def told(rehearsal: Coroutine[Any, Any, int]) -> int:
+    """Its exit status; what it can't go on with is said, also where a group of tasks wraps it."""
+    status = 130
     try:
-        return asyncio.run(
-            rehearse(given.state.resolve(), given.overlay, given.out, given.only.split(","))
-        )
-    except (RecserveError, NotRehearsed) as error:
-        sys.stderr.write(f"rehearsal: {error}\n")
-        return 1
-    except asyncio.CancelledError:
-        return 130
+        status = asyncio.run(rehearsal)
+    except* asyncio.CancelledError:
+        pass
+    except* (RecserveError, NotRehearsed) as found:
+        for error in leaves(found):
+            sys.stderr.write(f"rehearsal: {error}\n")
+        status = 1
+    return status
+
+
+def leaves(group: BaseExceptionGroup[BaseException]) -> Iterator[BaseException]:
+    for one in group.exceptions:
+        if isinstance(one, BaseExceptionGroup):
+            yield from leaves(one)
+        else:
+            yield one
 
 
 async def rehearse(state: Path, name: str, out: Path, chosen: Sequence[str]) -> int:
@@ -55,41 +73,43 @@ async def rehearse(state: Path, name: str, out: Path, chosen: Sequence[str]) -> 
     assert task
     for number in (signal.SIGINT, signal.SIGTERM):
         asyncio.get_running_loop().add_signal_handler(number, task.cancel)
+    shutil.rmtree(out, ignore_errors=True)
     now = deployed(state).now
-    _fresh(state, out)
+    _claim(state, out)
     notes = Notes()
     overlay = Overlay(name, now, out / "rendered")
     cluster = Cluster(overlay.render(), images.assemble(out / "images", notes))
     controllers = Controllers(cluster)
     load = Load(People.of(state))
-    stage = Stage(overlay, controllers, load, Traffic(cluster), _say)
+    stage = Stage(overlay, controllers, load.outcomes, Traffic(cluster), _say)
     async with _network(stage, state, out, notes) as endpoints, _at_work(stage):
-        await stage.play("start", _start(controllers), restarts=None)
-        async with calling(load, endpoints):
+        await stage.play("start", _start(controllers), START)
+        stage.traffic.begin()
+        async with calling(load, endpoints) as leave:
             await scenarios.play(stage, chosen)
-    report.show(stage.reports)
+            await stage.play("the callers leave", leave())
+    calls = len(load.outcomes.all)
+    report.show(stage.reports, calls)
     report.write(
         out / "report.json",
         stage.reports,
+        calls,
         overlay=name,
-        callers=CALLERS,
+        callers=[asdict(group) for group in GROUPS],
+        deadline_s=TIMEOUT_S,
+        methods=Counter(o.method for o in load.outcomes.all),
         put_otherwise=sorted(notes.seen),
         probes=_probes(cluster),
         messages=Counter(
-            f"{o.method}: {o.message}" for o in load.outcomes if o.message
+            f"{o.method}: {o.message}" for o in load.outcomes.all if o.message
         ).most_common(50),
         ready_after_s={p.name: p.ready_after_s and round(p.ready_after_s, 1) for p in cluster.pods},
     )
-    return 0 if report.passed(stage.reports) else 1
+    return 0 if report.passed(stage.reports, calls) else 1
 
 
 async def _start(controllers: Controllers) -> None:
-    """Everything at once, as `kubectl apply` does."""
-    objects = controllers.cluster.objects
-    for workload in workloads(objects):
-        if workload.kind == "StatefulSet":
-            controllers.start_stateful(Template(objects, workload))
-    scenarios.apply(controllers, objects)
+    scenarios.begin(controllers)
 
 
 @asynccontextmanager
@@ -106,7 +126,7 @@ async def _network(stage: Stage, state: Path, out: Path, notes: Notes) -> AsyncI
         pods = [p for p in cluster.pods if p.address in there]
         return [(p.address, p.containers[0].spec.port(port["targetPort"])) for p in pods]
 
-    hosts = [f"127.0.200.{n + 1}" for n in range(CALLERS)]
+    hosts = [f"127.0.200.{n + 1}" for n in range(CONNECTIONS)]
     async with AsyncExitStack() as stack:
         stack.callback(responder.close)
         for host in hosts:
@@ -131,9 +151,8 @@ async def _at_work(stage: Stage) -> AsyncIterator[None]:
                 await pod.kill()
 
 
-def _fresh(state: Path, out: Path) -> None:
-    """An empty folder, but for a copy of what make start materialised into Redis."""
-    shutil.rmtree(out, ignore_errors=True)
+def _claim(state: Path, out: Path) -> None:
+    """A copy of what make start materialised into Redis."""
     claim = out / "claims/data-redis-0"
     claim.mkdir(parents=True)
     shutil.copyfile(state / "redis/appendonly.aof", claim / "appendonly.aof")

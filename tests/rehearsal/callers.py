@@ -1,141 +1,172 @@
-"""Callers with our own Python client, at a steady rate; what became of every call is kept."""
+"""Callers with our own Python client, each over a connection of its own, at a steady rate."""
 
 import asyncio
+import itertools
 import random
 import time
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
-from datetime import datetime, timedelta
-from pathlib import Path
+from typing import Any
 
-import polars as pl
-import yaml
-from recserve.client import AsyncClient, Consent, Event, RecserveError, Surface
+from recserve.client import AsyncClient, Consent, Event, RecserveError
+
+from tests.rehearsal.outcomes import Outcome, Outcomes
+from tests.rehearsal.people import People
 
 CONSENT = Consent(personalization=True, logging=True)
 TIMEOUT_S = 5.0  # the machine is shared by all pods: what is slow is reported, not failed
-EVERY_S = 0.8  # a caller's pause from one call to the next
 AGAIN = ("UNAVAILABLE", "CANCELLED")  # as docs/operations.md tells callers
-PAUSE_S = 0.1
-MIX = ("recommend", "recommend", "recommend", "search", "record")
+FIRST_PAUSE_S, LONGEST_PAUSE_S = 0.1, 1.0  # before asking again; doubled each time
+RANKED = 20  # items of a call of Rank
+STREAM = "stream"
 
 
 @dataclass(frozen=True, slots=True)
-class People:
-    """Whom and what the calls are about."""
+class Group:
+    """Callers of one kind; `mix` holds methods of the client, those asked more often twice."""
 
-    surface: Surface
-    users: Sequence[str]
-    items: Sequence[str]
-    queries: Sequence[str]
-    kind: str  # of the events
-    now: datetime
-
-    @classmethod
-    def of(cls, state: Path) -> "People":
-        """The prepared data's."""
-        told = yaml.safe_load((state / "prepared/features.yaml").read_text())
-        source = yaml.safe_load((state / "dataset/dataset.yaml").read_text())
-        catalogue = pl.read_parquet(state / "prepared/catalogue.parquet")
-        users = pl.read_parquet(state / "prepared/targets.parquet")["user_id"].unique().sort()
-        titles = next((c for c in ("title", "category") if c in catalogue.columns), "item_id")
-        return cls(
-            surface=Surface(told["surface"]),
-            users=[str(user) for user in users],
-            items=catalogue["item_id"].cast(pl.String).to_list(),
-            queries=catalogue[titles].drop_nulls().cast(pl.String).to_list(),
-            kind=source["target_kinds"][0],
-            now=datetime.fromisoformat(str(told["now"])),
-        )
+    connections: int
+    every_s: float  # from one call of a connection to its next
+    mix: tuple[str, ...]
 
 
-@dataclass(frozen=True, slots=True)
-class Outcome:
-    began: float  # monotonic seconds
-    method: str
-    status: str  # OK, or the last status that the client got
-    seconds: float
-    tries: int
-    degraded: tuple[str, ...] = ()  # `stage: REASON`
-    message: str = ""
+GROUPS = (
+    Group(4, 0.8, ("recommend", "recommend", "search", "rank", "similar", "record")),
+    Group(
+        12, 0.2, ("status", "suggest", "status", "suggest", "record")
+    ),  # cheap ones, for their number
+    Group(2, 0.5, (STREAM,)),  # batches over a call of StreamEvents that stays open
+)
+CONNECTIONS = sum(group.connections for group in GROUPS)
 
 
 @dataclass
 class Load:
     people: People
-    outcomes: list[Outcome] = field(default_factory=list)
-    under_way: set[asyncio.Task[None]] = field(default_factory=set)
+    outcomes: Outcomes = field(default_factory=Outcomes)
+    stopping: asyncio.Event = field(default_factory=asyncio.Event)
 
-    def between(self, began: float, ended: float) -> list[Outcome]:
-        return [one for one in self.outcomes if began <= one.began < ended]
+    async def work(self, endpoint: str, group: Group) -> None:
+        """One caller, until it is told to stop and its last call has ended."""
+        async with AsyncClient(endpoint, plaintext=True, timeout_s=TIMEOUT_S) as client:
+            if group.mix == (STREAM,):
+                await self._stream(client, group.every_s)
+                return
+            calls: set[asyncio.Task[None]] = set()
+            while not await self._stops_within(group.every_s * random.uniform(0.8, 1.2)):
+                method = random.choice(group.mix)
+                task = asyncio.create_task(self._call(client, method))
+                self.outcomes.call(task, method)
+                calls.add(task)
+                task.add_done_callback(calls.discard)
+            if calls:
+                await asyncio.wait(calls)
 
-    def ended(self, task: asyncio.Task[None]) -> None:
-        """Of a call; what isn't an error of our client's is a failure as well."""
-        self.under_way.discard(task)
-        if not task.cancelled() and (fault := task.exception()):
-            now = time.monotonic()
-            self.outcomes.append(Outcome(now, "", type(fault).__name__, 0.0, 1, (), str(fault)))
-
-    async def finished(self) -> None:
-        """Until every call so far has its outcome."""
-        if self.under_way:
-            await asyncio.wait(set(self.under_way))
-
-    async def call(self, client: AsyncClient, method: str) -> None:
+    async def _call(self, client: AsyncClient, method: str) -> None:
         """One call with one deadline, asked again after what the client's own retries could not mend."""
-        began, tries, degraded, status, message = time.monotonic(), 0, (), "", ""
-        while status in ("", *AGAIN) and (left_s := began + TIMEOUT_S - time.monotonic()) > 0:
-            await asyncio.sleep(PAUSE_S if tries else 0)
-            tries += 1
+        began, again = time.monotonic(), list[str]()
+        status, degraded, message = "", tuple[str, ...](), ""
+        while (left_s := began + TIMEOUT_S - time.monotonic()) > 0:
             try:
-                degraded = await self._ask(client, method, left_s)
-                status = "OK"
+                degraded, status = await self._ask(client, method, left_s), "OK"
+                break
             except RecserveError as error:
                 status, message = error.code.name, str(error)
+            pause_s = min(FIRST_PAUSE_S * 2 ** len(again), LONGEST_PAUSE_S)
+            if status not in AGAIN or time.monotonic() + pause_s > began + TIMEOUT_S:
+                break
+            again.append(status)
+            await asyncio.sleep(pause_s)
         seconds = time.monotonic() - began
-        self.outcomes.append(Outcome(began, method, status, seconds, tries, degraded, message))
+        told = Outcome(began, method, status, seconds, tuple(again), degraded, message)
+        self.outcomes.all.append(told)
 
     async def _ask(self, client: AsyncClient, method: str, left_s: float) -> tuple[str, ...]:
+        """How the answer was degraded."""
         people = self.people
-        user = random.choice(people.users)
-        if method == "record":
-            when = people.now + timedelta(seconds=1)
-            event = Event(
-                user_id=user, item_id=random.choice(people.items), kind=people.kind, event_time=when
-            )
-            await client.record([event], consent=CONSENT, timeout_s=left_s)
-            return ()
-        if method == "search":
-            words = random.choice(people.queries)
-            page = await client.search(words, user_id=user, consent=CONSENT, timeout_s=left_s)
-            slate = page.slate
-        else:
-            slate = await client.recommend(
-                people.surface, user_id=user, consent=CONSENT, timeout_s=left_s
-            )
+        one: dict[str, Any] = {
+            "user_id": random.choice(people.users), "consent": CONSENT, "timeout_s": left_s
+        }  # fmt: skip
+        match method:
+            case "status":
+                await client.status(timeout_s=left_s)
+                return ()
+            case "suggest":
+                await client.suggest(random.choice(people.queries)[:3], timeout_s=left_s)
+                return ()
+            case "record":
+                await client.record([people.event()], consent=CONSENT, timeout_s=left_s)
+                return ()
+            case "similar":
+                slate = await client.similar(random.choice(people.items), timeout_s=left_s)
+            case "rank":
+                items = random.sample(people.items, min(RANKED, len(people.items)))
+                slate = await client.rank(people.surface, items, **one)
+            case "search":
+                slate = (await client.search(random.choice(people.queries), **one)).slate
+            case "recommend":
+                slate = await client.recommend(people.surface, **one)
+            case _:
+                raise AssertionError(method)
         return tuple(f"{d.stage}: {d.reason}" for d in slate.answer.degradations)
+
+    async def _stream(self, client: AsyncClient, every_s: float) -> None:
+        """The client itself sends again what was not answered; a batch has one outcome."""
+        waiting: dict[int, tuple[float, asyncio.Future[None]]] = {}
+
+        async def batches() -> AsyncIterator[Sequence[Event]]:
+            for number in itertools.count():
+                if await self._stops_within(every_s):
+                    return
+                done = asyncio.get_running_loop().create_future()
+                self.outcomes.under_way.add(done)
+                waiting[number] = time.monotonic(), done
+                yield [self.people.event()]
+
+        def decided(number: int, status: str, message: str) -> None:
+            began, done = waiting.pop(number)
+            seconds = time.monotonic() - began
+            self.outcomes.all.append(Outcome(began, STREAM, status, seconds, message=message))
+            self.outcomes.under_way.discard(done)
+            done.set_result(None)
+
+        try:
+            async for one in client.record_stream(batches(), consent=CONSENT, timeout_s=TIMEOUT_S):
+                status = one.error.code.name if one.error else "OK"
+                decided(one.number, status, str(one.error or ""))
+        finally:
+            for number in list(waiting):
+                decided(number, "UNDECIDED", "the stream ended")
+
+    async def _stops_within(self, seconds: float) -> bool:
+        try:
+            async with asyncio.timeout(seconds):
+                return await self.stopping.wait()
+        except TimeoutError:
+            return False
 
 
 @asynccontextmanager
-async def calling(load: Load, endpoints: Sequence[str]) -> AsyncIterator[None]:
-    """A caller an endpoint while the block runs."""
+async def calling(
+    load: Load, endpoints: Sequence[str]
+) -> AsyncIterator[Callable[[], Awaitable[None]]]:
+    """Yields how to let the callers end: an endpoint each, in the order of GROUPS."""
+    groups = [group for group in GROUPS for _ in range(group.connections)]
+    tasks = [
+        asyncio.create_task(load.work(endpoint, group))
+        for endpoint, group in zip(endpoints, groups, strict=True)
+    ]
+    for task in tasks:
+        load.outcomes.watch(task, "caller")
 
-    async def work(endpoint: str) -> None:
-        async with AsyncClient(endpoint, plaintext=True, timeout_s=TIMEOUT_S) as client:
-            try:
-                while True:
-                    task = asyncio.create_task(load.call(client, random.choice(MIX)))
-                    load.under_way.add(task)
-                    task.add_done_callback(load.ended)
-                    await asyncio.sleep(EVERY_S * random.uniform(0.8, 1.2))
-            finally:
-                await load.finished()
+    async def leave() -> None:
+        load.stopping.set()
+        await asyncio.wait(tasks)
 
-    tasks = [asyncio.create_task(work(endpoint)) for endpoint in endpoints]
     try:
-        yield
+        yield leave
     finally:
         for task in tasks:
             task.cancel()
-        await asyncio.gather(*tasks, return_exceptions=True)
+        await asyncio.gather(*tasks, return_exceptions=True)  # each was watched

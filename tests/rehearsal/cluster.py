@@ -4,7 +4,7 @@ import asyncio
 import itertools
 import random
 import string
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from tests.meta.k8s.manifests import Object, Objects, matches, of_kind, workloads
@@ -14,7 +14,7 @@ from tests.rehearsal.pods import NotRehearsed, Template
 
 PROPAGATION_S = 1.0  # from a pod's change to what DNS and kube-proxy know of it
 NODES = tuple(f"node-{n}" for n in range(1, 7))
-DATA_NODE = "node-data"  # of the StatefulSets; not drained
+DATA_NODES = ("node-data-1", "node-data-2")  # of the StatefulSets
 
 
 def addresses() -> Iterator[str]:
@@ -34,7 +34,7 @@ class Cluster:
     _published: dict[str, tuple[str, ...]] = field(default_factory=dict)
 
     def create(self, template: Template, name: str | None = None) -> Pod:
-        """`name`: of a StatefulSet's pod, which stays on its node."""
+        """`name`: of a StatefulSet's pod."""
         assert self.site
         workload = template.workload
         labels = {**workload.labels, "pod-template-hash": template.hash}
@@ -44,7 +44,7 @@ class Cluster:
         identity = Identity(
             name or f"{workload.name}-{template.hash}-{tail}",
             self._address(name) if name else next(self._addresses),
-            DATA_NODE if name else self._node(workload.name),
+            self._node(workload.name, DATA_NODES if name else NODES),
             labels,
         )
         pod = make_pod(template, identity, self.site, self.image, self._changed)
@@ -90,7 +90,7 @@ class Cluster:
             self._kept[name] = next(self._addresses)
         return self._kept[name]
 
-    def _node(self, workload: str) -> str:
+    def _node(self, workload: str, nodes: Sequence[str]) -> str:
         """The emptiest of those that take pods, by pods of the same workload and then by all."""
         there = [p for p in self.pods if not p.ended]
 
@@ -98,7 +98,7 @@ class Cluster:
             on = [p for p in there if p.identity.node == node]
             return sum(p.template.workload.name == workload for p in on), len(on)
 
-        return min((n for n in NODES if n not in self.cordoned), key=crowd)
+        return min((n for n in nodes if n not in self.cordoned), key=crowd)
 
     def _changed(self) -> None:
         asyncio.get_running_loop().call_later(PROPAGATION_S, self._publish, self._ready())

@@ -13,6 +13,7 @@ from tests.rehearsal.pods import Template
 
 LOOKS_S = 0.2
 PATIENCE_S = 300.0
+ATTACHED_S = 10.0  # a volume of one pod alone is at its next node so long after that pod has ended
 
 
 class Stuck(Exception):
@@ -32,30 +33,33 @@ class Controllers:
     tasks: set[asyncio.Task[None]] = field(default_factory=set)
 
     def apply(self, template: Template) -> None:
-        """A Deployment; its number is kept if it is known already."""
+        """A Deployment or StatefulSet; its number is kept if it is known already."""
         name = template.workload.name
         self.templates[name] = template
         self.wanted.setdefault(name, replicas(template.objects, template.workload))
 
-    def start_stateful(self, template: Template) -> None:
-        for number in range(replicas(template.objects, template.workload)):
-            self.cluster.create(template, f"{template.workload.name}-{number}")
-
     async def control(self) -> None:
         """For ever."""
         while True:
-            for name in self.templates:
-                self._advance(name)
+            self.advance()
             await asyncio.sleep(LOOKS_S)
 
-    async def settled(self, *names: str) -> None:
+    def advance(self) -> None:
+        """Each workload's next step."""
+        for name, template in self.templates.items():
+            if template.workload.kind == "StatefulSet":
+                self._advance_stateful(name)
+            else:
+                self._advance(name)
+
+    async def settled(self) -> None:
         """Until all pods are of the present template, as many as wanted, ready, and the others gone.
 
         Raises:
             Stuck: not in time; names the pods that are in the way.
         """
         until = time.monotonic() + self.patience_s
-        while not all(map(self._is_settled, names or self.templates)) or self.cluster.ending:
+        while not all(map(self._is_settled, self.templates)) or self.cluster.ending:
             if time.monotonic() > until:
                 states = [
                     f"{p.name} ready {p.ready}, restarts {p.restarts}, terminating {p.terminating}"
@@ -112,6 +116,25 @@ class Controllers:
             self.cluster.create(template)
         for pod in [*self._first(old)[: todo.take_old], *self._first(new)[: todo.take_new]]:
             self.end(pod)
+
+    def _advance_stateful(self, name: str) -> None:
+        """One pod after the other from the highest number, a new one of a name once the old one has ended."""
+        template, last = self.templates[name], dict[str, Pod]()
+        last.update((p.name, p) for p in self.cluster.pods if p.template.workload.name == name)
+        for number in range(self.wanted[name]):
+            pod = last.get(f"{name}-{number}")
+            if pod is None or (pod.ended and self._may_follow(pod)):
+                last[f"{name}-{number}"] = self.cluster.create(template, f"{name}-{number}")
+        pods = [last[f"{name}-{number}"] for number in range(self.wanted[name])]
+        old = [p for p in pods if p.template.hash != template.hash]
+        if old and all(p.ready for p in pods):
+            self.end(old[-1])
+
+    def _may_follow(self, pod: Pod) -> bool:
+        """Whether the volumes of its own have come to where the next one will run."""
+        moves = "volumeClaimTemplates" in pod.template.workload.spec
+        moves = moves and pod.identity.node in self.cluster.cordoned
+        return not moves or time.monotonic() - pod.ended_at > ATTACHED_S
 
     def _first(self, pods: list[Pod]) -> list[Pod]:
         """In the order in which a ReplicaSet lets them go: not ready, crowded, young."""

@@ -1,7 +1,7 @@
 """Stand-ins for the images: the programs that the containers' commands name, as this machine has them.
 
 Nothing is added to a command but where to listen (Triton has no variable for it) and, of the embedded
-Triton, where its backends are.
+Triton, where its backends are and that the models' configurations are whole.
 """
 
 import os
@@ -33,7 +33,8 @@ def assemble(folder: Path, notes: Notes) -> dict[str, str]:
     notes.add(
         "images",
         "tritonserver is the embedded one with its Python-based ONNX Runtime backend; it is told its "
-        "backends and, by --grpc-, --http- and --metrics-address, to listen on the pod's address",
+        "backends, that the models' configurations are whole (--disable-auto-complete-config) and, by "
+        "--grpc-, --http- and --metrics-address, to listen on the pod's address",
     )
     return {
         "PATH": f"{programs}:{os.defpath}",

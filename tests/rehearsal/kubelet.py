@@ -1,6 +1,7 @@
 """A pod from its start to its end, as a node's kubelet leads it."""
 
 import asyncio
+import math
 import time
 from collections.abc import Callable, Mapping
 from contextlib import suppress
@@ -37,7 +38,7 @@ class Pod:
     began: float = field(default_factory=time.monotonic)
     ready_after_s: float | None = None
     terminating: bool = False
-    ended: bool = False
+    ended_at: float = math.inf
     _keeping: list[asyncio.Task[None]] = field(default_factory=list)
 
     @property
@@ -54,8 +55,16 @@ class Pod:
         return not self.terminating and all(one.ready for one in self.containers)
 
     @property
+    def ended(self) -> bool:
+        return self.ended_at < math.inf
+
+    @property
+    def every(self) -> list[Running]:
+        return [*self.init, *self.containers]
+
+    @property
     def restarts(self) -> int:
-        return sum(one.restarts for one in [*self.init, *self.containers])
+        return sum(one.restarts for one in self.every)
 
     def start(self) -> None:
         self._keeping = [asyncio.create_task(self._run())]
@@ -69,8 +78,7 @@ class Pod:
     async def terminate(self) -> None:
         """Its containers at once, sidecars after them; returns when all has ended."""
         self.terminating = True
-        everything = [*self.init, *self.containers]
-        for one in everything:
+        for one in self.every:
             one.stopping = True
         self.changed()
         sidecars = [one for one in self.init if one.spec.sidecar]
@@ -80,21 +88,21 @@ class Pod:
             task.cancel()
             with suppress(asyncio.CancelledError):
                 await task
-        await asyncio.gather(*(one.stop() for one in everything))  # one that was being started
-        self.ended = True
+        await asyncio.gather(*(one.stop() for one in self.every))  # one that was being started
+        self.ended_at = time.monotonic()
         self.changed()
 
     async def kill(self) -> None:
-        """Ends everything at once: the rehearsal is over."""
+        """Ends everything at once: its node is lost, or the rehearsal is over."""
         self.terminating = True
-        everything = [*self.init, *self.containers]
         for task in self._keeping:
             task.cancel()
         await asyncio.gather(*self._keeping, return_exceptions=True)
-        for one in everything:
+        for one in self.every:
             one.stopping = True
             await one.end()
-        self.ended = True
+        self.ended_at = time.monotonic()
+        self.changed()
 
     async def _run(self) -> None:
         async with asyncio.TaskGroup() as group:

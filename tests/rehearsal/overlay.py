@@ -3,7 +3,7 @@
 import json
 import os
 import time
-from collections.abc import Collection, Mapping
+from collections.abc import Mapping
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -15,6 +15,7 @@ from tests.meta.k8s.rendering import K8S, render
 
 CLOCK = K8S / "components/historical-clock"
 NAMESPACE = "recserve"
+RESTARTED = "kubectl.kubernetes.io/restartedAt"
 
 
 class Overlay:
@@ -22,6 +23,8 @@ class Overlay:
 
     def __init__(self, name: str, now: datetime, scratch: Path) -> None:
         """Raises CalledProcessError, with kubectl's words on stderr, if it doesn't build."""
+        self._gateway: Mapping[str, str] = {}
+        self._restarted: dict[tuple[str, str], str] = {}  # when, by kind and name
         folder = K8S / "overlays" / name
         self._clocked, self._changed = scratch / "clocked", scratch / "changed"
         for made in (self._clocked, self._changed):
@@ -35,15 +38,20 @@ class Overlay:
         told = {"now": now.isoformat(), "offset_s": now.timestamp() - time.time()}
         (self._changed / "clock.json").write_text(json.dumps(told))
 
-    def render(
-        self, gateway: Mapping[str, str] | None = None, restarted: Collection[str] = ()
-    ) -> Objects:
-        """With these settings of the gateway, and after `kubectl rollout restart` of these Deployments."""
+    def configure(self, gateway: Mapping[str, str]) -> None:
+        """Settings of the gateway, in what is rendered from now on."""
+        self._gateway = gateway
+
+    def restart(self, kind: str, name: str) -> None:
+        """As `kubectl rollout restart` does, in what is rendered from now on."""
+        self._restarted[kind, name] = datetime.now(UTC).isoformat(timespec="seconds")
+
+    def render(self) -> Objects:
         clock = {"name": "clock", "files": ["clock.json"]}
-        settings = {"name": "gateway", "literals": [f"{k}={v}" for k, v in (gateway or {}).items()]}
-        generated = [clock, settings] if gateway else [clock]
+        literals = [f"{key}={value}" for key, value in self._gateway.items()]
+        generated = [clock, {"name": "gateway", "literals": literals}] if literals else [clock]
         merged = [{**one, "namespace": NAMESPACE, "behavior": "merge"} for one in generated]
-        patches = [{"patch": yaml.safe_dump(_restart(name))} for name in sorted(restarted)]
+        patches = [{"patch": yaml.safe_dump(_restart(*at))} for at in self._restarted.items()]
         write(
             self._changed,
             {
@@ -63,12 +71,12 @@ def write(folder: Path, kustomization: Mapping[str, Any]) -> None:
     (folder / "kustomization.yaml").write_text(yaml.safe_dump(dict(kustomization)))
 
 
-def _restart(name: str) -> dict[str, Any]:
+def _restart(workload: tuple[str, str], at: str) -> dict[str, Any]:
     """The patch that `kubectl rollout restart` makes."""
-    when = {"kubectl.kubernetes.io/restartedAt": datetime.now(UTC).isoformat(timespec="seconds")}
+    kind, name = workload
     return {
         "apiVersion": "apps/v1",
-        "kind": "Deployment",
+        "kind": kind,
         "metadata": {"name": name, "namespace": NAMESPACE},
-        "spec": {"template": {"metadata": {"annotations": when}}},
+        "spec": {"template": {"metadata": {"annotations": {RESTARTED: at}}}},
     }

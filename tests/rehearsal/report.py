@@ -10,9 +10,8 @@ from typing import Any
 from rich.console import Console
 from rich.table import Table
 
-from tests.rehearsal.callers import Outcome
+from tests.rehearsal.outcomes import Outcome
 
-OF_TIME = ("timeout", "no_time")  # the reasons that a busy machine accounts for
 COLUMNS = (
     "event",
     "s",
@@ -33,8 +32,10 @@ class EventReport:
     event: str
     seconds: float
     requests: int
-    failed: dict[str, int]  # by status
-    asked_again: int  # calls that the client gave up and its caller asked again within the deadline
+    failed: dict[str, int]  # by method and status, also those that were expected
+    asked_again: dict[
+        str, int
+    ]  # by status; the client gave up, its caller did not, within the deadline
     degraded: int
     degradations: dict[str, int]  # by stage and reason
     slowest_s: float
@@ -46,37 +47,39 @@ class EventReport:
 
     @property
     def passed(self) -> bool:
-        return not self.failed and not self.problems
+        return not self.problems
 
 
 def summed(outcomes: Sequence[Outcome]) -> dict[str, Any]:
     """The part of an event's report that its calls make."""
     return {
         "requests": len(outcomes),
-        "failed": dict(Counter(one.status for one in outcomes if one.status != "OK")),
-        "asked_again": sum(one.tries > 1 for one in outcomes),
+        "failed": dict(
+            Counter(f"{one.method}: {one.status}" for one in outcomes if one.status != "OK")
+        ),
+        "asked_again": dict(Counter(status for one in outcomes for status in one.again)),
         "degraded": sum(bool(one.degraded) for one in outcomes),
         "degradations": dict(Counter(text for one in outcomes for text in set(one.degraded))),
         "slowest_s": round(max((one.seconds for one in outcomes), default=0.0), 2),
     }
 
 
-def lacking(degradations: Mapping[str, int]) -> dict[str, int]:
-    """Those for other reasons than time."""
-    return {text: count for text, count in degradations.items() if not text.endswith(OF_TIME)}
-
-
-def write(path: Path, events: Sequence[EventReport], **more: Any) -> None:
+def write(path: Path, events: Sequence[EventReport], calls: int, **more: Any) -> None:
     path.parent.mkdir(parents=True, exist_ok=True)
-    told = {"passed": passed(events), "events": [asdict(e) for e in events], **more}
-    path.write_text(json.dumps(told, indent=2) + "\n")
+    told = {"passed": passed(events, calls), "calls": calls, "events": [asdict(e) for e in events]}
+    path.write_text(json.dumps(told | more, indent=2) + "\n")
 
 
-def passed(events: Sequence[EventReport]) -> bool:
-    return bool(events) and all(event.passed for event in events)
+def passed(events: Sequence[EventReport], calls: int) -> bool:
+    """Each event, and every call that was made belongs to one of them."""
+    return bool(events) and calls == counted(events) and all(event.passed for event in events)
 
 
-def show(events: Sequence[EventReport]) -> None:
+def counted(events: Sequence[EventReport]) -> int:
+    return sum(event.requests for event in events)
+
+
+def show(events: Sequence[EventReport], calls: int) -> None:
     table = Table(title="Rehearsal")
     for column in COLUMNS:
         table.add_column(column, overflow="fold")
@@ -85,8 +88,8 @@ def show(events: Sequence[EventReport]) -> None:
             one.event,
             f"{one.seconds:.0f}",
             str(one.requests),
-            ", ".join(f"{count} {status}" for status, count in one.failed.items()) or "0",
-            str(one.asked_again),
+            listed(one.failed),
+            listed(one.asked_again),
             str(one.degraded),
             f"{one.slowest_s:.2f} s",
             ", ".join(f"{seconds} s" for seconds in one.new_triton_traffic_s),
@@ -99,3 +102,9 @@ def show(events: Sequence[EventReport]) -> None:
     for one in events:
         for problem in one.problems:
             console.print(f"{one.event}: {problem}", style="red")
+    if calls != counted(events):
+        console.print(f"{calls} calls were made, {counted(events)} counted", style="red")
+
+
+def listed(counts: Mapping[str, int]) -> str:
+    return ", ".join(f"{count} {what}" for what, count in counts.items()) or "0"

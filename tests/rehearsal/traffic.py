@@ -5,11 +5,18 @@ import json
 import time
 from dataclasses import dataclass, field
 
-from tests.rehearsal.cluster import Cluster
+from tests.meta.k8s.rules_pods import TRITON_AGE
+from tests.rehearsal.cluster import PROPAGATION_S, Cluster
+from tests.rehearsal.dns import TTL_S
 from tests.rehearsal.kubelet import Pod
+from tests.rehearsal.pods import Container, NotRehearsed
 from tests.rehearsal.probes import get
 
 LOOKS_S = 0.5
+SPREAD = 1.1  # gRPC lets a connection grow up to a tenth older
+SLACK_S = (
+    2.0  # the gateways look a name up once a second at most; a call, and a look at the statistics
+)
 TRITON, HTTP = "triton", "http"
 
 
@@ -39,14 +46,22 @@ class Traffic:
                     await self._look(pod)
             await asyncio.sleep(LOOKS_S)
 
-    async def all_asked(self, patience_s: float) -> list[str]:
-        """The ready Tritons that are still asked for nothing when that time is over."""
-        until = time.monotonic() + patience_s
+    async def unasked(self) -> list[str]:
+        """A sentence for each ready Triton that was asked for nothing in the time that it may take."""
+        within_s = max(
+            (_within_s(p.spec.containers[0]) for p in self.cluster.of(TRITON)), default=0
+        )
+        until = time.monotonic() + within_s
         while waiting := [p.name for p in self.cluster.of(TRITON) if p.name not in self._asked]:
             if time.monotonic() > until:
-                return waiting
+                return [f"{name} was asked for nothing in {within_s:.0f} s" for name in waiting]
             await asyncio.sleep(LOOKS_S)
         return []
+
+    def begin(self) -> None:
+        """What was asked before there were callers doesn't count."""
+        self._asked.clear()
+        self._base.clear()
 
     def forget(self, pod: Pod) -> None:
         """Its process is another one now, which counts from nothing."""
@@ -74,3 +89,15 @@ async def inferences(pod: Pod) -> int | None:
         return None
     stats = json.loads(body)["model_stats"]
     return sum(int(one["inference_stats"]["success"]["count"]) for one in stats)
+
+
+def _within_s(triton: Container) -> float:
+    """From readiness to a call of every gateway: each looks the name up as a connection reaches its age.
+
+    Raises:
+        NotRehearsed: connections have no age, so that a new Triton may never be found.
+    """
+    ages = [word.removeprefix(TRITON_AGE) for word in triton.command if word.startswith(TRITON_AGE)]
+    if not ages:
+        raise NotRehearsed(f"{triton.name} without {TRITON_AGE}")
+    return float(ages[-1]) / 1000 * SPREAD + PROPAGATION_S + TTL_S + SLACK_S
