@@ -87,7 +87,7 @@ async def rehearse(state: Path, name: str, out: Path, chosen: Sequence[str]) -> 
         stage.traffic.begin()
         async with calling(load, endpoints) as leave:
             await scenarios.play(stage, chosen)
-            await stage.play("the callers leave", leave())
+            await scenarios.end(stage, leave)
     calls = len(load.outcomes.all)
     report.show(stage.reports, calls)
     report.write(

@@ -2,7 +2,7 @@
 
 import asyncio
 import time
-from collections.abc import Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import replace
 
 from tests.meta.k8s.manifests import Objects, workloads
@@ -51,6 +51,16 @@ async def play(stage: Stage, chosen: Sequence[str]) -> None:
     for name, part in PARTS.items():
         if name in chosen:
             await part(stage)
+
+
+async def end(stage: Stage, leave: Callable[[], Awaitable[None]]) -> None:
+    """Shows that all is as it was, and counts the last calls."""
+
+    async def last() -> None:
+        await asyncio.sleep(STEADY_S)
+        await leave()
+
+    await stage.play("steady load until the callers leave", last())
 
 
 async def _steady(stage: Stage) -> None:

@@ -48,9 +48,7 @@ class Traffic:
 
     async def unasked(self) -> list[str]:
         """A sentence for each ready Triton that was asked for nothing in the time that it may take."""
-        within_s = max(
-            (_within_s(p.spec.containers[0]) for p in self.cluster.of(TRITON)), default=0
-        )
+        within_s = max((within_s(p.spec.containers[0]) for p in self.cluster.of(TRITON)), default=0)
         until = time.monotonic() + within_s
         while waiting := [p.name for p in self.cluster.of(TRITON) if p.name not in self._asked]:
             if time.monotonic() > until:
@@ -91,7 +89,7 @@ async def inferences(pod: Pod) -> int | None:
     return sum(int(one["inference_stats"]["success"]["count"]) for one in stats)
 
 
-def _within_s(triton: Container) -> float:
+def within_s(triton: Container) -> float:
     """From readiness to a call of every gateway: each looks the name up as a connection reaches its age.
 
     Raises:

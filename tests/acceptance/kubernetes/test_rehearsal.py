@@ -12,7 +12,7 @@ EVENTS = ("start", "steady", "rolling update of the gateways", "rolling update o
           "rolling update of the ingest worker", "gateways from 2 to 3", "gateways from 3 to 2",
           "Tritons from 3 to 4", "Tritons from 4 to 3", "a gateway and a Triton deleted",
           "kill -9 of a gateway", "kill -9 of a triton", "nodes of a gateway and a Triton lost", "drain of",
-          REDIS_MOVES, "the callers leave")  # fmt: skip
+          REDIS_MOVES, "steady load until the callers leave")  # fmt: skip
 WITHIN_S = 30  # a new Triton is asked
 METHODS = {"recommend", "search", "rank", "similar", "record", "stream", "status", "suggest"}
 
