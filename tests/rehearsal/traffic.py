@@ -48,11 +48,12 @@ class Traffic:
 
     async def unasked(self) -> list[str]:
         """A sentence for each ready Triton that was asked for nothing in the time that it may take."""
-        within_s = max((within_s(p.spec.containers[0]) for p in self.cluster.of(TRITON)), default=0)
-        until = time.monotonic() + within_s
+        ages = [within_s(p.spec.containers[0]) for p in self.cluster.of(TRITON)]
+        patience_s = max(ages, default=0.0)
+        until = time.monotonic() + patience_s
         while waiting := [p.name for p in self.cluster.of(TRITON) if p.name not in self._asked]:
             if time.monotonic() > until:
-                return [f"{name} was asked for nothing in {within_s:.0f} s" for name in waiting]
+                return [f"{name} was asked for nothing in {patience_s:.0f} s" for name in waiting]
             await asyncio.sleep(LOOKS_S)
         return []
 
