@@ -91,12 +91,15 @@ class Controllers:
             await asyncio.sleep(self.again_s)
 
     def _may_go(self, pod: Pod) -> bool:
-        """As the API server decides of pods that are ready."""
+        """As the API server decides."""
         name = pod.template.workload.name
         ready = sum(p.ready for p in self.cluster.of(name))
         for budget in of_kind(self.cluster.objects, "PodDisruptionBudget"):
-            if matches(budget["spec"]["selector"], pod.identity.labels):
-                return allowed_evictions(self.wanted[name], ready, budget["spec"]) > 0
+            spec = budget["spec"]
+            if matches(spec["selector"], pod.identity.labels):
+                unready_goes = spec.get("unhealthyPodEvictionPolicy") == "AlwaysAllow"
+                allowed = allowed_evictions(self.wanted[name], ready, spec) > 0
+                return allowed or (unready_goes and not pod.ready)
         return True
 
     def _is_settled(self, name: str) -> bool:

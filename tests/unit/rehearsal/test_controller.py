@@ -1,4 +1,7 @@
+import asyncio
 import time
+from types import SimpleNamespace
+from typing import TYPE_CHECKING, cast
 
 import pytest
 
@@ -7,6 +10,9 @@ from tests.rehearsal.cluster import DATA_NODES, Cluster
 from tests.rehearsal.controller import ATTACHED_S, Controllers
 from tests.rehearsal.kubelet import Identity, Pod
 from tests.rehearsal.pods import PodSpec, Template
+
+if TYPE_CHECKING:
+    from tests.rehearsal.containers import Running
 
 
 class Made(Cluster):
@@ -80,3 +86,27 @@ async def test_a_pod_whose_volume_others_may_mount_doesnt_wait(controllers: Cont
     await controllers.drain([controllers.cluster.pods[0].identity.node])
     await advance(controllers)
     assert await advance(controllers) == [("redis-0", "a")]
+
+
+@pytest.mark.parametrize(
+    ("policy", "goes"), [({}, False), ({"unhealthyPodEvictionPolicy": "AlwaysAllow"}, True)]
+)
+async def test_a_pod_that_isnt_ready_goes_as_its_budget_says(policy: dict[str, str], *, goes: bool):
+    spec = {"maxUnavailable": 1, "selector": {"matchLabels": {}}, **policy}
+    controllers = Controllers(Made([{"kind": "PodDisruptionBudget", "spec": spec}]), again_s=60)
+    controllers.apply(template("a"))
+    controllers.advance()
+    (pod,) = controllers.cluster.pods
+    pod.containers.append(
+        cast("Running", SimpleNamespace(ready=False, stopping=False, stop=stopped))
+    )
+    drain = asyncio.create_task(controllers.drain([pod.identity.node]))
+    await asyncio.sleep(0)
+    await asyncio.sleep(0)
+    assert pod.terminating is goes
+    assert controllers.refused == (not goes)
+    drain.cancel()
+
+
+async def stopped() -> None:
+    """It has ended at once."""
