@@ -59,6 +59,16 @@ async def test_pods_of_a_stateful_set_are_changed_one_after_the_other_from_the_l
     assert await advance(controllers) == [("redis-1", "b"), ("redis-0", "b")]
 
 
+async def test_a_pod_waits_for_its_turn_while_the_one_before_ends(controllers: Controllers):
+    controllers.apply(template("a", replicas=2))
+    await advance(controllers)
+    controllers.apply(template("b", replicas=2))
+    controllers.advance()
+    controllers.advance()
+    assert [p.name for p in controllers.cluster.pods if p.terminating] == ["redis-1"]
+    assert len(controllers.tasks) == 1  # it is ended once
+
+
 async def test_two_pods_of_one_name_never_run_at_once(controllers: Controllers):
     controllers.apply(template("a"))
     await advance(controllers)
