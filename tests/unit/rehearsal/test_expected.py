@@ -27,8 +27,8 @@ def test_a_planned_event_may_make_answers_late_and_cut_one_call_short(outcome: O
 
 def test_few_calls_may_be_cut_short():
     cut = replace(FINE, again=("CANCELLED",))
-    assert PLANNED.problems([FINE] * 397 + [cut] * 3, restarts=0) != []
-    assert PLANNED.problems([FINE] * 398 + [cut] * 2, restarts=0) == []
+    assert PLANNED.problems([FINE] * 97 + [cut] * 3, restarts=0) != []
+    assert PLANNED.problems([FINE] * 98 + [cut] * 2, restarts=0) == []
 
 
 @pytest.mark.parametrize(
