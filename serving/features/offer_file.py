@@ -13,6 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from serving.errors import ArtefactError
+from serving.features.packed_ids import PackedIds, packed_ids
 from serving.features.snapshot_files import REBUILD
 from serving.types import OfferTable
 
@@ -33,12 +34,12 @@ def write_offers(
     target_key: NDArray[np.int64],
 ) -> None:
     """M offers with `running_us` (M, 2), and T targets: the offer's place and the item's key."""
-    encoded = [one.encode() for one in offer_ids]
+    ids = packed_ids(offer_ids)
     order = np.lexsort((target_key, target_offer))
     np.savez(
         path,
-        id_text=np.frombuffer(b"".join(encoded), dtype=np.uint8),
-        id_end=np.cumsum([len(one) for one in encoded], dtype=np.int64),
+        id_text=ids.text,
+        id_end=ids.end,
         surface=np.array([OFFER_SURFACES.index(one) for one in surfaces], dtype=np.int8),
         start_us=running_us[:, 0],
         end_us=running_us[:, 1],
@@ -59,12 +60,11 @@ def read_offers(path: Path, item_key: NDArray[np.int64]) -> OfferTable:
             arrays: dict[str, NDArray[Any]] = {name: archive[name] for name in ARRAYS}
     except (KeyError, ValueError, OSError, EOFError, BadZipFile) as error:
         raise ArtefactError(f"{path} can't be read: {error}; {REBUILD}") from error
-    text, ends = arrays["id_text"].tobytes(), arrays["id_end"].tolist()
-    starts = [0, *ends[:-1]]
+    ids = PackedIds(arrays["id_text"], arrays["id_end"])
     rows = np.searchsorted(item_key, arrays["target_key"]).clip(max=len(item_key) - 1)
     held = item_key[rows] == arrays["target_key"]
     return OfferTable(
-        tuple(text[a:b].decode() for a, b in zip(starts, ends, strict=True)),
+        tuple(ids.at(np.arange(len(ids.end)))),
         tuple(f"SURFACE_{OFFER_SURFACES[n].upper()}" for n in arrays["surface"].tolist()),
         arrays["start_us"],
         arrays["end_us"],

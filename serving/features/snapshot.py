@@ -23,6 +23,7 @@ from serving.bundle import open_bundle
 from serving.errors import ArtefactError, RecserveError
 from serving.features.key_index import KeyIndex
 from serving.features.offer_file import read_offers
+from serving.features.packed_ids import PackedIds
 from serving.features.read_plan import ReadPlan
 from serving.features.snapshot_build import build
 from serving.features.snapshot_files import (
@@ -62,7 +63,7 @@ class Snapshot:
     int64_columns: tuple[str, ...]
     float32_columns: tuple[str, ...]
     stream_position: str = "0-0"  # of the item changes: what came later is to be replayed
-    texts: Any = None  # pyarrow string array of ids, if ids are strings
+    texts: PackedIds | None = None  # if ids are strings
     offers: OfferTable | None = None
 
     @property
@@ -88,8 +89,7 @@ class Snapshot:
         """The ids of items of the snapshot, as on the wire."""
         if self.texts is None:
             return [str(key) for key in keys.tolist()]
-        texts: list[str] = self.texts.take(self.positions(keys)).to_pylist()
-        return texts
+        return self.texts.at(self.positions(keys))
 
     def keys_at(self, rows: NDArray[np.integer[Any]]) -> Keys:
         keys: Keys = self.item_key[rows]
@@ -131,21 +131,22 @@ def open_snapshot(folder: Path, plan: ReadPlan) -> Snapshot:
     )  # unlike resolve, no fault of its own in a loop of links
     manifest = _manifest(folder)
     _check_plan(folder, manifest, plan)
-    texts = [ITEM_IDS] if plan.id_kind == "string" else []
+    names = (*ARRAYS, *ITEM_IDS) if plan.id_kind == "string" else ARRAYS
     offers = [OFFERS] if OFFERS in manifest["sha256"] else []
-    for name in [*(f"{array}.npy" for array in ARRAYS), *texts, *offers]:
+    for name in [*(f"{array}.npy" for array in names), *offers]:
         if not (folder / name).is_file():
             raise ArtefactError(f"{folder / name} is missing; {REBUILD}")
         if digest(folder / name) != manifest["sha256"].get(name):
             raise ArtefactError(f"{folder / name} was changed after it was built; {REBUILD}")
-    arrays = {name: np.load(folder / f"{name}.npy", mmap_mode="r") for name in ARRAYS}
+    arrays = {name: np.load(folder / f"{name}.npy", mmap_mode="r") for name in names}
+    texts = [arrays.pop(name) for name in ITEM_IDS if name in arrays]
     return Snapshot(
         version=manifest["snapshot_version"],
         oldest_event_time_us=manifest["oldest_event_time_us"],
         stream_position=manifest["stream_position"],
         int64_columns=tuple(manifest["int64_columns"]),
         float32_columns=tuple(manifest["float32_columns"]),
-        texts=_texts(folder / ITEM_IDS) if texts else None,
+        texts=PackedIds(*texts) if texts else None,
         offers=read_offers(folder / OFFERS, arrays["item_key"]) if offers else None,
         **arrays,
     )
@@ -178,13 +179,6 @@ def _check_plan(folder: Path, manifest: Mapping[str, Any], plan: ReadPlan) -> No
         raise ArtefactError(
             f"{folder} was built by another read plan: {', '.join(differing)} differ; {REBUILD}"
         )
-
-
-def _texts(path: Path) -> Any:
-    import pyarrow as pa  # noqa: PLC0415 - a shop with integer ids does without Arrow
-
-    with pa.memory_map(str(path)) as source:
-        return pa.ipc.open_file(source).read_all()["item_id"].combine_chunks()
 
 
 def main() -> int:

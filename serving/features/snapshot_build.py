@@ -22,6 +22,7 @@ from serving.errors import ArtefactError, LayoutMismatch
 from serving.features.item_values import ItemColumns, view_rows
 from serving.features.offer_file import read_offers
 from serving.features.overlay import position_of, stream_id
+from serving.features.packed_ids import packed_ids
 from serving.features.read_plan import ReadPlan, ViewPlan
 from serving.features.snapshot_files import (
     ITEM_IDS,
@@ -157,15 +158,12 @@ def _popular(blocks: Mapping[str, NDArray[np.void]], keys: NDArray[np.int64]) ->
 def _write(
     folder: Path, arrays: Mapping[str, NDArray[Any]], plan: ReadPlan, store: RowStore
 ) -> None:
+    if plan.id_kind == "string":
+        texts = store.texts(arrays["item_key"])
+        ids = packed_ids([texts[key] for key in arrays["item_key"].tolist()])
+        arrays = {**arrays, **dict(zip(ITEM_IDS, (ids.text, ids.end), strict=True))}
     for name, array in arrays.items():
         np.save(folder / f"{name}.npy", array)
-    if plan.id_kind == "string":
-        import pyarrow as pa  # noqa: PLC0415 - a shop with integer ids does without Arrow
-
-        texts = store.texts(arrays["item_key"])
-        table = pa.table({"item_id": [texts[key] for key in arrays["item_key"].tolist()]})
-        with pa.ipc.new_file(str(folder / ITEM_IDS), table.schema) as file:
-            file.write_table(table)
 
 
 def _content(described: Mapping[str, Any]) -> str:

@@ -20,7 +20,7 @@ LAYERS = (
     ("serving.errors",),
 )
 GATEWAY = ("serving.app", "serving.process.worker", "serving.api", "serving.assembly")
-TOO_HEAVY = {"feast", "torch", "polars", "pandas", "pytorch_lightning", "onnx", "onnxruntime"}
+TOO_HEAVY = {"feast", "torch", "polars", "pandas", "pyarrow", "pytorch_lightning", "onnx", "onnxruntime"}
 DOORS = {
     "tritonclient": ("serving.clients.triton", "serving.triton."),
     "redis": ("serving.clients.", "serving.features.", "serving.local."),

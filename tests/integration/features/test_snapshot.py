@@ -11,6 +11,7 @@ import pytest
 from serving.errors import ArtefactError, LayoutMismatch, OutsideError
 from serving.features.keys import string_key
 from serving.features.layout import Layout
+from serving.features.packed_ids import PackedIds
 from serving.features.read_plan import ReadPlan, parse_read_plan
 from serving.features.snapshot import open_snapshot
 from serving.features.snapshot_build import build
@@ -89,13 +90,19 @@ def test_positions_columns_and_ids_are_looked_up(
 
 def test_string_ids_come_back_as_texts(store: RowStore, tmp_path: Path) -> None:
     plan = parse_read_plan(described_plan("string"), "read_plan.json")
-    texts = {string_key(text): text for text in ("tea", "milk", "bread", "jam")}
+    texts = {string_key(text): text for text in ("thé", "milk", "bread", "jam")}
     store.remember(texts)
     write_items(store, plan, np.array(list(texts), dtype=np.int64))
     build(plan, store, tmp_path)
     snapshot = open_snapshot(tmp_path / "current", plan)
-    keys = np.array([string_key("jam"), string_key("tea")])
-    assert snapshot.names(keys) == ["jam", "tea"]
+    keys = np.array([string_key("jam"), string_key("thé")])
+    assert snapshot.names(keys) == ["jam", "thé"]
+    assert isinstance(snapshot.texts, PackedIds)
+    for array in (snapshot.texts.text, snapshot.texts.end):  # shared by the workers of a host
+        assert isinstance(array, np.memmap)
+    (tmp_path / "current/item_id_end.npy").unlink()
+    with pytest.raises(ArtefactError, match=r"item_id_end\.npy is missing"):
+        open_snapshot(tmp_path / "current", plan)
 
 
 def test_the_maps_are_read_only(store: RowStore, plan: ReadPlan, tmp_path: Path) -> None:
@@ -182,8 +189,8 @@ def test_another_version_of_the_format_is_refused(
 ) -> None:
     write_items(store, plan)
     manifest = build(plan, store, tmp_path) / "manifest.json"
-    manifest.write_text(json.dumps(json.loads(manifest.read_text()) | {"version": 2}))
-    with pytest.raises(ArtefactError, match="is version 2, this program reads 1"):
+    manifest.write_text(json.dumps(json.loads(manifest.read_text()) | {"version": 1}))
+    with pytest.raises(ArtefactError, match="is version 1, this program reads 2; build it anew"):
         open_snapshot(manifest.parent, plan)
 
 
