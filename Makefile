@@ -142,7 +142,10 @@ baseline: env ## At a release: hold later changes of the API against the present
 	@.venv/project/bin/buf build --exclude-source-info -o protos/baseline/recserve.binpb
 
 lock: .venv/project/.done ## Resolve requirements/*.in anew into the lock files
-	@$(PY) requirements/lock.py project data:no-deps movielens:no-deps encoder:no-deps triton checkov
+	@$(PY) requirements/lock.py project data:no-deps movielens:no-deps encoder:no-deps torch:no-deps triton checkov
+
+image-locks: env ## Write what the images install, k8s/image/*.lock, from the project's lock
+	@$(PLAIN) $(PY) -m tests.meta.image_locks
 
 ## the offline flow
 
@@ -329,4 +332,4 @@ fix: env ## Format and mend what can be mended
 
 FORCE:
 
-.PHONY: help env protos client reference baseline data-check lock start up demo score final status logs down clean bench bench-features bench-search leaderboard leaderboard-steps search-relevance test accept chaos rehearse check checkov release fix FORCE
+.PHONY: help env protos client reference baseline data-check lock image-locks start up demo score final status logs down clean bench bench-features bench-search leaderboard leaderboard-steps search-relevance test accept chaos rehearse check checkov release fix FORCE

@@ -1,7 +1,7 @@
 """Resolves `<name>.in` into `<name>.lock`: exact versions and hashes, for this platform.
 
-`python requirements/lock.py project data:no-deps ...`. torch is left out of the lock: which build it
-is depends on the machine's index, so the Makefile installs it by its version alone.
+`python requirements/lock.py project data:no-deps ...`. torch is left out of the locks but its own: which
+build it is depends on the machine's index, so the Makefile installs it by its version alone.
 """
 
 import json
@@ -23,6 +23,7 @@ def lock(name: str, *, dependencies: bool) -> None:
     alone = [w for w in wanted if w.split("=")[0] in CARRIERS or not dependencies]
     rest = [w for w in wanted if w not in alone]
     found = _resolve(alone, "--no-deps") | (_resolve(rest) if rest else {})
+    found = {p: digest for p, digest in found.items() if p.split("=")[0] not in LEFT_OUT - {name}}
     lines = [f"{package} --hash=sha256:{digest}" for package, digest in sorted(found.items())]
     (FOLDER / f"{name}.lock").write_text("\n".join(lines) + "\n")
     sys.stdout.write(f"{name}.lock: {len(lines)} packages\n")
@@ -38,7 +39,6 @@ def _resolve(wanted: list[str], *flags: str) -> dict[str, str]:
     return {
         f"{item['metadata']['name']}=={item['metadata']['version']}": _digest(item)
         for item in json.loads(report)["install"]
-        if item["metadata"]["name"] not in LEFT_OUT
     }
 
 

@@ -7,6 +7,7 @@ from pathlib import Path
 
 ROOT = Path(__file__).parents[2]
 OURS = ("serving", "training", "feature_repo")
+GATEWAY = ("serving.app", "serving.process.worker", "serving.api", "serving.assembly")
 
 
 def modules(package: str) -> list[str]:
