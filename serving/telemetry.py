@@ -4,9 +4,13 @@ A worker process must have PROMETHEUS_MULTIPROC_DIR set before this module is im
 library decides then whether figures live in this process or in files that the supervisor reads.
 """
 
+from collections.abc import Iterable
 from functools import cache
+from itertools import product
 
 from prometheus_client import REGISTRY, CollectorRegistry, Counter, Gauge, Histogram
+
+from serving.types import ArtefactKind, CertificateOf, FeatureState, Reason, SearchOutcome
 
 SECONDS = (
     *(0.0005, 0.001, 0.002, 0.003, 0.005, 0.0075, 0.01, 0.015, 0.02, 0.03),
@@ -71,10 +75,22 @@ class Metrics:
             registry=registry,
             multiprocess_mode="livemax",
         )
-        self._in_use: dict[str, str] = {}
+        self._certificate_end = Gauge(
+            "recserve_certificate_end_seconds",
+            "When the first of a file's certificates ends, in seconds since 1970.",
+            ("certificate",),
+            registry=registry,
+            multiprocess_mode="livemin",
+        )
+        self._in_use: dict[ArtefactKind, str] = {}
         # The library looks every child up under a lock, which costs more than the counting itself.
         self._of_stage = cache(self._stage_seconds.labels)
         self._of_feature = cache(self._features.labels)
+
+    def expect(self, methods: Iterable[str], codes: Iterable[str]) -> None:
+        """Counts from 0 on: of what appears as 1 nobody could say that it has risen."""
+        for method, code in product(methods, codes):
+            self._requests.labels(method, code)
 
     def request(self, method: str, code: str, seconds: float) -> None:
         self._requests.labels(method, code).inc()
@@ -87,10 +103,10 @@ class Metrics:
     def stage(self, stage: str, seconds: float) -> None:
         self._of_stage(stage).observe(seconds)
 
-    def degraded(self, stage: str, reason: str) -> None:
+    def degraded(self, stage: str, reason: Reason) -> None:
         self._degradations.labels(stage, reason).inc()
 
-    def feature(self, view: str, state: str, count: int) -> None:
+    def feature(self, view: str, state: FeatureState, count: int) -> None:
         self._of_feature(view, state).inc(count)
 
     def triton_call(self, endpoint: str, model: str, outcome: str, seconds: float) -> None:  # noqa: ARG002 - endpoints come and go: they would be labels without end
@@ -108,7 +124,7 @@ class Metrics:
         self._item_lag.set(lag_s)
         self._changed_items.set(changed)
 
-    def search_changes(self, outcome: str, count: int) -> None:
+    def search_changes(self, outcome: SearchOutcome, count: int) -> None:
         self._search_changes.labels(outcome).inc(count)
 
     def search_commit(self, seconds: float) -> None:
@@ -117,7 +133,12 @@ class Metrics:
     def overlaid_items(self, count: int) -> None:
         self._overlaid_items.set(count)
 
-    def artefact(self, kind: str, version: str) -> None:
+    def certificate(self, of: CertificateOf, end_s: float | None) -> None:
+        """Of what was read at the start; None: no end was found."""
+        if end_s is not None:
+            self._certificate_end.labels(of).set(end_s)
+
+    def artefact(self, kind: ArtefactKind, version: str) -> None:
         """Says that `version` is in use from now on, instead of the one before."""
         if kind in self._in_use:
             self._artefact.labels(kind, self._in_use[kind]).set(0)

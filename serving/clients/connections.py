@@ -94,6 +94,17 @@ def mget(client: Client, names: Sequence[bytes]) -> list[bytes | None]:
     return client.mget(names)
 
 
+def describe(client: Client) -> dict[str, Mapping[str, Any]]:
+    """What each server says of itself: by host and port the primaries of a cluster, "" where it is one.
+
+    Raises:
+        One of FOREIGN: one does not answer, or doesn't tell this user.
+    """
+    if isinstance(client, blocking.RedisCluster):
+        return {one.name: client.info(target_nodes=one) for one in client.get_primaries()}
+    return {"": client.info()}
+
+
 class Connections:
     """Of one door: at most `limit` at a time, of a cluster to each node; who finds none waits for one.
 

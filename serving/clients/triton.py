@@ -60,6 +60,7 @@ RETRIED = frozenset({Code.UNAVAILABLE, Code.CANCELLED})
 BLAMELESS = frozenset({Code.INVALID_ARGUMENT, Code.OUT_OF_RANGE, Code.FAILED_PRECONDITION})
 # What grpc.aio raises beside AioRpcError, when a channel is closed or breaks.
 BROKEN = (aio.UsageError, aio.InternalError)
+BREAK = "BROKEN"  # the outcome of such a call; those of others are the names of statuses
 TRIES = 2
 
 
@@ -110,11 +111,11 @@ class TritonModels:
         if timeout_s <= 0:
             raise TimedOut(f"{request.model_name}: no time was left to ask Triton")
         request.parameters["timeout"].int64_param = int(timeout_s * 1e6)
-        began, outcome = self._ticks(), "CANCELLED"
+        began, outcome = self._ticks(), Code.CANCELLED.name
         try:
             with endpoint.call() as stub:
                 response = await stub.ModelInfer(request, timeout=timeout_s)
-            outcome = "OK"
+            outcome = Code.OK.name
             endpoint.succeeded()
         except aio.AioRpcError as error:
             outcome = error.code().name
@@ -122,7 +123,7 @@ class TritonModels:
                 endpoint.failed()
             raise
         except BROKEN as error:
-            outcome = "BROKEN"
+            outcome = BREAK
             endpoint.failed()
             raise Unavailable(f"{request.model_name} at {endpoint.target}: {error}") from error
         finally:

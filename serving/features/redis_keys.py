@@ -60,6 +60,11 @@ def materialized_key(project: str) -> str:
     return f"recserve:{project}:materialized_us"
 
 
+def materialized_at_key(project: str) -> str:
+    """When that was done, microseconds since 1970 UTC of the wall clock."""
+    return f"recserve:{project}:materialized_at_us"
+
+
 def entities_key(project: str, join_key: str) -> str:
     """The set of the entities that have a row."""
     return f"recserve:{{{project}:entities}}:{join_key}"

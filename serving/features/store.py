@@ -3,6 +3,7 @@
 Knows nothing of Feast. The gateway reads the same rows through a door of its own.
 """
 
+import time
 from collections import defaultdict
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager
@@ -24,6 +25,7 @@ from serving.features.redis_keys import (
     entities_key,
     item_changes_stream,
     layouts_key,
+    materialized_at_key,
     materialized_key,
     partition_of,
     row_key,
@@ -47,7 +49,7 @@ class RowStore:
 
     def __init__(self, url: str, project: str, timeout_s: float = 30.0) -> None:
         self._url, self._at, self._timeout_s = url, redis_address(url), timeout_s
-        self._project = project
+        self._project, self._strings_key = project, strings_key(project)
 
     @cached_property
     def _redis(self) -> Client:
@@ -265,8 +267,10 @@ class RowStore:
         return None if stored is None else int(stored)
 
     def set_materialized_us(self, now_us: int) -> None:
+        """And that it was just done."""
         with self._speaking():
             self._redis.set(materialized_key(self._project), now_us)
+            self._redis.set(materialized_at_key(self._project), time.time_ns() // 1_000)
 
     def _announce(self, view: str, join_key: str, keys: NDArray[np.int64]) -> None:
         """After the write: who hears of it finds the rows. All of a batch, so that a repeated one heals."""
@@ -274,10 +278,6 @@ class RowStore:
             stream = item_changes_stream(self._project)
             with self._speaking():
                 self._redis.xadd(stream, as_entry(view, keys), maxlen=MOST, approximate=True)
-
-    @property
-    def _strings_key(self) -> str:
-        return strings_key(self._project)
 
     def _entities_key(self, join_key: str) -> str:
         return entities_key(self._project, join_key)

@@ -3,7 +3,7 @@
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Literal, get_args
 
 import numpy as np
 from numpy.typing import NDArray
@@ -24,15 +24,26 @@ if TYPE_CHECKING:
 MOST_ENTRIES = 500  # of a partition at a time
 LATE_US = 3_600_000_000  # an event that took longer to arrive is counted as late
 USER = "user_id"
+Outcome = Literal[
+    "applied",
+    "unknown_item",
+    "without_effect",
+    "poison",
+    "logged",
+    "late",
+    "future",
+    "out_of_order",
+    "conflict",
+]
 
 
 @dataclass(slots=True)
 class Counts:
-    """Events by what became of them; an event may count as several."""
+    """Events by what became of them, from 0; an event may count as several."""
 
-    of: dict[str, int] = field(default_factory=lambda: defaultdict(int))
+    of: dict[Outcome, int] = field(default_factory=lambda: dict.fromkeys(get_args(Outcome), 0))
 
-    def add(self, outcome: str, count: int = 1) -> None:
+    def add(self, outcome: Outcome, count: int = 1) -> None:
         self.of[outcome] += count
 
 
@@ -55,6 +66,7 @@ class Applier:
         self.oldest_waiting_ms: int | None = (
             None  # when the first event came in that the last step found
         )
+        self.worked = 0  # how many partitions the last step could work off
 
     def step(self) -> int:
         """Works off what there is, up to MOST_ENTRIES a partition; returns how many entries that were.
@@ -62,6 +74,17 @@ class Applier:
         Raises:
             LayoutMismatch: a row can't be added to; its partition's events wait.
         """
+        worked = 0
+        try:
+            done, problems = self._step()
+            worked = len(self._partitions) - len(problems)
+        finally:
+            self.worked = worked
+        if problems:
+            raise problems[0]
+        return done
+
+    def _step(self) -> tuple[int, list[LayoutMismatch]]:
         at = applied(self._client, self._plan.project, self._partitions)
         done = 0
         problems: list[LayoutMismatch] = []
@@ -70,9 +93,7 @@ class Applier:
                 done += self._apply(partition, at[partition], raw)
             except LayoutMismatch as problem:  # the other partitions go on
                 problems.append(problem)
-        if problems:
-            raise problems[0]
-        return done
+        return done, problems
 
     def _entries(self, at: Mapping[int, Position]) -> dict[int, list[RawEntry]]:
         waiting = entries_after(self._client, self._plan.project, at, MOST_ENTRIES)

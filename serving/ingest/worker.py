@@ -22,6 +22,7 @@ from serving.ingest.drain import Drain
 from serving.ingest.event_log import EventLog
 from serving.ingest.settings import PREFIX, SECRET, IngestSettings
 from serving.ingest.telemetry import Rounds, ingest_pages
+from serving.ingest.watch import Seen, Watch
 from serving.process.admin import http_server
 from serving.process.logs import log_to_stderr
 
@@ -57,11 +58,20 @@ class Worker:
             self._client, plan.project, plan.id_kind, settings.partitions, self._log
         )
         self._interval_s, self._drained = settings.log_interval_s, 0.0
+        self._watch = Watch(self._client, plan.project, settings.partitions)
         self.rounds = Rounds()
 
     def lag_s(self) -> float:
         waiting_ms = self._applier.oldest_waiting_ms
         return 0.0 if waiting_ms is None else max(0.0, time.time() - waiting_ms / 1e3)
+
+    @property
+    def worked(self) -> int:
+        return 0 if self.rounds.stuck else self._applier.worked
+
+    @property
+    def seen(self) -> Seen:
+        return self._watch.seen
 
     def round(self) -> int:
         """Events to rows, and now and then to the log; returns how many it found.
@@ -69,6 +79,7 @@ class Worker:
         Raises:
             RecserveError, or one of FOREIGN: the round is to be tried again.
         """
+        self._watch.look()
         try:
             found = self._applier.step()
         finally:
@@ -97,7 +108,7 @@ async def work(settings: IngestSettings, stop: asyncio.Event) -> None:
         SettingsError: the address is taken.
     """
     worker = await asyncio.to_thread(Worker, settings)
-    pages = ingest_pages(worker.counts, worker.lag_s, worker.rounds)
+    pages = ingest_pages(worker)
     async with AsyncExitStack() as stack:
         try:
             await stack.enter_async_context(http_server(settings.host, settings.http_port, pages))

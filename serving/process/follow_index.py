@@ -22,7 +22,7 @@ from serving.search.differences import Differences
 from serving.search.engine import Engine, LiveSearch
 from serving.search.index import open_index
 from serving.search.live_index import ItemChange, LiveIndex
-from serving.types import Keys, RowsDoor, Ticks
+from serving.types import Keys, RowsDoor, SearchOutcome, Ticks
 
 APART_S = 1.0  # between commits, at least
 START_S = 10.0  # for what changed before the first answer
@@ -36,7 +36,7 @@ log = logging.getLogger(__name__)
 class IndexRecorder(Protocol):
     """telemetry.Metrics, or a fake."""
 
-    def search_changes(self, outcome: str, count: int) -> None: ...
+    def search_changes(self, outcome: SearchOutcome, count: int) -> None: ...
     def search_commit(self, seconds: float) -> None: ...
     def overlaid_items(self, count: int) -> None: ...
 

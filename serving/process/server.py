@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 
 import grpc
+from google.protobuf import descriptor_pool
 from grpc_health.v1 import health_pb2_grpc
 from grpc_reflection.v1alpha import reflection
 from recserve.v1 import event_service_pb2_grpc as event_stubs
@@ -12,6 +13,7 @@ from recserve.v1 import status_service_pb2_grpc as status_stubs
 
 from serving.errors import SettingsError
 from serving.process.admission import Admission
+from serving.process.certificates import first_end_s
 from serving.process.health import PUBLIC, Health
 from serving.settings import PREFIX, GatewaySettings
 from serving.telemetry import Metrics
@@ -20,6 +22,16 @@ LARGEST_MESSAGE = 4 << 20  # bytes that gRPC takes in at all: its default, on ei
 LARGEST_ANSWER = 4 << 20
 PING_MS = 10_000  # callers may ask so often whether the connection lives
 HEALTH = "grpc.health.v1.Health"
+METHODS = tuple(
+    method.name
+    for service in PUBLIC
+    for method in descriptor_pool.Default().FindServiceByName(service).methods
+)
+Code = grpc.StatusCode
+COUNTED = (  # what alerts are about, and what they are measured against
+    *(Code.OK, Code.RESOURCE_EXHAUSTED),
+    *(Code.INTERNAL, Code.UNKNOWN, Code.UNAVAILABLE, Code.DEADLINE_EXCEEDED),
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,20 +72,21 @@ def make_server(
     search_stubs.add_SearchServiceServicer_to_server(servicers.search, server)  # type: ignore[no-untyped-call]
     status_stubs.add_StatusServiceServicer_to_server(servicers.status, server)  # type: ignore[no-untyped-call]
     health_pb2_grpc.add_HealthServicer_to_server(health, server)
+    metrics.expect(METHODS, (code.name for code in COUNTED))
     reflection.enable_server_reflection((*PUBLIC, HEALTH, reflection.SERVICE_NAME), server)
-    _listen(server, settings)
+    _listen(server, settings, metrics)
     return server
 
 
-def _listen(server: grpc.aio.Server, settings: GatewaySettings) -> None:
+def _listen(server: grpc.aio.Server, settings: GatewaySettings, metrics: Metrics) -> None:
     address = _address(settings.host, settings.port)
     if settings.tls_certificate_file is None or settings.tls_key_file is None:
         server.add_insecure_port(address)
         return
-    pair = (settings.tls_key_file.read_bytes(), settings.tls_certificate_file.read_bytes())
-    ca = settings.tls_client_ca_file
+    key, chain = settings.tls_key_file.read_bytes(), settings.tls_certificate_file.read_bytes()
+    ca = settings.tls_client_ca_file.read_bytes() if settings.tls_client_ca_file else None
     credentials = grpc.ssl_server_credentials(
-        [pair], ca.read_bytes() if ca else None, require_client_auth=ca is not None
+        [(key, chain)], ca, require_client_auth=ca is not None
     )
     try:
         server.add_secure_port(address, credentials)
@@ -81,6 +94,9 @@ def _listen(server: grpc.aio.Server, settings: GatewaySettings) -> None:
         raise SettingsError(
             f"{PREFIX}TLS_CERTIFICATE_FILE and {PREFIX}TLS_KEY_FILE are no PEM pair that gRPC takes"
         ) from error
+    metrics.certificate("server", first_end_s(chain))
+    if ca is not None:
+        metrics.certificate("callers", first_end_s(ca))
 
 
 def _address(host: str, port: int) -> str:

@@ -45,6 +45,7 @@ from serving.search.pipeline import Search
 from serving.search.semantic import open_semantic
 from serving.settings import PREFIX, GatewaySettings, read_settings
 from serving.telemetry import Metrics
+from serving.types import ArtefactKind
 
 FLUSH_S = 2.0  # for the request log, after the last call has ended
 
@@ -180,7 +181,7 @@ async def _searching(
         live.semantic = await asyncio.to_thread(open_semantic, encoder, folder, models)
         said("search vectors", live.semantic.version)
 
-    def said(what: str, version: str) -> None:
+    def said(what: ArtefactKind, version: str) -> None:
         metrics.artefact(what, version)
         log.info("%s %s serves", what, version)
 

@@ -2,20 +2,16 @@
 
 import re
 from pathlib import Path
-from typing import Any, cast
+from typing import Any
 
 import pytest
-from prometheus_client import CollectorRegistry
 from pydantic_core import PydanticUndefined
 
-from serving.ingest.apply import Counts
-from serving.ingest.telemetry import OfIngest
-from serving.process.pages import OfSupervisor
-from serving.telemetry import Metrics
 from tests.meta.imports import ROOT
 from tests.meta.k8s.facts import SETTINGS
 from tests.meta.k8s.rules_pods import command_problems
 from tests.meta.repository import documents
+from tests.meta.series import families
 
 README = ROOT / "README.md"
 MAKEFILE = ROOT / "Makefile"
@@ -82,15 +78,8 @@ def test_the_page_of_settings_names_each_with_its_default(settings: Any) -> None
 
 
 def test_the_page_of_operations_names_every_metric() -> None:
-    registry = CollectorRegistry()
-    Metrics(registry)
     page = (ROOT / "docs/operations.md").read_text()
-    families = [
-        *registry.collect(),
-        *OfSupervisor(cast("Any", _Nobody())).collect(),
-        *OfIngest(Counts(), lambda: 0.0).collect(),
-    ]
-    exposed = {f.name + ("_total" if f.type == "counter" else "") for f in families}
+    exposed = {f.name + ("_total" if f.type == "counter" else "") for f in families()}
     assert set(re.findall(r"^\| `(recserve_\w+)`", page, re.MULTILINE)) == exposed
 
 
@@ -118,12 +107,6 @@ def test_the_licence_is_whole() -> None:
     text = (ROOT / "LICENSE").read_text()
     assert "Apache License" in text
     assert "END OF TERMS AND CONDITIONS" in text
-
-
-class _Nobody:
-    """A supervisor without workers."""
-
-    serving = restarts = 0
 
 
 def _targets() -> set[str]:

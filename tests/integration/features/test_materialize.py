@@ -13,7 +13,7 @@ from rich.console import Console
 
 from serving.errors import Unavailable
 from serving.features.fields import view_layout
-from serving.features.redis_keys import item_changes_stream
+from serving.features.redis_keys import item_changes_stream, materialized_at_key
 from serving.features.store import RowStore
 from tests.integration.features.conftest import NOW, ROWS, VIEWS, write_prepared
 from training.errors import PreparedError, StoreError
@@ -24,6 +24,7 @@ from training.online_rows import check_rows, expected_views, remove_unknown
 QUIET = Console(quiet=True)
 NOW_US = round(NOW.timestamp() * 1e6)
 FEATURES = {"views": VIEWS}
+DONE_AT = materialized_at_key("corner_shop")
 
 
 @pytest.fixture(autouse=True)
@@ -38,10 +39,15 @@ def _process(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def dump(url: str) -> dict[bytes, bytes]:
-    """All but the announcements, which a repeated write repeats."""
-    changes = item_changes_stream("corner_shop").encode()
+    """All but the announcements, which a repeated write repeats, and when it was done."""
+    left_out = {item_changes_stream("corner_shop").encode(), DONE_AT.encode()}
     with Redis.from_url(url) as client:
-        return {key: client.dump(key) for key in client.scan_iter() if key != changes}
+        return {key: client.dump(key) for key in client.scan_iter() if key not in left_out}
+
+
+def done_at_us(url: str) -> int:
+    with Redis.from_url(url) as client:
+        return int(client.get(DONE_AT) or 0)
 
 
 def plant(rows: RowStore, view: str, entity: int, time_us: int, *, other_layout: bool) -> None:
@@ -51,7 +57,7 @@ def plant(rows: RowStore, view: str, entity: int, time_us: int, *, other_layout:
     rows.write(view, f"{VIEWS[view]['entity']}_id", np.array([entity]), row)
 
 
-def test_leftovers_go_every_row_arrives_and_a_second_run_changes_nothing(
+def test_leftovers_go_every_row_arrives_and_a_second_run_changes_only_when_it_was_done(
     state: Path, redis_url: str
 ) -> None:
     with RowStore(redis_url, "corner_shop") as rows:
@@ -69,10 +75,12 @@ def test_leftovers_go_every_row_arrives_and_a_second_run_changes_nothing(
             assert set(listed[heads["event_time_us"] >= 0].tolist()) == entities
             assert any(view in line and f" {len(entities)} " in line for line in text.splitlines())
         assert 77 not in rows.entities("item_id")
-    before = dump(redis_url)
+    before, done_us = dump(redis_url), done_at_us(redis_url)
     assert before
+    assert done_us
     materialize(state, redis_url, QUIET)
     assert dump(redis_url) == before
+    assert done_at_us(redis_url) > done_us
 
 
 def test_rows_that_changed_since_stay_unless_the_store_was_ahead(

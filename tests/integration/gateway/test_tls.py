@@ -1,12 +1,13 @@
 """The gateway behind a certificate, asking callers for theirs."""
 
+import time
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 from recserve.client import Client, Surface, Tls, Unavailable
 
-from tests.fakes.certificates import Authority
+from tests.fakes.certificates import DAY, Authority
 from tests.integration.gateway.running import PATIENCE_S, Gateway, launched
 
 AUTHORITY, STRANGER = Authority(), Authority()
@@ -43,6 +44,9 @@ def test_only_callers_with_a_certificate_of_the_authority_are_answered(gateway: 
     ours = {"client_certificate": CALLER.certificate, "client_key": CALLER.key}
     theirs = {"client_certificate": OTHER.certificate, "client_key": OTHER.key}
     assert asked(gateway, Tls(**trusting, **ours)) == 5
+    for of in ("server", "callers"):
+        left_s = gateway.figure("recserve_certificate_end_seconds", certificate=of) - time.time()
+        assert 0 < left_s < DAY.total_seconds()
     for refused in (
         Tls(**trusting),
         Tls(**trusting, **theirs),

@@ -5,11 +5,19 @@ from random import Random
 import numpy as np
 import pytest
 from recserve.v1 import request_log_pb2 as log_pb
+from redis.exceptions import RedisError
 
 from serving.errors import LayoutMismatch
 from serving.features.fold import with_events
 from serving.features.overlay import position_of, records
-from serving.features.redis_keys import entities_key, events_stream, poison_stream, row_key
+from serving.features.redis_keys import (
+    PARTITIONS,
+    applied_key,
+    entities_key,
+    events_stream,
+    poison_stream,
+    row_key,
+)
 from serving.ingest.apply import LATE_US, MOST_ENTRIES
 from serving.ingest.commit import Batch, NewRow, commit
 from tests.fakes.event_views import NOW_US, PROJECT, event_plan, listed, logged
@@ -153,14 +161,27 @@ async def test_late_future_and_disordered_events_are_counted_and_kept(store: Sto
 async def test_a_row_of_another_layout_stops_its_partition_alone(store: Store):
     store.client.set(HISTORY_KEY, b"of another layout")
     await store.record(logged("a", user=1), logged("b", user=2, item=7))
+    applier = store.applier()
     with pytest.raises(LayoutMismatch, match=r"user_history.*materialise it again"):
-        store.applier().step()
+        applier.step()
+    assert applier.worked == PARTITIONS - 1
     assert listed(store.row(2), "owned_item") == [7]
     assert store.client.get(HISTORY_KEY) == b"of another layout"
     assert (store.applied(1), len(store.overlay(1))) == (None, 1)
     store.client.delete(HISTORY_KEY)
-    store.applier().step()
+    applier.step()
+    assert applier.worked == PARTITIONS
     assert listed(store.row(1), "owned_item") == [100]
+
+
+async def test_a_step_that_fails_has_worked_off_no_partition(store: Store):
+    applier = store.applier()
+    applier.step()
+    assert applier.worked == PARTITIONS
+    store.client.rpush(applied_key(PROJECT, 1), "no position")
+    with pytest.raises(RedisError):
+        applier.step()
+    assert applier.worked == 0
 
 
 async def test_a_worker_leaves_the_partitions_of_others_alone(store: Store):

@@ -70,6 +70,8 @@ async def test_two_workers_share_the_partitions(
         assert {w.figure("recserve_ingest_events_total", outcome="applied") for w in (first, second)} == {
             PARTITIONS / 2
         }  # fmt: skip
+        parts = [w.figure("recserve_ingest_partitions") for w in (first, second)]
+        assert parts == [PARTITIONS / 2, PARTITIONS / 2]
     assert len(logged_ids(settings)) == PARTITIONS
 
 

@@ -2,7 +2,7 @@ import pytest
 from prometheus_client import CollectorRegistry
 
 from serving.telemetry import Metrics
-from serving.types import Recorder
+from serving.types import Reason, Recorder
 
 
 @pytest.fixture
@@ -18,7 +18,7 @@ def metrics(registry: CollectorRegistry) -> Metrics:
 def record_one_of_each(recorder: Recorder) -> None:
     recorder.request("Recommend", "OK", 0.02)
     recorder.stage("rank", 0.004)
-    recorder.degraded("rank", "TIMEOUT")
+    recorder.degraded("rank", Reason.TIMEOUT)
     recorder.feature("user_activity", "stale", 3)
     recorder.triton_call("10.0.0.1:8001", "ranker", "OK", 0.003)
 
@@ -50,6 +50,29 @@ def test_a_replaced_artefact_is_no_longer_in_use(
         )
 
     assert (in_use("bundle", "b"), in_use("snapshot", "1"), in_use("snapshot", "2")) == (1, 0, 1)
+
+
+def test_what_is_expected_is_counted_from_0_on(
+    registry: CollectorRegistry, metrics: Metrics
+) -> None:
+    metrics.expect(("Recommend", "Search"), ("OK", "INTERNAL"))
+    metrics.request("Search", "OK", 0.1)
+
+    def counted(method: str, code: str) -> float | None:
+        labels = {"method": method, "code": code}
+        return registry.get_sample_value("recserve_requests_total", labels)
+
+    assert (counted("Search", "OK"), counted("Search", "INTERNAL")) == (1, 0)
+    assert (counted("Recommend", "INTERNAL"), counted("Recommend", "UNKNOWN")) == (0, None)
+
+
+def test_a_certificate_without_an_end_has_no_figure(
+    registry: CollectorRegistry, metrics: Metrics
+) -> None:
+    metrics.certificate("server", 5.0)
+    metrics.certificate("callers", None)
+    (family,) = (m for m in registry.collect() if m.name == "recserve_certificate_end_seconds")
+    assert [(s.labels, s.value) for s in family.samples] == [({"certificate": "server"}, 5.0)]
 
 
 def test_calls_in_flight_go_up_and_down(registry: CollectorRegistry, metrics: Metrics) -> None:
