@@ -171,20 +171,31 @@ def test_a_sidecar_follows_snapshots_and_leaves_the_bundle(store: Store) -> None
 
 
 def test_models_move_to_gpus_in_a_copy(tmp_path: Path) -> None:
-    model = tmp_path / "bundle/models/mlp"
-    (model / "1").mkdir(parents=True)
-    (model / "1/model.onnx").write_text("graph")
-    form = TensorForm("x", "float32", (-1,))
-    text = config_text("mlp", 8, [form], [form], {"small": 64})
-    (model / "config.pbtxt").write_text(text)
-    to = tmp_path / "gpu"
+    bundle, encoder, to = (tmp_path / name for name in ("bundle/models", "encoder/models", "gpu"))
     to.mkdir()
-    arguments = ["sh", GPU, to, tmp_path / "bundle/models", tmp_path / "no-encoder"]
+    arguments = ["sh", GPU, to, bundle, encoder]
+    nothing = subprocess.run(arguments, check=False, capture_output=True, text=True)
+    assert nothing.returncode
+    assert f"there are no models of a bundle at {bundle}" in nothing.stderr
+    text = _model(bundle / "mlp")
     for _ in range(2):  # a container that starts again finds what it left
         subprocess.run(arguments, check=True)
-    moved = (to / "1/mlp/config.pbtxt").read_text()
+    moved = (to / "bundle/mlp/config.pbtxt").read_text()
     assert moved == text.replace("KIND_CPU", "KIND_GPU") != text
-    assert (to / "1/mlp/1/model.onnx").read_text() == "graph"
-    assert (model / "config.pbtxt").read_text() == text
-    (model / "config.pbtxt").write_text(text.replace("KIND_CPU", "KIND_AUTO"))
+    assert (to / "bundle/mlp/1/model.onnx").read_text() == "graph"
+    assert (bundle / "mlp/config.pbtxt").read_text() == text
+    assert not (to / "encoder").exists()
+    _model(encoder / "text_encoder")
+    subprocess.run(arguments, check=True)
+    assert (to / "encoder/text_encoder/1/model.onnx").is_file()
+    (bundle / "mlp/config.pbtxt").write_text(text.replace("KIND_CPU", "KIND_AUTO"))
     assert subprocess.run(arguments, check=False, stderr=subprocess.DEVNULL).returncode
+
+
+def _model(folder: Path) -> str:
+    (folder / "1").mkdir(parents=True)
+    (folder / "1/model.onnx").write_text("graph")
+    form = TensorForm("x", "float32", (-1,))
+    text = config_text(folder.name, 8, [form], [form], {"small": 64})
+    (folder / "config.pbtxt").write_text(text)
+    return text
