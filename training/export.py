@@ -24,8 +24,9 @@ from training.bundle.golden import golden_inputs
 from training.bundle.golden_files import Golden, write_golden
 from training.bundle.graph import export_graph
 from training.bundle.manifest import manifest, step_figures
-from training.bundle.parity import Parity, check_parity, graph_of
+from training.bundle.parity import Parity, check_parity
 from training.bundle.shipped import Shipped, ShippedModel, load_shipped
+from training.bundle.triton_config import GRAPH, version_of
 from training.data import Prepared, open_prepared
 from training.errors import TrainingError
 from training.learning.fit import set_threads
@@ -85,22 +86,25 @@ def export(
 
 def write_models(folder: Path, prepared: Prepared, shipped: Shipped, threshold: float) -> None:
     """All of a bundle but its manifest."""
-    write_document(folder / "read_plan.json", read_plan(prepared.features, shipped.models))
     np.save(folder / CATALOGUE, prepared.item_keys)
     write_document(
         folder / "policy.json", policy(prepared.features, threshold, shipped.fusion, shipped.quotas)
     )
+    versions: dict[str, str] = {}
     for model in shipped.models:
-        path = graph_of(folder / "models", model.name)
-        path.parent.mkdir(parents=True)
         names = [o.name for o in model.outputs]
         graph = export_graph(
             model.module, model.inputs, names, model.vocabularies, model.candidates
-        )
-        path.write_bytes(graph.SerializeToString(deterministic=True))
+        ).SerializeToString(deterministic=True)
+        versions[model.name] = version_of(graph)
+        path = folder / "models" / model.name / versions[model.name] / GRAPH
+        path.parent.mkdir(parents=True)
+        path.write_bytes(graph)
         (path.parents[1] / "config.pbtxt").write_text(triton_config(model))
         inputs = golden_inputs(prepared, model)
         write_golden(folder / "golden" / f"{model.name}.npz", Golden(inputs, model.run(inputs)))
+    plan = read_plan(prepared.features, shipped.models, versions)
+    write_document(folder / "read_plan.json", plan)
 
 
 def _parity(

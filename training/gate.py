@@ -47,10 +47,10 @@ def _problems(bundle: Bundle, features: Mapping[str, Any]) -> Iterator[str]:
         yield from _figures(name, bundle.manifest.get("metrics", {}).get(name, {}))
     for name, plan in bundle.plan.models.items():
         yield from _parity(name, bundle.manifest.get("parity", {}).get(name, {}))
-        graph = graph_of(bundle.folder / "models", plan.triton_model)
         wrong = list(graph_problems(bundle.folder, plan))
         yield from wrong
         if not wrong:  # a graph of another form can't be run on the plan's tensors
+            graph = graph_of(bundle.folder / "models", plan.triton_model)
             yield from answer_problems(bundle, plan, graph)
 
 

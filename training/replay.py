@@ -58,7 +58,8 @@ def _of(bundle: Bundle, name: str, endpoint: str) -> float:
     outputs = tuple(output for output, _ in plan.outputs)
     asked = [golden.inputs, *lines(golden.inputs)]
     expected = [golden.outputs, *lines(golden.outputs)]
-    answers = ask(endpoint, [Call(plan.triton_model, raw, outputs) for raw in asked])
+    model, version = plan.triton_model, plan.triton_version
+    answers = ask(endpoint, [Call(model, raw, outputs, version) for raw in asked])
     return max(distance(a, b) for a, b in zip(expected, answers, strict=True))
 
 

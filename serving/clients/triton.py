@@ -7,6 +7,7 @@ than the hot path can afford.
 import asyncio
 from collections.abc import Mapping, Sequence
 from random import Random
+from types import MappingProxyType
 
 import grpc
 import numpy as np
@@ -42,7 +43,7 @@ STATUSES: Mapping[grpc.StatusCode, type[OutsideError]] = {
     Code.UNKNOWN: Failed,
     Code.INVALID_ARGUMENT: Failed,
     Code.DEADLINE_EXCEEDED: TimedOut,
-    Code.NOT_FOUND: Failed,
+    Code.NOT_FOUND: Unavailable,  # it serves another bundle
     Code.ALREADY_EXISTS: Failed,
     Code.PERMISSION_DENIED: Failed,
     Code.UNAUTHENTICATED: Failed,
@@ -55,25 +56,41 @@ STATUSES: Mapping[grpc.StatusCode, type[OutsideError]] = {
     Code.UNAVAILABLE: Unavailable,
     Code.DATA_LOSS: Failed,
 }
-RETRIED = frozenset({Code.UNAVAILABLE, Code.CANCELLED})
+TRIES: Mapping[
+    grpc.StatusCode, int
+] = {  # all in all, of a call that ends so; any other ends at once
+    Code.UNAVAILABLE: 2,
+    Code.CANCELLED: 2,
+    # In a roll-out half of a name's pods may serve another bundle, which each says without any work.
+    Code.NOT_FOUND: 4,
+}
 # The request's fault rather than the endpoint's.
 BLAMELESS = frozenset({Code.INVALID_ARGUMENT, Code.OUT_OF_RANGE, Code.FAILED_PRECONDITION})
 # What grpc.aio raises beside AioRpcError, when a channel is closed or breaks.
 BROKEN = (aio.UsageError, aio.InternalError)
 BREAK = "BROKEN"  # the outcome of such a call; those of others are the names of statuses
-TRIES = 2
 
 
 class TritonModels:
-    """A ModelDoor over several endpoints. Made inside a running event loop."""
+    """A ModelDoor over several endpoints. Made inside a running event loop.
+
+    `versions` of models by their names in Triton: a Triton that has others under these names, as of another
+    bundle, counts as one that is away. Of any other model all versions will do.
+    """
 
     def __init__(
-        self, targets: Sequence[str], random: Random, ticks: Ticks, recorder: Recorder
+        self,
+        targets: Sequence[str],
+        random: Random,
+        ticks: Ticks,
+        recorder: Recorder,
+        versions: Mapping[str, str] = MappingProxyType({}),
     ) -> None:
         self._channels = {t: aio.insecure_channel(t, options=OPTIONS) for t in targets}
         self._endpoints = Endpoints(targets, self._stub, random, ticks)
         self._ticks = ticks
         self._recorder = recorder
+        self._versions = versions
 
     def _stub(self, target: str) -> GRPCInferenceServiceStub:
         return GRPCInferenceServiceStub(self._channels[target])
@@ -83,13 +100,14 @@ class TritonModels:
     ) -> dict[str, NDArray[np.generic]]:
         """The named outputs, read-only.
 
-        A call that finds its endpoint gone is repeated once on another, in the time that is left.
+        A call that finds its endpoint gone is repeated once on another, in the time that is left; one
+        that finds other models there, three times.
 
         Raises:
             OutsideError: no endpoint can be reached, answers in time or without an error.
         """
         deadline = self._ticks() + timeout_s
-        request = request_of(model, inputs, outputs)
+        request = request_of(model, inputs, outputs, self._versions.get(model, ""))
         tried: list[Endpoint[GRPCInferenceServiceStub]] = []
         while True:
             endpoint = self._endpoints.choose(tried)
@@ -97,7 +115,7 @@ class TritonModels:
             try:
                 response = await self._call(endpoint, request, deadline - self._ticks())
             except aio.AioRpcError as error:
-                if error.code() not in RETRIED or len(tried) == TRIES:
+                if len(tried) >= TRIES.get(error.code(), 1):
                     raise translated(error, model, endpoint.target) from error
             else:
                 return read(response, model, outputs)
@@ -131,6 +149,16 @@ class TritonModels:
             self._recorder.triton_call(endpoint.target, request.model_name, outcome, seconds)
         return response
 
+    async def lacks(self, model: str, timeout_s: float) -> bool:
+        """Whether a Triton says that it doesn't have the model; one that can't be asked says nothing."""
+        request = pb.ModelReadyRequest(name=model, version=self._versions.get(model, ""))
+        try:
+            with self._endpoints.choose().call() as stub:
+                answer = await stub.ModelReady(request, timeout=timeout_s)
+        except (aio.AioRpcError, *BROKEN):
+            return False
+        return not answer.ready
+
     async def close(self) -> None:
         await asyncio.gather(*(channel.close(None) for channel in self._channels.values()))
 
@@ -141,10 +169,13 @@ def translated(error: aio.AioRpcError, model: str, target: str) -> OutsideError:
     return ours(f"{model} at {target}: {error.code().name} {error.details()}")
 
 
-def request_of(model: str, inputs: Tensors, outputs: Sequence[str]) -> pb.ModelInferRequest:
-    """Tensors in C order, little-endian."""
+def request_of(
+    model: str, inputs: Tensors, outputs: Sequence[str], version: str = ""
+) -> pb.ModelInferRequest:
+    """Tensors in C order, little-endian; without a version for whichever there is."""
     return pb.ModelInferRequest(
         model_name=model,
+        model_version=version,
         inputs=[
             pb.ModelInferRequest.InferInputTensor(
                 name=name, datatype=DATATYPES[tensor.dtype.name], shape=tensor.shape

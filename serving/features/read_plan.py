@@ -48,6 +48,7 @@ class ModelPlan:
     pad_to: tuple[int, ...]  # allowed numbers of candidates, ascending; empty if it takes none
     inputs: tuple[InputPlan, ...]
     outputs: tuple[tuple[str, str], ...]  # (name, dtype)
+    triton_version: str = ""  # decimal digits: told apart from another bundle's; empty: any will do
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,6 +59,12 @@ class ReadPlan:
     id_kind: Literal["integer", "string"]
     views: Mapping[str, ViewPlan]
     models: Mapping[str, ModelPlan]
+
+    @property
+    def triton_versions(self) -> Mapping[str, str]:
+        """By the models' names in Triton, where the plan says one."""
+        found = self.models.values()
+        return {m.triton_model: m.triton_version for m in found if m.triton_version}
 
     def views_of(self, entity: Literal["user", "item"]) -> tuple[ViewPlan, ...]:
         return tuple(v for v in self.views.values() if v.entity == entity)
@@ -162,4 +169,5 @@ def _model(name: str, model: Mapping[str, Any]) -> ModelPlan:
             for i in model["inputs"]
         ),
         tuple((o["name"], o["dtype"]) for o in model["outputs"]),
+        model.get("triton_version", ""),
     )

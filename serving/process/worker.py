@@ -9,12 +9,13 @@ import logging
 import signal
 import sys
 import time
-from collections.abc import AsyncIterator, Callable, Coroutine
+from collections.abc import AsyncIterator, Callable, Coroutine, Mapping
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
 from importlib.util import find_spec
 from pathlib import Path
 from random import Random
+from typing import Protocol, TypeVar
 
 from serving.api import EventServicer, RecommendationServicer, SearchServicer, StatusServicer
 from serving.assembly import build_pipeline
@@ -29,6 +30,7 @@ from serving.features.item_values import ItemColumns
 from serving.features.live_items import LiveItems
 from serving.features.snapshot import open_snapshot
 from serving.pipeline import Pipeline
+from serving.process.find_models import find_models
 from serving.process.follow import ItemFollower
 from serving.process.follow_index import IndexFollower
 from serving.process.health import Health
@@ -50,6 +52,13 @@ from serving.types import ArtefactKind
 FLUSH_S = 2.0  # for the request log, after the last call has ended
 
 log = logging.getLogger("serving.process.worker")
+
+
+class Closes(Protocol):
+    async def close(self) -> None: ...
+
+
+Door = TypeVar("Door", bound=Closes)
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,6 +89,7 @@ async def work(settings: GatewaySettings, link: Link) -> None:
 
     Raises:
         ArtefactError: the bundle, snapshot or clock file can't be used.
+        Unavailable: Triton serves another bundle.
     """
     stop = asyncio.Event()
     asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, stop.set)
@@ -90,19 +100,14 @@ async def work(settings: GatewaySettings, link: Link) -> None:
     opened = settings.snapshot.resolve()
     metrics = Metrics()
     async with AsyncExitStack() as stack:
-        rows = RedisRows.from_url(settings.redis_url)
-        stack.push_async_callback(rows.close)
-        models = TritonModels(settings.triton_endpoints, Random(), time.monotonic, metrics)  # noqa: S311
-        stack.push_async_callback(models.close)
-        events = RedisEvents.from_url(settings.redis_url)
-        stack.push_async_callback(events.close)
-        streams = RedisEventStreams.from_url(
-            settings.redis_url, bundle.plan.project, settings.event_entries
+        rows = _closed(stack, RedisRows.from_url(settings.redis_url))
+        models = _closed(stack, _triton(settings, metrics, bundle.plan.triton_versions))
+        events = _closed(stack, RedisEvents.from_url(settings.redis_url))
+        project = bundle.plan.project
+        streams = _closed(
+            stack, RedisEventStreams.from_url(settings.redis_url, project, settings.event_entries)
         )
-        stack.push_async_callback(streams.close)
-
-        changes = RedisItemChanges.from_url(settings.redis_url, bundle.plan.project)
-        stack.push_async_callback(changes.close)
+        changes = _closed(stack, RedisItemChanges.from_url(settings.redis_url, project))
         columns = ItemColumns(bundle.plan)
         words = IndexFollower(
             rows, changes, bundle.plan, lambda: loaded.items, metrics, time.monotonic
@@ -130,22 +135,23 @@ async def work(settings: GatewaySettings, link: Link) -> None:
 
         metrics.artefact("bundle", bundle.bundle_id)
         metrics.artefact("snapshot", loaded.items.version)
-        await stack.enter_async_context(_beside(link.beat()))
+        await stack.enter_async_context(beside(link.beat()))
         await follower.start(loaded.items)
         searching = await _searching(settings, words, stack, metrics)
         watching = follow_link("snapshot", settings.snapshot, opened, take)
         await stack.enter_async_context(
-            _beside(follower.follow(lambda: loaded.items), watching, *searching)
+            beside(follower.follow(lambda: loaded.items), watching, *searching)
         )
         request_log = await stack.enter_async_context(
             open_request_log(
                 events,
-                bundle.plan.project,
+                project,
                 settings.request_log_entries,
                 metrics.request_log_dropped,
                 FLUSH_S,
             )
         )
+        await find_models(models, bundle, stop)
         await warm_up(live)
         gc.freeze()  # what exists now stays: later collections need not look at it
         calls = Calls(clock, metrics, options)
@@ -168,8 +174,7 @@ async def _searching(
     live, encoder = words.live, settings.search_encoder
     live.has_index, live.has_encoder = settings.search_index is not None, encoder is not None
     # A door of its own: a Triton without the encoder is as good as any for all other models.
-    models = TritonModels(settings.triton_endpoints, Random(), time.monotonic, metrics)  # noqa: S311
-    stack.push_async_callback(models.close)
+    models = _closed(stack, _triton(settings, metrics, {}))
 
     async def take_index(folder: Path) -> None:
         live.categories = await asyncio.to_thread(open_categories, folder)
@@ -195,6 +200,19 @@ async def _searching(
             opened = await first(what, link, take)
             following.append(follow_link(what, link, opened, take))
     return words.follow(), *following
+
+
+def _closed(stack: AsyncExitStack, door: Door) -> Door:
+    """The same door, which the stack closes."""
+    stack.push_async_callback(door.close)
+    return door
+
+
+def _triton(
+    settings: GatewaySettings, metrics: Metrics, versions: Mapping[str, str]
+) -> TritonModels:
+    ours = Random()  # noqa: S311
+    return TritonModels(settings.triton_endpoints, ours, time.monotonic, metrics, versions)
 
 
 def _options(settings: GatewaySettings) -> ApiOptions:
@@ -225,15 +243,23 @@ async def _serve(
 
 
 @asynccontextmanager
-async def _beside(*jobs: Coroutine[None, None, None]) -> AsyncIterator[None]:
-    """Runs the jobs until the body ends; if one fails, so does the body."""
+async def beside(*jobs: Coroutine[None, None, None]) -> AsyncIterator[None]:
+    """Runs the jobs until the body ends; if one fails, so does the body.
+
+    What keeps the body from going on comes as it is raised there, not in a group.
+    """
+    failed: RecserveError | None = None
     async with asyncio.TaskGroup() as group:
         tasks = [group.create_task(job) for job in jobs]
         try:
             yield
+        except RecserveError as error:
+            failed = error
         finally:
             for task in tasks:
                 task.cancel()
+    if failed:
+        raise failed
 
 
 def _fastest_loop() -> Callable[[], asyncio.AbstractEventLoop] | None:

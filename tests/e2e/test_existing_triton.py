@@ -15,6 +15,7 @@ from tests.e2e.asking import SECONDS, ids, recommend
 from tests.e2e.patience import eventually
 from tests.e2e.shop import Shop
 from tests.e2e.system import System
+from training.bundle.parity import graph_of
 
 
 @pytest.fixture
@@ -54,7 +55,7 @@ def test_one_with_the_bundles_models_serves_and_one_with_others_is_refused(
         assert eventually(whole, "a whole answer") == before
 
     shutil.copytree(shop.bundle.folder / "models", tmp_path / "models")
-    shift_weights(tmp_path / "models" / shop.bundle.policy.members[0] / "1/model.onnx")
+    shift_weights(graph_of(tmp_path / "models", shop.bundle.policy.members[0]))
     with running(tmp_path / "models", tmp_path / "other", beside=beside) as other:
         refused = system.make("start", f"TRITON_URL={other}", check=False)
     assert refused.returncode != 0

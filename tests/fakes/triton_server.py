@@ -19,6 +19,7 @@ class TritonServer(stubs.GRPCInferenceServiceServicer):
     hangs: bool = False
     hanging: frozenset[str] = frozenset()  # models that never answer, while others do
     output: str = "y"
+    ready: bool | None = None  # of any model; None: it knows no such question
     requests: list[pb.ModelInferRequest] = field(default_factory=list)
     asked: asyncio.Event = field(default_factory=asyncio.Event)
     cancelled: asyncio.Event = field(default_factory=asyncio.Event)
@@ -40,6 +41,13 @@ class TritonServer(stubs.GRPCInferenceServiceServicer):
         return pb.ModelInferResponse(
             outputs=[output], raw_output_contents=[request.raw_input_contents[0]]
         )
+
+    async def ModelReady(  # noqa: N802
+        self, request: pb.ModelReadyRequest, context: aio.ServicerContext
+    ) -> pb.ModelReadyResponse:
+        if self.ready is None:
+            await context.abort(grpc.StatusCode.UNIMPLEMENTED, "as told")
+        return pb.ModelReadyResponse(ready=self.ready)
 
     async def _hang(self) -> None:
         try:

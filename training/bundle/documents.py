@@ -20,15 +20,17 @@ SIMILAR = "similar"
 OWNED = "user_history.owned_item"
 
 
-def read_plan(features: Mapping[str, Any], models: Sequence[ShippedModel]) -> dict[str, Any]:
-    """Every view that a model reads, whole as its rows are stored, and every model's tensors."""
+def read_plan(
+    features: Mapping[str, Any], models: Sequence[ShippedModel], versions: Mapping[str, str]
+) -> dict[str, Any]:
+    """Every view that a model reads, whole as its rows are stored, and every model's tensors and version."""
     used = {column.split(".")[0] for m in models for i in m.inputs for column in i.columns}
     return {
         "version": VERSION,
         "project": features["project"],
         "id_kind": features["id_kind"],
         "views": {name: _view(name, v) for name, v in features["views"].items() if name in used},
-        "models": {model.name: _model(model) for model in models},
+        "models": {model.name: _model(model, versions[model.name]) for model in models},
     }
 
 
@@ -45,10 +47,11 @@ def _view(name: str, view: Mapping[str, Any]) -> dict[str, Any]:
     }
 
 
-def _model(model: ShippedModel) -> dict[str, Any]:
+def _model(model: ShippedModel, version: str) -> dict[str, Any]:
     return {
         "feature_service": model.service,
         "triton_model": model.name,
+        "triton_version": version,
         "pad_to": list(model.pad_to),
         "inputs": [_input(i) for i in model.inputs],
         "outputs": [{"name": o.name, "dtype": o.dtype} for o in model.outputs],

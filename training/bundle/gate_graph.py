@@ -9,6 +9,7 @@ from tritonclient.grpc import model_config_pb2
 
 from serving.features.read_plan import InputPlan, ModelPlan
 from training.bundle.graph import HIGHEST_IR, ML_DOMAIN, ML_OPSET, ONNX_TYPES, OPSET
+from training.bundle.triton_config import GRAPH, version_of
 
 HIGHEST_OPSETS = {"": OPSET, ML_DOMAIN: ML_OPSET}
 TYPE_NAMES: dict[int, str] = {int(number): name for name, number in ONNX_TYPES.items()}
@@ -21,11 +22,13 @@ Form = tuple[str, tuple[int, ...]]  # dtype, and shape without dimension 0
 def graph_problems(bundle: Path, plan: ModelPlan) -> Iterator[str]:
     """Each problem names the model."""
     folder = bundle / "models" / plan.triton_model
-    path = folder / "1" / "model.onnx"
+    path = folder / plan.triton_version / GRAPH
     missing = [f.name for f in (path, folder / "config.pbtxt") if not f.is_file()]
     if missing:
         yield f"{plan.name}: {', '.join(missing)} is missing"
         return
+    if (version := version_of(path.read_bytes())) != plan.triton_version:
+        yield f"{plan.name}: its graph is of version {version}, the plan asks for {plan.triton_version}"
     model = onnx.load(path)
     yield from (f"{plan.name}: {problem}" for problem in _versions(model))
     config = text_format.Parse(

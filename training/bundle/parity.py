@@ -11,10 +11,12 @@ from pathlib import Path
 
 import onnxruntime
 
+from serving.errors import ArtefactError
 from training.bundle.agreement import Tensors, distance, lines
 from training.bundle.probes import padded, probe
 from training.bundle.shipped import ShippedModel
 from training.bundle.triton_calls import Call, ask
+from training.bundle.triton_config import GRAPH
 
 TOLERANCE = 1e-5
 BATCHES = (1, 2, 3, 7)
@@ -52,7 +54,15 @@ def session(graph: Path) -> onnxruntime.InferenceSession:
 
 
 def graph_of(repository: Path, model: str) -> Path:
-    return repository / model / "1" / "model.onnx"
+    """The model's one graph, in the folder of its version.
+
+    Raises:
+        ArtefactError: there is none, or another beside it.
+    """
+    found = sorted((repository / model).glob(f"[0-9]*/{GRAPH}"))
+    if len(found) != 1:
+        raise ArtefactError(f"{repository / model} holds {len(found)} graphs, not one")
+    return found[0]
 
 
 def run(graph: onnxruntime.InferenceSession, raw: Tensors) -> Tensors:

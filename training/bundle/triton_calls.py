@@ -23,6 +23,7 @@ class Call:
     model: str
     tensors: Tensors
     outputs: tuple[str, ...]
+    version: str = ""  # whichever there is
 
 
 def ask(endpoint: str, calls: Sequence[Call]) -> list[Tensors]:
@@ -40,7 +41,11 @@ def _answer(client: triton.InferenceServerClient, endpoint: str, call: Call) -> 
     outputs = [triton.InferRequestedOutput(name) for name in call.outputs]
     try:
         result = client.infer(
-            call.model, _inputs(call.tensors), outputs=outputs, client_timeout=TIMEOUT_S
+            call.model,
+            _inputs(call.tensors),
+            model_version=call.version,
+            outputs=outputs,
+            client_timeout=TIMEOUT_S,
         )
     except InferenceServerException as error:
         if error.status() in UNREACHABLE:

@@ -1,9 +1,11 @@
 """Triton's config.pbtxt, for the embedded server's backend as for NVIDIA's of the same name."""
 
+import hashlib
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 TRITON_TYPES = {"int64": "TYPE_INT64", "float32": "TYPE_FP32", "bool": "TYPE_BOOL"}
+GRAPH = "model.onnx"  # of a version
 FREE = -1  # a dimension that may differ between calls
 QUEUE_DELAY_US = 500  # what a request may wait for others to join it
 QUEUE_SIZE = 256
@@ -23,6 +25,14 @@ class TensorForm:
         """With `size` wherever the dimension is free."""
         dims = tuple(size if d == FREE else d for d in self.dims)
         return TensorForm(self.name, self.dtype, dims)
+
+
+def version_of(graph: bytes) -> str:
+    """The folder of a graph, which Triton takes for its version: 60 bits of its SHA-256.
+
+    Models of two bundles have the same names. Who asks for this version is never answered by another graph.
+    """
+    return str(int(hashlib.sha256(graph).hexdigest()[:15], 16))
 
 
 def config_text(

@@ -34,7 +34,7 @@ from training.bundle.folder import prune, publish, staging, write_document
 from training.bundle.golden_files import Golden, write_golden
 from training.bundle.graph import traced
 from training.bundle.parity import graph_of
-from training.bundle.triton_config import FREE, TensorForm, config_text
+from training.bundle.triton_config import FREE, GRAPH, TensorForm, config_text
 from training.errors import EncoderError, TrainingError
 from training.search.encoder_parity import answer, check
 from training.search.minilm import SentenceEncoder, load
@@ -150,7 +150,7 @@ def graph_bytes(encoder: SentenceEncoder) -> bytes:
 
 def write_model(repository: Path, name: str, graph: bytes, encoder: SentenceEncoder) -> None:
     """`<name>/1/model.onnx` and `<name>/config.pbtxt`."""
-    path = graph_of(repository, name)
+    path = repository / name / "1" / GRAPH  # its name is that of its content already
     path.parent.mkdir(parents=True)
     path.write_bytes(graph)
     (path.parents[1] / "config.pbtxt").write_text(

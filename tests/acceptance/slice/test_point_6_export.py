@@ -12,6 +12,7 @@ from serving.bundle import open_bundle
 from serving.errors import ArtefactError
 from serving.triton.launcher import running
 from tests.acceptance.made import PYTHON, Made, run
+from training.bundle.parity import graph_of
 
 
 @pytest.fixture
@@ -27,7 +28,7 @@ def test_point_6a_pre_processing_is_in_the_graph(
     for name in plan["models"]:
         assert (bundle / "models" / name / "config.pbtxt").is_file()
         assert (bundle / "golden" / f"{name}.npz").is_file()
-        model = onnx.load(bundle / "models" / name / "1" / "model.onnx")
+        model = onnx.load(graph_of(bundle / "models", name))
         assert {v.name for v in model.graph.input} == {
             i["name"] for i in plan["models"][name]["inputs"]
         }
@@ -56,7 +57,7 @@ def test_point_6c_a_changed_bundle_is_refused(
     copy = tmp_path / "bundle"
     shutil.copytree(bundle, copy)
     assert open_bundle(copy).bundle_id == bundle.name
-    graph = copy / "models" / open_bundle(copy).policy.members[0] / "1" / "model.onnx"
+    graph = graph_of(copy / "models", open_bundle(copy).policy.members[0])
     content = bytearray(graph.read_bytes())
     content[len(content) // 2] ^= 1
     graph.write_bytes(content)

@@ -27,10 +27,13 @@ VIEWS: dict[str, dict[str, Any]] = {
 }
 
 
-def write_bundle(folder: Path) -> Path:
+def write_bundle(folder: Path, version: str = "") -> Path:
     """A ranker, a two-tower model and a similar model, none of which any Triton serves."""
     folder.mkdir(parents=True)
-    write_json(folder / "read_plan.json", read_plan())
+    plan = read_plan()
+    for described_model in plan["models"].values():
+        described_model["triton_version"] = version
+    write_json(folder / "read_plan.json", plan)
     write_json(folder / "policy.json", POLICY)
     manifest: dict[str, Any] = {
         "version": 1,

@@ -3,7 +3,7 @@
 import asyncio
 import time
 from collections.abc import AsyncIterator, Iterator
-from contextlib import contextmanager
+from contextlib import asynccontextmanager, contextmanager
 from pathlib import Path
 from random import Random
 from subprocess import Popen
@@ -18,6 +18,7 @@ from tests.fakes.sinks import ListRecorder
 from tests.integration.triton.tiny_models import add_sums
 
 CALLS = 300
+OTHER = str(2**60 - 1)  # the greatest version that an export gives
 
 
 @pytest.fixture(scope="module")
@@ -55,8 +56,8 @@ async def test_each_of_many_calls_at_once_gets_its_own_answer(door: TritonModels
     assert answers == [2.0 * i for i in range(CALLS)]
 
 
-async def test_a_model_that_triton_does_not_have_is_a_failure(door: TritonModels):
-    with pytest.raises((Failed, Unavailable), match="no_such_model"):
+async def test_a_model_that_triton_does_not_have_is_away(door: TritonModels):
+    with pytest.raises(Unavailable, match="no_such_model"):
         await door.infer("no_such_model", {"a": np.zeros((1, 3), np.float32)}, ["total"], 30)
 
 
@@ -98,3 +99,42 @@ async def test_an_endpoint_killed_under_load_costs_no_answer(
         await asyncio.gather(*(client(number) for number in range(8)))
         await door.close()
     assert ("OK", target) in seen()
+
+
+@pytest.fixture(scope="module")
+def other_triton(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    """It has a model of the same name and shape, as the bundle after or before."""
+    folder = tmp_path_factory.mktemp("others")
+    add_sums(folder, extra="")
+    (folder / "sums/1").rename(folder / f"sums/{OTHER}")
+    with running(folder, tmp_path_factory.mktemp("other-triton")) as endpoint:
+        yield endpoint
+
+
+@asynccontextmanager
+async def asking(*targets: str) -> AsyncIterator[tuple[TritonModels, ListRecorder]]:
+    recorder = ListRecorder()
+    door = TritonModels(targets, Random(7), time.monotonic, recorder, {"sums": OTHER})
+    yield door, recorder
+    await door.close()
+
+
+async def test_a_triton_of_another_bundle_never_answers(triton: str, other_triton: str):
+    async with asking(triton, other_triton) as (door, recorder):
+        for number in range(40):
+            assert await summed(door, number) == 2.0 * number
+    answered = {(target, outcome) for target, _, outcome in recorder.triton_calls}
+    assert answered == {(triton, "NOT_FOUND"), (other_triton, "OK")}
+
+
+async def test_where_all_are_of_another_bundle_they_count_as_away(triton: str):
+    async with asking(triton) as (door, _):
+        with pytest.raises(Unavailable, match=f"sums at .*: NOT_FOUND .*version {OTHER}"):
+            await summed(door, 1)
+        assert await door.lacks("sums", 30)
+
+
+async def test_one_that_has_the_version_lacks_nothing(other_triton: str):
+    async with asking(other_triton) as (door, _):
+        assert not await door.lacks("sums", 30)
+        assert await door.lacks("no_such_model", 30)

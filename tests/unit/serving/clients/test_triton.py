@@ -10,7 +10,7 @@ import pytest
 from tritonclient.grpc import service_pb2 as pb
 
 from serving.clients.endpoints import EJECT_AFTER
-from serving.clients.triton import RETRIED, STATUSES, TritonModels, read, request_of
+from serving.clients.triton import STATUSES, TRIES, TritonModels, read, request_of
 from serving.errors import Failed, OutsideError, TimedOut, Unavailable
 from serving.types import Ticks
 from tests.fakes.sinks import ListRecorder
@@ -51,8 +51,8 @@ async def test_the_time_left_is_tritons_timeout_too():
     assert 9e6 < microseconds <= 10e6
 
 
-@pytest.mark.parametrize("code", sorted(RETRIED, key=lambda code: code.name))
-async def test_a_call_whose_endpoint_goes_away_is_repeated_once_on_another(code: grpc.StatusCode):
+@pytest.mark.parametrize("code", TRIES, ids=lambda c: c.name)
+async def test_a_call_whose_endpoint_goes_away_is_repeated_on_another(code: grpc.StatusCode):
     recorder = ListRecorder()
     async with (
         listening(TritonServer([code] * 9)) as going,
@@ -105,15 +105,33 @@ async def test_a_request_that_is_itself_wrong_is_not_held_against_the_endpoint()
     assert len(two.requests) > before[1]
 
 
-async def test_a_call_is_repeated_no_more_than_once():
-    async with listening(TritonServer([Code.UNAVAILABLE] * 9)) as triton:
+@pytest.mark.parametrize(("code", "times"), [(Code.UNAVAILABLE, 2), (Code.NOT_FOUND, 4)])
+async def test_a_call_is_repeated_no_more_than_so_often(code: grpc.StatusCode, times: int):
+    async with listening(TritonServer([code] * 9)) as triton:
         async with models(triton.target) as door:
             with pytest.raises(Unavailable):
                 await door.infer("any", X, ["y"], 10)
-        assert len(triton.requests) == 2
+        assert len(triton.requests) == times
 
 
-@pytest.mark.parametrize("code", [c for c in STATUSES if c not in RETRIED], ids=lambda c: c.name)
+async def test_a_version_is_asked_for_where_one_is_known():
+    async with listening(TritonServer()) as triton:
+        known = {"mlp": "7"}
+        door = TritonModels([triton.target], Random(7), time.monotonic, ListRecorder(), known)
+        for name in ("mlp", "text_encoder_1234"):
+            await door.infer(name, X, ["y"], 10)
+        await door.close()
+    assert [r.model_version for r in triton.requests] == ["7", ""]
+
+
+async def test_who_cannot_be_asked_lacks_nothing():
+    async with listening(TritonServer()) as triton, models(triton.target) as door:
+        assert not await door.lacks("any", 10)  # it knows no such question
+    async with models(NOBODY) as door:
+        assert not await door.lacks("any", 10)
+
+
+@pytest.mark.parametrize("code", [c for c in STATUSES if c not in TRIES], ids=lambda c: c.name)
 async def test_other_statuses_are_not_repeated(code: grpc.StatusCode):
     async with listening(TritonServer([code])) as triton, models(triton.target) as door:
         with pytest.raises(STATUSES[code], match=code.name):

@@ -17,6 +17,7 @@ from training.bundle.golden_files import Golden, read_golden, write_golden
 from training.bundle.manifest import manifest
 from training.bundle.parity import Parity, graph_of, run, session
 from training.bundle.shipped import Shipped, ShippedModel
+from training.bundle.triton_config import version_of
 from training.data import Prepared
 from training.export import write_models
 from training.models.retrievers import NAMES
@@ -54,10 +55,14 @@ def edit(path: Path, change: Callable[[dict[str, Any]], Any]) -> None:
 
 
 def edit_graph(bundle: Path, model: str, change: Callable[[onnx.ModelProto], None]) -> None:
+    """As an exporter would write it: the version follows the graph."""
     path = graph_of(bundle / "models", model)
     graph = onnx.load_from_string(path.read_bytes())
     change(graph)
     path.write_bytes(graph.SerializeToString())
+    version = version_of(path.read_bytes())
+    path.parent.rename(path.parent.with_name(version))
+    edit(bundle / "read_plan.json", lambda p: p["models"][model].update(triton_version=version))
 
 
 def set_weight(graph: onnx.ModelProto, name: str, value: float) -> None:

@@ -60,6 +60,13 @@ def test_a_changed_weight_is_noticed_by_the_answers(bundle: Path, refusal: Calla
     assert "mlp: the graph's answer to the golden batch differs by" in refusal()
 
 
+def test_a_graph_that_is_not_the_plans_version_is_refused(bundle: Path, refusal: Callable[[], str]):
+    path = graph_of(bundle / "models", "mlp")
+    path.parent.rename(path.parent.with_name("1"))
+    edit(bundle / "read_plan.json", lambda p: p["models"]["mlp"].update(triton_version="1"))
+    assert f"mlp: its graph is of version {path.parent.name}, the plan asks for 1" in refusal()
+
+
 def test_swapped_columns_are_refused(bundle: Path, refusal: Callable[[], str]):
     def swap(plan: dict[str, Any]) -> None:
         columns = plan["models"]["mlp"]["inputs"][0]["columns"]
