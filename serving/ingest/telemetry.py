@@ -19,14 +19,14 @@ STUCK_S = 60.0  # for a round; a worker that takes longer is no longer alive
 
 
 class Rounds:
-    """When the last round ended, and how."""
+    """When the last round ended, well or not."""
 
     def __init__(self, ticks: Ticks = time.monotonic) -> None:
         self._ticks = ticks
-        self._last, self.good = ticks(), False
+        self._last, self.started = ticks(), False
 
-    def ended(self, *, good: bool) -> None:
-        self._last, self.good = self._ticks(), good
+    def ended(self) -> None:
+        self._last, self.started = self._ticks(), True
 
     @property
     def stuck(self) -> bool:
@@ -116,7 +116,10 @@ class OfIngest(Collector):
 
 
 def ingest_pages(worker: Working) -> Mapping[str, Page]:
-    """By path. Alive is a worker whose rounds end, ready one whose last round did what it should."""
+    """By path. Alive is a worker whose rounds end, ready one that has ended its first besides.
+
+    Neither asks Redis: a round that fails for want of it ends. The lag tells of that.
+    """
     registry, rounds = CollectorRegistry(), worker.rounds
     registry.register(OfIngest(worker))
 
@@ -126,9 +129,9 @@ def ingest_pages(worker: Working) -> Mapping[str, Page]:
         return Reply(HTTPStatus.OK, b"rounds end\n")
 
     async def readyz() -> Reply:
-        if rounds.good:
-            return Reply(HTTPStatus.OK, b"working\n")
-        return Reply(HTTPStatus.SERVICE_UNAVAILABLE, b"starting, or the last round failed\n")
+        if rounds.started:
+            return await livez()
+        return Reply(HTTPStatus.SERVICE_UNAVAILABLE, b"starting\n")
 
     async def figures() -> Reply:
         body = await asyncio.to_thread(generate_latest, registry)

@@ -130,10 +130,10 @@ def _one_round(worker: Worker) -> float:
     try:
         found = worker.round()
     except PASSING as error:
-        worker.rounds.ended(good=False)
+        worker.rounds.ended()
         log.error("the round is tried again: %s", error)  # noqa: TRY400
         return PAUSE_S
-    worker.rounds.ended(good=True)
+    worker.rounds.ended()
     return 0.0 if found else IDLE_S
 
 
