@@ -33,6 +33,8 @@ MANIFESTS = ", ".join(
     )
 )
 LINE = re.compile(r"^  - \{(name: .+)\}$")
+BUNDLE = re.compile(r"^ +- BUNDLE=(\S*)", re.MULTILINE)  # a literal of the ConfigMap `shared`
+UNNAMED = ("", "current", "none-chosen")
 DIGEST = re.compile(r"sha256:[0-9a-f]{64}")
 CHALLENGE = re.compile(r'(\w+)="([^"]*)"')
 
@@ -120,8 +122,11 @@ def _image(path: Path, line: str) -> Image:
 
 
 def told(path: Path) -> str:
+    """What of the overlay is not pinned: images that may change, and the bundle of one that can grow."""
     loose = [image.name for image in images(path) if not image.digest]
     state = f"not pinned: {', '.join(loose)}" if loose else "every image is pinned by its digest"
+    if (found := BUNDLE.search(path.read_text())) and found[1] in UNNAMED:
+        state += f"; BUNDLE={found[1]} names no bundle"
     return f"{path.parent.name}: {state}"
 
 

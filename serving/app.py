@@ -128,8 +128,17 @@ def _empty_metrics(folder: Path) -> Path:
 def _worker_environment(
     settings: GatewaySettings, folder: Path, metrics: Path
 ) -> Mapping[str, str]:
-    """All workers hash users and sign tokens by one key: the operator's, or that of the folder."""
-    environment = os.environ | {"PROMETHEUS_MULTIPROC_DIR": str(metrics.resolve())}
+    """What all workers share, whenever they start.
+
+    They hash users and sign tokens by one key: the operator's, or that of the folder. Links to what isn't
+    followed are resolved here, once: else a worker that is replaced would open what was exported meanwhile.
+    """
+    environment = os.environ | {
+        "PROMETHEUS_MULTIPROC_DIR": str(metrics.resolve()),
+        f"{PREFIX}BUNDLE": str(settings.bundle.resolve()),
+    }
+    if settings.search_encoder is not None:
+        environment[f"{PREFIX}SEARCH_ENCODER"] = str(settings.search_encoder.resolve())
     if settings.user_hash_key_file is None:
         environment[f"{PREFIX}USER_HASH_KEY_FILE"] = str(_key_of(folder.resolve()))
     return environment

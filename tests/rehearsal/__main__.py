@@ -74,10 +74,10 @@ async def rehearse(state: Path, name: str, out: Path, chosen: Sequence[str]) -> 
     for number in (signal.SIGINT, signal.SIGTERM):
         asyncio.get_running_loop().add_signal_handler(number, task.cancel)
     shutil.rmtree(out, ignore_errors=True)
-    now = deployed(state).now
+    found = deployed(state)
     _claim(state, out)
     notes = Notes()
-    overlay = Overlay(name, now, out / "rendered")
+    overlay = Overlay(name, found.bundle.name, found.now, out / "rendered")
     cluster = Cluster(overlay.render(), images.assemble(out / "images", notes))
     controllers = Controllers(cluster)
     load = Load(People.of(state))

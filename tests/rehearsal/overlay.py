@@ -19,13 +19,17 @@ RESTARTED = "kubectl.kubernetes.io/restartedAt"
 
 
 class Overlay:
-    """Renders one overlay, again and again, through two kustomizations of its own in `scratch`."""
+    """Renders one overlay, again and again, through two kustomizations of its own in `scratch`.
 
-    def __init__(self, name: str, now: datetime, scratch: Path) -> None:
+    `bundle` is the id that an operator names in it.
+    """
+
+    def __init__(self, name: str, bundle: str, now: datetime, scratch: Path) -> None:
         """Raises CalledProcessError, with kubectl's words on stderr, if it doesn't build."""
         self._gateway: Mapping[str, str] = {}
         self._restarted: dict[tuple[str, str], str] = {}  # when, by kind and name
         folder = K8S / "overlays" / name
+        self._bundle = bundle
         self._clocked, self._changed = scratch / "clocked", scratch / "changed"
         for made in (self._clocked, self._changed):
             made.mkdir(parents=True, exist_ok=True)
@@ -48,8 +52,10 @@ class Overlay:
 
     def render(self) -> Objects:
         clock = {"name": "clock", "files": ["clock.json"]}
+        shared = {"name": "shared", "literals": [f"BUNDLE={self._bundle}"]}
         literals = [f"{key}={value}" for key, value in self._gateway.items()]
-        generated = [clock, {"name": "gateway", "literals": literals}] if literals else [clock]
+        settings = [{"name": "gateway", "literals": literals}] if literals else []
+        generated = [clock, shared, *settings]
         merged = [{**one, "namespace": NAMESPACE, "behavior": "merge"} for one in generated]
         patches = [{"patch": yaml.safe_dump(_restart(*at))} for at in self._restarted.items()]
         write(

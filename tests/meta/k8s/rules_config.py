@@ -5,6 +5,7 @@ from collections.abc import Iterator
 
 from tests.meta.k8s.manifests import (
     EXPANDED,
+    SCALERS,
     Object,
     Objects,
     Workload,
@@ -20,6 +21,7 @@ CREDENTIALS = re.compile(r"://[^/\s:@]*:[^/\s@]+@")  # user:password@ in a URL
 SECRET = re.compile(
     r"(PASSWORD|SECRET|TOKEN|_KEY)$"
 )  # of a variable, whose value must not stand here
+CURRENT = "current"  # the link that an export turns
 BARE = ("Job", "Pod", "ReplicaSet", "ReplicationController")
 SMALLEST_SHM = 64 * 2**20  # of an instance of Triton's Python backend
 WITH_TRITON = ("training.export", "training.search.encoder", "training.search.embed")
@@ -170,6 +172,18 @@ def what_serves_is_kept(objects: Objects) -> list[str]:
         if "training.export" in c["command"]
         for gateway, bundle in sorted(serving)
         if bundle not in environment(objects, c).get(PINNED, "").split(",")
+    ]
+
+
+def growing_overlays_name_their_bundle(objects: Objects) -> list[str]:
+    """A pod that an autoscaler adds would open what was exported last, beside pods that opened another."""
+    scaled = {s["spec"]["scaleTargetRef"]["name"] for s in of_kind(objects, *SCALERS)}
+    return [
+        f"{workload} {c['name']}: BUNDLE follows {CURRENT}, and an autoscaler adds pods"
+        for workload in workloads(objects)
+        if workload.name in scaled
+        for c in workload.containers
+        if environment(objects, c).get("BUNDLE") == CURRENT
     ]
 
 

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 import yaml
 
-from k8s.release import ReleaseRefused, digest, images, main, pinned
+from k8s.release import ReleaseRefused, digest, images, main, pinned, told
 from tests.meta.k8s.manifests import workloads
 from tests.meta.k8s.rendering import K8S, ROOT, render
 from tests.meta.k8s.rules_pods import images_are_pinned
@@ -145,6 +145,30 @@ def test_the_check_says_what_is_not_pinned(capsys: pytest.CaptureFixture[str]) -
         "staging",
         "production",
     ]
+
+
+@pytest.mark.parametrize(
+    ("bundle", "said"),
+    [
+        ("none-chosen # put one here", True),
+        ("current", True),
+        ("0123456789abcdef", False),
+    ],
+)
+def test_the_check_says_where_no_bundle_is_named(
+    overlay: Path, capsys: pytest.CaptureFixture[str], bundle: str, *, said: bool
+) -> None:
+    overlay.write_text(
+        OVERLAY.replace("images:", f"  - literals:\n      - BUNDLE={bundle}\nimages:")
+    )
+    assert run(overlay, "--check") == 0
+    assert ("names no bundle" in capsys.readouterr().out) is said
+
+
+def test_production_waits_for_a_bundle_to_be_named() -> None:
+    assert "BUNDLE=none-chosen names no bundle" in told(
+        K8S / "overlays/production/kustomization.yaml"
+    )
 
 
 @pytest.mark.parametrize("name", ["staging", "production"])
