@@ -23,6 +23,7 @@ GIVEN = tuple(  # made by the operator, see the components' READMEs
 SETTINGS = (GatewaySettings, IngestSettings, TrainingSettings, StackSettings)
 LOG_ENTRIES = int(GatewaySettings.model_fields["request_log_entries"].default)
 EVENT_ENTRIES = int(GatewaySettings.model_fields["event_entries"].default)
+CONNECTION_S = float(GatewaySettings.model_fields["max_connection_age_s"].default)
 DRAIN_S = float(GatewaySettings.model_fields["drain_s"].default)
 INGEST_ENDS_S = Ingest.grace_s
 LOOK_UP_S = int(str(dict(OPTIONS)["grpc.dns_min_time_between_resolutions_ms"])) / 1000

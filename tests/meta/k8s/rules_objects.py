@@ -5,6 +5,7 @@ from collections.abc import Collection, Iterator
 from zoneinfo import available_timezones
 
 from tests.meta.k8s.cron import CronError, shortest_period_s
+from tests.meta.k8s.facts import CONNECTION_S
 from tests.meta.k8s.manifests import (
     SCALERS,
     Object,
@@ -55,6 +56,19 @@ def autoscalers_can_scale(objects: Objects) -> list[str]:
     return problems
 
 
+def autoscalers_step_down_slowly(objects: Objects) -> list[str]:
+    """Longer than a connection of the callers lives, a pod at a time; the default takes all at once."""
+    problems = []
+    for scaler in of_kind(objects, *SCALERS):
+        spec = scaler["spec"]
+        advanced = spec.get("advanced", {}).get("horizontalPodAutoscalerConfig", {})
+        down = (advanced or spec).get("behavior", {}).get("scaleDown", {})
+        steps = [(p["type"], p["value"]) for p in down.get("policies", [])]
+        if down.get("stabilizationWindowSeconds", 0) < CONNECTION_S or steps != [("Pods", 1)]:
+            problems.append(f"{name(scaler)}: pods go before callers have spread")
+    return problems
+
+
 def _aims(spec: Object) -> Iterator[float | str]:
     for metric in spec.get("metrics", []):
         yield metric["resource"]["target"].get("averageUtilization", 0)
@@ -76,6 +90,31 @@ def disruption_budgets_allow_an_eviction(objects: Objects) -> list[str]:
         if spec.get("maxUnavailable", 1) in (0, "0%") or spec.get("minAvailable", 0) >= running > 0:
             problems.append(f"{name(budget)} never allows an eviction: no node can be drained")
     return problems
+
+
+def servers_have_one_budget_each(objects: Objects) -> list[str]:
+    """An eviction of a pod that two budgets choose is refused; one of a pod without any stops at nothing."""
+    problems = []
+    for workload in workloads(objects):
+        if workload.kind == "CronJob":
+            continue
+        budgets = [
+            name(b)
+            for b in of_kind(objects, "PodDisruptionBudget")
+            if matches(b["spec"]["selector"], workload.labels)
+        ]
+        if len(budgets) != 1:
+            problems.append(f"{workload}: its pods have {len(budgets)} budgets, not one")
+    return problems
+
+
+def pods_that_are_not_ready_can_be_evicted(objects: Objects) -> list[str]:
+    """By default a budget protects them too: one that never gets ready keeps its node from being drained."""
+    return [
+        f"{name(b)} keeps pods that aren't ready from being evicted"
+        for b in of_kind(objects, "PodDisruptionBudget")
+        if b["spec"].get("unhealthyPodEvictionPolicy") != "AlwaysAllow"
+    ]
 
 
 def schedules_can_run(objects: Objects) -> list[str]:

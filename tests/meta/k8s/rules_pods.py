@@ -8,10 +8,8 @@ from tests.meta.k8s.facts import DRAIN_S, INGEST_ENDS_S
 from tests.meta.k8s.manifests import (
     Object,
     Objects,
-    Workload,
     environment,
     quantity,
-    replicas,
     workloads,
 )
 
@@ -22,6 +20,8 @@ VOLUMES = {  # of the restricted profile
 }
 DRAIN = "RECSERVE_GATEWAY_DRAIN_S"
 WORKERS = "RECSERVE_GATEWAY_WORKERS"
+THREADS = "RECSERVE_TRAINING_THREADS"
+WITH_THREADS = ("training.train_retriever", "training.train_ranker", "training.export")
 TRITON_EXIT = "--exit-timeout-secs="
 TRITON_AGE = "--grpc-max-connection-age="  # milliseconds
 DNS_TTL_S = 5  # of a cluster's own names, CoreDNS's default
@@ -235,20 +235,13 @@ def workers_have_a_core_each(objects: Objects) -> list[str]:
     ]
 
 
-def replicas_are_spread(objects: Objects) -> list[str]:
+def training_threads_are_the_limit(objects: Objects) -> list[str]:
+    """A process sees the node's cores, not its own limit, and would start one for each."""
     return [
-        f"{w}: {replicas(objects, w)} replicas may share one node, or wait for one that is barred"
+        f"{w} {c['name']}: {THREADS} is not the limit of its CPU"
         for w in workloads(objects)
-        if w.kind == "Deployment" and replicas(objects, w) > 1 and not _spread(w)
+        for c in w.containers
+        if any(module in c["command"] for module in WITH_THREADS)
+        and {"name": THREADS, "valueFrom": {"resourceFieldRef": {"resource": "limits.cpu"}}}
+        not in c.get("env", [])
     ]
-
-
-def _spread(workload: Workload) -> bool:
-    return any(
-        c["topologyKey"] == "kubernetes.io/hostname"
-        and c["whenUnsatisfiable"] == "DoNotSchedule"
-        # By default tainted nodes count: an empty control plane would keep all others at one pod.
-        and c.get("nodeTaintsPolicy") == "Honor"
-        and c["labelSelector"]["matchLabels"].items() <= dict(workload.labels).items()
-        for c in workload.pod.get("topologySpreadConstraints", [])
-    )

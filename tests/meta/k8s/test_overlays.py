@@ -14,6 +14,7 @@ from tests.meta.k8s import (
     rules_jobs,
     rules_network,
     rules_objects,
+    rules_placing,
     rules_pods,
 )
 from tests.meta.k8s.facts import (
@@ -24,10 +25,11 @@ from tests.meta.k8s.facts import (
     health_services,
     setting_names,
 )
-from tests.meta.k8s.manifests import Objects, name
+from tests.meta.k8s.manifests import Objects, name, quantity
 from tests.meta.k8s.rendering import K8S, folders, render_any
 
 OLDEST, NEWEST = "1.30", "1.37"
+NODE_CPU, NODE_MEMORY = "3", "6Gi"  # of 4 cores and 8 GiB, what a cluster's own pods leave
 MINORS = (OLDEST, "1.34", NEWEST)
 RULES: tuple[Callable[[Objects], list[str]], ...] = (
     rules_pods.selectors_match_their_pods,
@@ -39,7 +41,10 @@ RULES: tuple[Callable[[Objects], list[str]], ...] = (
     rules_pods.there_is_time_to_end,
     rules_pods.commands_exist,
     rules_pods.workers_have_a_core_each,
-    rules_pods.replicas_are_spread,
+    rules_placing.replicas_are_spread,
+    rules_placing.autoscaled_pods_may_share_a_node,
+    rules_placing.gpus_are_sought_where_they_are,
+    rules_pods.training_threads_are_the_limit,
     rules_network.services_reach_a_port,
     rules_network.everything_is_denied_by_default,
     rules_network.every_pod_can_ask_dns,
@@ -47,7 +52,10 @@ RULES: tuple[Callable[[Objects], list[str]], ...] = (
     rules_network.policies_apply_to_pods,
     rules_network.the_registry_can_be_reached,
     rules_objects.autoscalers_can_scale,
+    rules_objects.autoscalers_step_down_slowly,
     rules_objects.disruption_budgets_allow_an_eviction,
+    rules_objects.servers_have_one_budget_each,
+    rules_objects.pods_that_are_not_ready_can_be_evicted,
     rules_objects.schedules_can_run,
     rules_objects.mounts_have_volumes,
     rules_objects.labels_agree,
@@ -106,6 +114,14 @@ def test_a_bare_cluster_knows_every_kind(
     assert rules_objects.kinds_are_built_in(objects) == []
 
 
+@pytest.mark.parametrize("folder", folders("overlays"), ids=lambda p: p.name)
+def test_an_overlay_that_grows_names_its_bundle(
+    folder: Path, tmp_path_factory: pytest.TempPathFactory
+) -> None:
+    objects = _rendered(folder, tmp_path_factory.getbasetemp())
+    assert rules_config.growing_overlays_name_their_bundle(objects) == []
+
+
 @pytest.mark.parametrize("rule", RULES, ids=lambda rule: rule.__name__)
 def test_rule_holds(objects: Objects, rule: Callable[[Objects], list[str]]) -> None:
     assert rule(objects) == []
@@ -134,6 +150,16 @@ def test_redis_has_room_for_what_is_kept(objects: Objects) -> None:
 def test_names_are_unique(objects: Objects) -> None:
     names = [name(o) for o in objects]
     assert len(names) == len(set(names))
+
+
+def test_the_local_overlay_fits_its_node_with_one_job_at_a_time(
+    tmp_path_factory: pytest.TempPathFactory,
+) -> None:
+    objects = _rendered(K8S / "overlays/local", tmp_path_factory.getbasetemp())
+    for resource, node in (("cpu", NODE_CPU), ("memory", NODE_MEMORY)):
+        assert 0 < rules_placing.asked_at_once(objects, resource) <= quantity(node)
+    base = _rendered(K8S / "base", tmp_path_factory.getbasetemp())
+    assert rules_placing.asked_at_once(base, "cpu") > quantity(NODE_CPU)  # it can fail
 
 
 def test_an_unknown_kind_is_refused() -> None:

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 import yaml
 
-from tests.meta.k8s import rules_objects, rules_pods
+from tests.meta.k8s import rules_config, rules_objects, rules_pods
 from tests.meta.k8s.cron import CronError, shortest_period_s
 from tests.meta.k8s.facts import (
     EVENT_ENTRIES,
@@ -20,13 +20,14 @@ from tests.meta.k8s.facts import (
     setting_names,
 )
 from tests.meta.k8s.manifests import Objects, quantity
-from tests.meta.k8s.rendering import K8S, render, render_any
+from tests.meta.k8s.rendering import K8S, render_any
 from tests.meta.k8s.test_overlays import RULES
 
 PLANTED = yaml.safe_load(Path(__file__).with_name("mutations.yaml").read_text())
 MUTATIONS = [(rule, mutation) for rule, listed in PLANTED.items() for mutation in listed]
 NAMED: dict[str, Callable[[Objects], list[str]]] = {rule.__name__: rule for rule in RULES} | {
     "kinds_are_built_in": rules_objects.kinds_are_built_in,
+    "growing_overlays_name_their_bundle": rules_config.growing_overlays_name_their_bundle,
     "references_resolve": partial(rules_objects.references_resolve, given=GIVEN),
     "probes_reach_what_is_served": partial(
         rules_pods.probes_reach_what_is_served, services=health_services()
@@ -41,6 +42,9 @@ NAMED: dict[str, Callable[[Objects], list[str]]] = {rule.__name__: rule for rule
         rules_objects.variables_are_settings, settings=setting_names()
     ),
 }
+
+
+KINDS = {"with": "components", "overlay": "overlays"}  # of a mutation, and where they lie
 
 
 def planted(objects: Objects, mutation: dict[str, Any]) -> Objects:
@@ -62,15 +66,14 @@ def planted(objects: Objects, mutation: dict[str, Any]) -> Objects:
 
 @pytest.fixture
 def objects(mutation: dict[str, Any], tmp_path_factory: pytest.TempPathFactory) -> Objects:
-    """The base, with the component that the mutation names."""
-    return _rendered(mutation.get("with"), tmp_path_factory.getbasetemp())
+    """The base, with the component that the mutation names, or the overlay."""
+    named = [f"{kind}/{mutation[key]}" for key, kind in KINDS.items() if key in mutation]
+    return _rendered(named[0] if named else "base", tmp_path_factory.getbasetemp())
 
 
 @cache
-def _rendered(component: str | None, scratch: Path) -> Objects:
-    if component is None:
-        return render(K8S / "base")
-    return render_any(K8S / "components" / component, scratch)
+def _rendered(folder: str, scratch: Path) -> Objects:
+    return render_any(K8S / folder, scratch)
 
 
 @pytest.mark.parametrize(
@@ -84,7 +87,7 @@ def test_rule_goes_red(objects: Objects, rule: str, mutation: dict[str, Any]) ->
 def test_a_gateway_that_is_told_no_drain_takes_the_programs_own(
     tmp_path_factory: pytest.TempPathFactory,
 ) -> None:
-    base = _rendered(None, tmp_path_factory.getbasetemp())
+    base = _rendered("base", tmp_path_factory.getbasetemp())
     told = planted(base, {"in": "ConfigMap/gateway", "at": "data RECSERVE_GATEWAY_DRAIN_S"})
     hook = "spec template spec containers 0 lifecycle preStop sleep seconds"
     late = planted(told, {"in": "Deployment/gateway", "at": hook, "value": 16})
