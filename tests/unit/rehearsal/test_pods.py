@@ -101,7 +101,7 @@ def test_the_gateway_is_read_as_it_is_rendered():
     gateway = template("Deployment", "gateway").pod(FIELDS)
     (container,) = gateway.containers
     assert container.command == ("python", "-m", "serving.app")
-    assert container.variables["RECSERVE_GATEWAY_BUNDLE"] == "/state/bundles/current"
+    assert container.variables["RECSERVE_GATEWAY_BUNDLE"] == "/state/bundles/none-chosen"
     assert container.port("http") == 9464
     assert container.probes["readiness"].asked["service"] == "recserve.v1.RecommendationService"
     assert set(container.probes) == {"startup", "readiness", "liveness"}
