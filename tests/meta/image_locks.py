@@ -24,6 +24,8 @@ PROGRAMS: Mapping[
     "gateway": (*GATEWAY, "serving.features.snapshot"),
     "ingest": ("serving.ingest.worker",),
     "jobs": (
+        "training.alone",
+        "training.datasets.__main__",
         "training.prepare.__main__",
         "training.train_retriever",
         "training.train_ranker",
