@@ -9,11 +9,11 @@ from tests.rehearsal.overlay import Overlay
 NOW = datetime(2017, 11, 27, 5, tzinfo=UTC)
 
 
-@pytest.mark.parametrize("gateway", [None, {"RECSERVE_GATEWAY_DRAIN_S": "9"}])
-def test_the_bundle_is_named_as_an_operator_would(
-    tmp_path: Path, gateway: dict[str, str] | None
-) -> None:
-    objects = Overlay("production", "0123456789abcdef", NOW, tmp_path).render(gateway)
+@pytest.mark.parametrize("gateway", [{}, {"RECSERVE_GATEWAY_DRAIN_S": "9"}])
+def test_the_bundle_is_named_as_an_operator_would(tmp_path: Path, gateway: dict[str, str]) -> None:
+    overlay = Overlay("production", "0123456789abcdef", NOW, tmp_path)
+    overlay.configure(gateway)
+    objects = overlay.render()
     told = {
         workload.name: environment(objects, container)["BUNDLE"]
         for workload in workloads(objects)
