@@ -1,5 +1,6 @@
 import json
 import os
+import shutil
 import subprocess
 from dataclasses import replace
 from pathlib import Path
@@ -11,7 +12,7 @@ from tritonclient.grpc import model_config_pb2
 
 from serving.bundle import content_id, open_bundle
 from serving.features.read_plan import parse_read_plan
-from tests.unit.training.bundle.bundles import write_bundle
+from tests.unit.training.bundle.bundles import edit_graph, set_weight, sign, write_bundle
 from tests.unit.training.bundle.shop import random_models
 from training.bundle.code_version import CodeVersion, code_version
 from training.bundle.documents import read_plan
@@ -33,6 +34,20 @@ def test_the_same_models_make_the_same_bundle(
     names = open_bundle(sound).plan.models
     write_bundle(tmp_path, prepared, [m for m in models if m.name in names])
     assert content_id(tmp_path) == content_id(sound)
+
+
+def test_models_that_differ_have_other_versions_by_the_same_names(sound: Path, tmp_path: Path):
+    changed = Path(shutil.copytree(sound, tmp_path / "changed"))
+    edit_graph(changed, "mlp", lambda g: set_weight(g, "network.last.bias", 0.5))
+    ours, theirs = (open_bundle(folder).plan.triton_versions for folder in (sound, signed(changed)))
+    assert ours.keys() == theirs.keys()
+    assert {name for name in ours if ours[name] != theirs[name]} == {"mlp"}
+    assert (sound / "models/mlp" / ours["mlp"] / "model.onnx").is_file()
+
+
+def signed(folder: Path) -> Path:
+    sign(folder)
+    return folder
 
 
 def test_the_golden_batch_is_the_frameworks_answer_to_real_requests(
@@ -58,7 +73,9 @@ def test_the_golden_batch_is_the_frameworks_answer_to_real_requests(
 
 
 def test_the_plan_says_what_the_models_take(prepared: Prepared, models: tuple[ShippedModel, ...]):
-    plan = parse_read_plan(read_plan(prepared.features, models), "the plan")
+    versions = {model.name: str(number) for number, model in enumerate(models)}
+    plan = parse_read_plan(read_plan(prepared.features, models, versions), "the plan")
+    assert plan.triton_versions == versions
     assert list(plan.models) == [*NETWORKS, *NAMES, "similar"]
     for model in models:
         planned = plan.models[model.name]
