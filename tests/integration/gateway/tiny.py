@@ -10,6 +10,7 @@ import numpy as np
 
 from serving.artefacts import digest
 from serving.bundle import content_id
+from serving.features.snapshot_files import VERSION
 from serving.stages.fuse import alone
 from tests.fakes.event_views import HISTORY, described
 from tests.fakes.policies import described_policy
@@ -65,7 +66,7 @@ def write_snapshot(folder: Path, popular: Sequence[int] | None = None) -> Path:
     write_json(
         folder / "manifest.json",
         {
-            "version": 1,
+            "version": VERSION,
             "snapshot_version": folder.name,
             "project": PROJECT,
             "built_at": "2026-01-01T00:00:00Z",
