@@ -32,7 +32,7 @@ from tests.meta.test_imports import TOO_HEAVY
 CONTAINERFILE = (FOLDER / "Containerfile").read_text()
 IGNORE = DockerIgnore((ROOT / ".dockerignore").read_text())
 COPIED = sorted(set(re.findall(r"^COPY (?!--from)(\S+) \S+$", CONTAINERFILE, re.MULTILINE)))
-SERVERS = ("gateway", "ingest")
+OF_THE_BASE = {"sh", "test"}
 
 
 @pytest.mark.parametrize("image", PROGRAMS)
@@ -78,13 +78,15 @@ def test_no_image_of_a_server_holds_what_is_heavy_but_for_polars_in_the_ingest_w
     assert packages("ingest") & TOO_HEAVY == {"polars"}
 
 
-def test_every_program_that_the_manifests_run_is_told() -> None:
+def test_every_program_that_manifests_and_guide_run_is_told() -> None:
     run: dict[str, set[str]] = {"gateway": set(), "ingest": set(), "jobs": set()}
     for path in (ROOT / "k8s").rglob("*.yaml"):
         for container in _containers(list(yaml.safe_load_all(path.read_text()))):
             image = container["image"].removeprefix("recserve-")
             if image in run and "command" in container:
                 run[image].add(" ".join(container["command"]))
+    guide = (ROOT / "docs/operations.md").read_text()
+    run["jobs"] |= set(re.findall(r"(?:job/files --|\$ON) (python -m \S+)", guide))
     for image, commands in run.items():
         assert commands
         assert {c for c in commands if not _told(image, c.split())} == set()
@@ -101,7 +103,7 @@ def _containers(value: object) -> Iterator[dict[str, Any]]:
 def _told(image: str, command: list[str]) -> bool:
     if command[:2] == ["python", "-m"]:
         return bool({command[2], f"{command[2]}.__main__"} & set(PROGRAMS[image]))
-    return command[0] == "sh" or command[0] in packages(image)
+    return command[0] in packages(image) | OF_THE_BASE
 
 
 def test_torch_is_the_version_that_training_has_in_the_build_for_cpus() -> None:

@@ -8,7 +8,6 @@ from pathlib import Path
 import pytest
 
 from tests.acceptance.kubernetes.containerfile import Containerfile, Stage
-from tests.acceptance.made import PYTHON, run
 from tests.e2e.system import ROOT
 from tests.fakes.redis_servers import server_on_socket
 from tests.meta.k8s.manifests import Object, Objects, environment, expanded, workloads
@@ -19,10 +18,11 @@ PROGRAMS = {
     "ingest": ("serving.ingest.worker", "RECSERVE_INGEST_BUNDLE is required and not set"),
 }
 PACKAGES = {"gateway": "/venv", "ingest": "/venv", "jobs": ".venv"}
-MOST_MB = {"gateway": 275, "ingest": 295, "jobs": 2400}
-# What python:3.11-slim-bookworm has: the C library, and those of gcc, zlib and the linker.
+MOST_MB = {"gateway": 275, "ingest": 295, "jobs": 2500}
+# What python:3.11-slim-bookworm has: the libraries of C, gcc and zlib, and Python's with what it needs.
+# Triton brings a stub for each Python, of which one is started.
 OF_THE_BASE = re.compile(
-    r"(ld-linux-x86-64|lib(c|m|mvec|dl|rt|util|pthread|resolv|gcc_s|stdc\+\+|z))\.so\.\d+"
+    r"(ld-linux-x86-64|lib(c|m|mvec|dl|rt|util|pthread|resolv|gcc_s|stdc\+\+|z|expat|python3\.\d+))\.so[.\d]+"
 )
 OF_PACKAGES = {"libgomp1": "libgomp.so.1"}
 TINY = {  # enough to try every step, not to be good at anything
@@ -104,7 +104,9 @@ def test_every_library_is_in_the_image_or_in_its_base(file: Containerfile, name:
     wanted = {
         library
         for library, where in re.findall(r"^\t(\S+) => (.+?)(?: \(0x\w+\))?$", told, re.MULTILINE)
-        if library not in inside and not where.startswith(str(stage.root.parent))
+        if not where.startswith(str(stage.root.parent))
+        # One that another library of its package has loaded by then isn't looked for.
+        if where != "not found" or library not in inside
     }
     outside = {one for one in wanted if not OF_THE_BASE.fullmatch(one)}
     assert outside == {OF_PACKAGES[package] for package in stage.of_the_system}
@@ -120,20 +122,23 @@ def is_elf(path: Path) -> bool:
 def test_the_jobs_run_from_what_their_image_s_steps_install(
     file: Containerfile, tmp_path: Path, measured: Callable[[str], None]
 ) -> None:
-    """The commands of the CronJobs, one after the other, over sixty households."""
+    """The commands of the CronJobs, one after the other, over a small shop."""
     stage, state = file.build("jobs"), tmp_path / "state"
-    run(PYTHON, "-m", "training.datasets", "--out", state / "dataset", "--name", "complete_journey",
-        "--users", "60")  # fmt: skip
+    asked = ("-m", "training.datasets", "--name", "shop", "--users", "200")
+    generated = python(stage, *asked, "--out", str(state / "dataset"))
+    assert generated.returncode == 0, generated.stderr[-3000:]
     objects = render(K8S / "base")
     containers = {w.name: w.containers for w in workloads(objects) if w.kind == "CronJob"}
     commands = 0
     with server_on_socket(tmp_path, tmp_path / "redis.sock"):
         for job in ("train", "materialize", "backfill"):
             for container in containers.pop(job):
+                if container.get("restartPolicy") == "Always":  # it waits for other jobs
+                    continue
                 said = done_in(stage, objects, container, state, tmp_path / "redis.sock")
                 assert said.returncode == 0, (container["name"], said.stdout, said.stderr[-3000:])
                 commands += 1
-    assert containers == {}
+    assert set(containers) == {"files"}  # which does nothing
     for made in ("bundles/current", "snapshots/current", "search/current", "vectors/current"):
         assert (state / made).exists()
     measured(f"{commands} commands")
@@ -144,7 +149,9 @@ def done_in(
 ) -> subprocess.CompletedProcess[str]:
     found = environment(objects, container)
     given = {
-        name: value.replace("/state", str(state)).replace("redis://redis:6379/0", f"unix://{redis}")
+        name: value.replace("/state", str(state))
+        .replace("/events", str(state / "events"))
+        .replace("redis://redis:6379/0", f"unix://{redis}")
         for name, value in found.items()
     }
     words = [expanded(str(word), given) for word in container["command"]]
