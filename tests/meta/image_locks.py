@@ -34,8 +34,6 @@ PROGRAMS: Mapping[
         "training.search.encoder",
         "training.search.embed",
         "training.materialize",
-        "training.alone",
-        "training.datasets.__main__",
         "training.item_texts",
         "training.replay",
         "serving.features.snapshot",

@@ -67,9 +67,9 @@ def _asked(now: str, clock_file: Path | None) -> datetime | None:
 
 
 def prepare(
-    state: Path, now: datetime | None, count: int, console: Console, events: Path | None = None
+    state: Path, now: datetime | None, count: int, console: Console, event_log: Path | None = None
 ) -> None:
-    """Writes `<state>/prepared`; `events` is the event log, by default the state folder's.
+    """Writes `<state>/prepared`; `event_log` is by default the state folder's.
 
     Raises:
         DataSetError: too few cut-offs, a now without a time zone or in the last horizon, which is
@@ -78,7 +78,7 @@ def prepare(
     data = open_data_set(state / "dataset")
     horizon = data.horizon
     asked = _cutoffs(now or data.default_now, data.default_now + horizon, horizon, count)
-    data = _with_recorded(data, events or state / "events", asked[-1], console)
+    data = _with_recorded(data, event_log or state / "events", asked[-1], console)
     _print_cleaning(data, console)
     cleaned = clean.clean_events(data.events, data.target_kinds)
     known_items = catalogue_items(data, cleaned, asked[-1])
