@@ -28,7 +28,7 @@ def url(redis_server: str) -> str:
 
 def command(objects: Objects) -> tuple[list[str], dict[str, str]]:
     (found,) = (w for w in workloads(objects) if w.name == "backfill")
-    (container,) = found.containers
+    (container,) = (one for one in found.containers if one["name"] == "backfill")
     given = environment(objects, container)
     return [expanded(part, given) for part in container["command"]], given
 
