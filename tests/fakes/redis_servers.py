@@ -26,6 +26,7 @@ SLOTS = 16_384
 BUS = 10_000  # above its port a node of a cluster speaks with the others
 PATIENCE_S = 60.0
 Client = Any  # redis.Redis
+Process = subprocess.Popen[bytes]
 
 
 def eventually(done: Callable[[], bool], what: str) -> None:
@@ -55,33 +56,34 @@ def free_ports(count: int) -> list[int]:
 def server(folder: Path, port: int, *options: str) -> Iterator[Client]:
     """One server on the loopback, and a client of the user `default` without a password."""
     folder.mkdir(parents=True)
-    command = [executable(), "--port", str(port), "--bind", HOST, "--dir", folder, "--save", ""]
-    process = subprocess.Popen([*command, *options], stdout=subprocess.DEVNULL)
-    client = redis.Redis(HOST, port)
-    try:
-        eventually(lambda: process.poll() is not None or _answers(client), f"Redis at {port}")
-        assert process.poll() is None, "Redis ended"
+    told = ("--port", str(port), "--bind", HOST, *options)
+    with _running(folder, told, redis.Redis(HOST, port), subprocess.Popen.terminate) as client:
         yield client
-    finally:
-        client.close()
-        process.terminate()
-        process.wait(timeout=10)
 
 
 @contextmanager
 def server_on_socket(folder: Path, socket: Path, *options: str) -> Iterator[Client]:
     """One server on a Unix socket alone, killed at the end: what it keeps is on its disk by then."""
     folder.mkdir(exist_ok=True)
-    command = [executable(), "--port", "0", "--unixsocket", socket, "--dir", folder, "--save", ""]
-    process = subprocess.Popen([*command, *options], stdout=subprocess.DEVNULL)
     client = redis.Redis(unix_socket_path=str(socket))
+    told = ("--port", "0", "--unixsocket", str(socket), *options)
+    with _running(folder, told, client, subprocess.Popen.kill) as client:
+        yield client
+
+
+@contextmanager
+def _running(
+    folder: Path, options: Sequence[str], client: Client, end: Callable[[Process], None]
+) -> Iterator[Client]:
+    command = [executable(), "--dir", folder, "--save", "", *options]
+    process = subprocess.Popen(command, stdout=subprocess.DEVNULL)
     try:
-        eventually(lambda: process.poll() is not None or _answers(client), f"Redis at {socket}")
+        eventually(lambda: process.poll() is not None or _answers(client), f"Redis in {folder}")
         assert process.poll() is None, "Redis ended"
         yield client
     finally:
         client.close()
-        process.kill()
+        end(process)
         process.wait(timeout=10)
 
 

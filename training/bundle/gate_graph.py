@@ -27,9 +27,10 @@ def graph_problems(bundle: Path, plan: ModelPlan) -> Iterator[str]:
     if missing:
         yield f"{plan.name}: {', '.join(missing)} is missing"
         return
-    if (version := version_of(path.read_bytes())) != plan.triton_version:
+    graph = path.read_bytes()
+    if (version := version_of(graph)) != plan.triton_version:
         yield f"{plan.name}: its graph is of version {version}, the plan asks for {plan.triton_version}"
-    model = onnx.load(path)
+    model = onnx.load_from_string(graph)
     yield from (f"{plan.name}: {problem}" for problem in _versions(model))
     config = text_format.Parse(
         (folder / "config.pbtxt").read_text(), model_config_pb2.ModelConfig()
