@@ -323,7 +323,7 @@ check: env ## Lint, types, protos, import direction; writes nothing
 checkov: env .venv/checkov/.done ## Ask checkov about the rendered overlays and components; its environment is large
 	@$(PLAIN) $(PY) -m tests.meta.k8s.checkov --checkov .venv/checkov/bin/checkov
 
-release: env ## Pin the overlays' images by the digests of a registry: make release REGISTRY=<host/path>
+release: env ## Pin all images by the digests of a registry: make release REGISTRY=<host/path>
 	@$(PLAIN) $(PY) -m k8s.release $(if $(REGISTRY),--registry "$(REGISTRY)",--check)
 
 fix: env ## Format and mend what can be mended

@@ -1,7 +1,8 @@
-"""Pins the overlays' images by digest: `python -m k8s.release --registry HOST[/PATH] [OVERLAY...]`.
+"""Pins all images by digest: `python -m k8s.release --registry HOST[/PATH]`.
 
-Our own images are looked for in the registry, the others where their names say. That registry alone is shown
-RELEASE_USER and RELEASE_PASSWORD. Nothing is written unless every digest was found; `--check` only tells.
+They stand in `components/images`, which overlays list last. Our own are looked for in the registry, the
+others where their names say. That registry alone is shown RELEASE_USER and RELEASE_PASSWORD. Nothing is
+written unless every digest was found; `--check` only tells, by what each overlay renders.
 """
 
 import argparse
@@ -9,8 +10,9 @@ import base64
 import json
 import os
 import re
+import subprocess
 import sys
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from http import HTTPStatus
 from pathlib import Path
@@ -18,7 +20,11 @@ from urllib.error import HTTPError, URLError
 from urllib.parse import urlencode, urlsplit
 from urllib.request import Request, urlopen
 
+import yaml
+
+IMAGES = Path(__file__).parent / "components/images/kustomization.yaml"
 OVERLAYS = Path(__file__).parent / "overlays"
+KUBECTL = Path(sys.prefix) / "bin" / "kubectl"
 OURS = "recserve-"
 HUB, HUB_HOST = "docker.io", "registry-1.docker.io"
 LOCAL = ("localhost", "127.0.0.1", "[::1]")
@@ -33,19 +39,19 @@ MANIFESTS = ", ".join(
     )
 )
 LINE = re.compile(r"^  - \{(name: .+)\}$")
-BUNDLE = re.compile(r"^ +- BUNDLE=(\S*)", re.MULTILINE)  # a literal of the ConfigMap `shared`
-UNNAMED = ("", "current", "none-chosen")
+UNNAMED = {"", "current", "none-chosen"}  # of BUNDLE
+SCALERS = ("HorizontalPodAutoscaler", "ScaledObject")
 DIGEST = re.compile(r"sha256:[0-9a-f]{64}")
 CHALLENGE = re.compile(r'(\w+)="([^"]*)"')
 
 
 class ReleaseRefused(Exception):
-    """An overlay can't be pinned; says why."""
+    """Images can't be pinned, or an overlay doesn't build; says why."""
 
 
 @dataclass(frozen=True, slots=True)
 class Image:
-    """A line of an overlay's `images:`."""
+    """A line of `images:`."""
 
     name: str  # in the manifests
     new_name: str | None
@@ -78,28 +84,24 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument("--registry", help="where recserve-gateway and the others were pushed")
     parser.add_argument("--tag", help="of our own images, where it isn't the one that is written")
     parser.add_argument("--check", action="store_true", help="say which overlays are not pinned")
+    parser.add_argument("--images", type=Path, default=IMAGES)
     parser.add_argument("--overlays", type=Path, default=OVERLAYS)
-    parser.add_argument("overlay", nargs="*", default=["staging", "production"])
     given = parser.parse_args(arguments)
-    files = [given.overlays / name / "kustomization.yaml" for name in given.overlay]
+    if not (given.check or given.registry):
+        parser.error("--registry is needed: make release REGISTRY=<host/path>")
     try:
-        if given.check:
-            _say("\n".join(told(path) for path in files))
-            return 0
-        if not given.registry:
-            parser.error("--registry is needed: make release REGISTRY=<host/path>")
-        written = {path: pinned(path, given.registry.rstrip("/"), given.tag) for path in files}
+        if not given.check:
+            given.images.write_text(pinned(given.images, given.registry.rstrip("/"), given.tag))
+        for path in sorted(given.overlays.glob("*/kustomization.yaml")):
+            sys.stdout.write(f"{told(path.parent)}\n")
     except (ReleaseRefused, OSError) as error:
         sys.stderr.write(f"release: {error}\n")
         return 1
-    for path, text in written.items():
-        path.write_text(text)
-        _say(told(path))
     return 0
 
 
 def images(path: Path) -> list[Image]:
-    """The overlay's list, which is the last of the file.
+    """The component's list, which is the last of the file.
 
     Raises:
         ReleaseRefused: there is none, or something else stands in or behind it.
@@ -121,32 +123,34 @@ def _image(path: Path, line: str) -> Image:
     )
 
 
-def told(path: Path) -> str:
-    """What of the overlay is not pinned: images that may change, and the bundle of one that can grow."""
-    loose = [image.name for image in images(path) if not image.digest]
-    state = f"not pinned: {', '.join(loose)}" if loose else "every image is pinned by its digest"
-    if (found := BUNDLE.search(path.read_text())) and found[1] in UNNAMED:
-        state += f"; BUNDLE={found[1]} names no bundle"
-    return f"{path.parent.name}: {state}"
-
-
-def pinned(path: Path, registry: str, tag: str | None) -> str:
-    """The file's text with the digests that registries report now.
+def told(overlay: Path) -> str:
+    """What isn't pinned: images that the overlay runs, and the bundle of one that can grow.
 
     Raises:
-        ReleaseRefused: one of them doesn't.
+        ReleaseRefused: it doesn't build.
     """
-    found = []
-    for image in images(path):
-        wanted = image
-        if image.name.startswith(OURS):
-            wanted = replace(image, new_name=f"{registry}/{image.name}", tag=tag or image.tag)
-        found.append(
-            replace(wanted, digest=digest(wanted.repository, wanted.tag, own=wanted is not image))
-        )
-    head, start, listed = path.read_text().partition("\nimages:")
-    comment = listed.partition("\n")[0]
-    return "\n".join([f"{head}{start}{comment}", *map(str, found)]) + "\n"
+    done = subprocess.run(
+        [KUBECTL, "kustomize", overlay], check=False, capture_output=True, text=True
+    )
+    if done.returncode:
+        raise ReleaseRefused(f"{overlay.name}: {done.stderr.strip()}")
+    objects = list(yaml.safe_load_all(done.stdout))
+    loose = sorted({image for image in run(objects) if "@sha256:" not in image})
+    state = f"not pinned: {', '.join(loose)}" if loose else "every image is pinned by its digest"
+    bundles = {o["data"]["BUNDLE"] for o in objects if "BUNDLE" in o.get("data", {})}
+    if any(o["kind"] in SCALERS for o in objects):
+        state += "".join(f"; BUNDLE={b} names no bundle" for b in sorted(bundles & UNNAMED))
+    return f"{overlay.name}: {state}"
+
+
+def run(rendered: object) -> list[str]:
+    """The images of an object's containers, whatever the object's kind."""
+    if isinstance(rendered, list):
+        return [image for value in rendered for image in run(value)]
+    if not isinstance(rendered, dict):
+        return []
+    listed = [*rendered.get("initContainers", []), *rendered.get("containers", [])]
+    return [*(c["image"] for c in listed), *(i for v in rendered.values() for i in run(v))]
 
 
 def digest(repository: str, tag: str, *, own: bool) -> str:
@@ -180,6 +184,24 @@ def digest(repository: str, tag: str, *, own: bool) -> str:
             f"{repository}:{tag}: the registry reports {answered!r}, which is no digest"
         )
     return answered
+
+
+def pinned(path: Path, registry: str, tag: str | None, ask: Callable[..., str] = digest) -> str:
+    """The file's text with the digests that registries report now.
+
+    Raises:
+        ReleaseRefused: one of them doesn't.
+    """
+    found = []
+    for image in images(path):
+        wanted = image
+        if image.name.startswith(OURS):
+            wanted = replace(image, new_name=f"{registry}/{image.name}", tag=tag or image.tag)
+        reported = ask(wanted.repository, wanted.tag, own=wanted is not image)
+        found.append(replace(wanted, digest=reported))
+    head, start, listed = path.read_text().partition("\nimages:")
+    comment = listed.partition("\n")[0]
+    return "\n".join([f"{head}{start}{comment}", *map(str, found)]) + "\n"
 
 
 def _place(repository: str) -> tuple[str, str]:
@@ -221,10 +243,6 @@ def _basic() -> Mapping[str, str]:
     if not (user and password):
         return {}
     return {"Authorization": "Basic " + base64.b64encode(f"{user}:{password}".encode()).decode()}
-
-
-def _say(text: str) -> None:
-    sys.stdout.write(f"{text}\n")
 
 
 if __name__ == "__main__":

@@ -10,6 +10,6 @@ case $what in
   copy) to=$(place "$2"); mkdir -p "$to"; cp -R "$at/." "$to/" ;;
   cat) cat "$at" ;;
   rcat) mkdir -p "$(dirname "$at")"; cat > "$at" ;;
-  lsf) [ -d "$at" ] || exit 3; [ ! -f "$at/current" ] || echo current ;;
+  lsf) cd "$at" 2> /dev/null || exit 3; for file in ${4#/}; do [ ! -f "$file" ] || echo "$file"; done ;;
   *) exit 2 ;;
 esac

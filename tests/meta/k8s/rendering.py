@@ -14,7 +14,7 @@ KUBECTL = Path(sys.prefix) / "bin" / "kubectl"
 K8S = ROOT / "k8s"
 
 
-class Loader(yaml.SafeLoader):
+class Loader(yaml.CSafeLoader):
     """Leaves what looks like a time a text, as Kubernetes does."""
 
     yaml_implicit_resolvers = {  # noqa: RUF012 - as its parent declares it

@@ -1,5 +1,7 @@
 """`make release` writes what a registry says, or nothing; one that speaks the API runs here."""
 
+import re
+import shutil
 import threading
 from collections.abc import Iterator
 from http.server import BaseHTTPRequestHandler, HTTPServer
@@ -9,18 +11,20 @@ from typing import Any
 import pytest
 import yaml
 
-from k8s.release import ReleaseRefused, digest, images, main, pinned, told
+from k8s.release import IMAGES, ReleaseRefused, digest, images, main, pinned, told
 from tests.meta.k8s.manifests import workloads
-from tests.meta.k8s.rendering import K8S, ROOT, render
-from tests.meta.k8s.rules_pods import images_are_pinned
+from tests.meta.k8s.rendering import K8S, ROOT, folders, render
 
 KNOWN = {"team/recserve-gateway:0.1.0": "a", "team/recserve-jobs:0.1.0": "b", "redis:7.2.6": "c"}
-OVERLAY = """# An overlay.
-resources: [../../base]
+LISTED = """# Every image.
+kind: Component
 images: # pinned by a release
   - {name: recserve-gateway, newTag: 0.1.0}
   - {name: recserve-jobs, newTag: 0.1.0}
 """
+REGISTRY = "registry.example:5000/team"
+UNNAMED = "BUNDLE=none-chosen names no bundle"
+THERE_ALREADY = ("autoscaling", "user-hash-key", "images")  # in production
 
 
 class Registry(BaseHTTPRequestHandler):
@@ -73,45 +77,42 @@ def registry(server: HTTPServer) -> str:
 
 
 @pytest.fixture
-def overlay(tmp_path: Path) -> Path:
-    path = tmp_path / "mine" / "kustomization.yaml"
-    path.parent.mkdir()
-    path.write_text(OVERLAY)
+def component(tmp_path: Path) -> Path:
+    path = tmp_path / "kustomization.yaml"
+    path.write_text(LISTED)
     return path
 
 
-def run(overlay: Path, *arguments: str) -> int:
-    return main([*arguments, "--overlays", str(overlay.parents[1]), overlay.parent.name])
+def release(component: Path, *arguments: str) -> int:
+    """Over no overlay, as there is none beside it."""
+    return main([*arguments, "--images", str(component), "--overlays", str(component.parent)])
 
 
-def test_a_release_writes_registry_and_digests(
-    overlay: Path, registry: str, capsys: pytest.CaptureFixture[str]
-) -> None:
-    assert run(overlay, "--registry", registry) == 0
-    text = overlay.read_text()
-    assert text.startswith(OVERLAY.partition("images:")[0])
+def test_a_release_writes_registry_and_digests(component: Path, registry: str) -> None:
+    assert release(component, "--registry", registry) == 0
+    text = component.read_text()
+    assert text.startswith(LISTED.partition("images:")[0])
     assert yaml.safe_load(text)["images"] == [
         {"name": name, "newName": f"{registry}/{name}", "digest": f"sha256:{letter * 64}"}
         for name, letter in (("recserve-gateway", "a"), ("recserve-jobs", "b"))
     ]
-    assert "every image is pinned" in capsys.readouterr().out
 
 
 def test_a_second_release_goes_by_the_tags_that_are_kept_beside(
-    overlay: Path, registry: str
+    component: Path, registry: str
 ) -> None:
-    run(overlay, "--registry", registry)
-    text = overlay.read_text()
-    assert [image.tag for image in images(overlay)] == ["0.1.0", "0.1.0"]
-    run(overlay, "--registry", registry)
-    assert overlay.read_text() == text
+    release(component, "--registry", registry)
+    text = component.read_text()
+    assert [image.tag for image in images(component)] == ["0.1.0", "0.1.0"]
+    release(component, "--registry", registry)
+    assert component.read_text() == text
 
 
 def test_nothing_is_written_where_one_is_missing(
-    overlay: Path, registry: str, capsys: pytest.CaptureFixture[str]
+    component: Path, registry: str, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    assert run(overlay, "--registry", registry, "--tag", "9.9.9") == 1
-    assert overlay.read_text() == OVERLAY
+    assert release(component, "--registry", registry, "--tag", "9.9.9") == 1
+    assert component.read_text() == LISTED
     assert "recserve-gateway:9.9.9: the registry says 404" in capsys.readouterr().err
 
 
@@ -133,76 +134,99 @@ def test_a_registry_that_is_not_there_is_told() -> None:
         digest("127.0.0.1:1/team/recserve-gateway", "0.1.0", own=True)
 
 
-def test_what_is_no_list_of_images_is_told(overlay: Path, registry: str) -> None:
-    overlay.write_text(OVERLAY + "patches: []\n")
+def test_what_is_no_list_of_images_is_told(component: Path, registry: str) -> None:
+    component.write_text(LISTED + "patches: []\n")
     with pytest.raises(ReleaseRefused, match="is no image"):
-        pinned(overlay, registry, None)
+        pinned(component, registry, None)
 
 
-def test_the_check_says_what_is_not_pinned(capsys: pytest.CaptureFixture[str]) -> None:
-    assert main(["--check"]) == 0
-    assert [line.split(":")[0] for line in capsys.readouterr().out.splitlines()] == [
-        "staging",
-        "production",
-    ]
+def test_the_check_says_what_each_overlay_runs_unpinned(
+    released: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    overlay(released / "overlays/mine", ["object-storage", "images"])
+    overlay(released / "overlays/yours", ["object-storage"])
+    assert main(["--check", "--overlays", str(released / "overlays")]) == 0
+    said = dict(line.split(": ", 1) for line in capsys.readouterr().out.splitlines())
+    assert {"local", "staging", "production", "mine", "yours"} <= set(said)
+    assert said["staging"] == "every image is pinned by its digest"
+    assert said["mine"] == said["production"] == f"{said['staging']}; {UNNAMED}"
+    assert said["yours"] == f"not pinned: rclone/rclone:1.68.2; {UNNAMED}"
+
+
+@pytest.mark.parametrize("bundle", ["current", "0123456789abcdef"])
+def test_the_check_says_where_no_bundle_is_named(released: Path, bundle: str) -> None:
+    at = overlay(released / "overlays" / f"of-{bundle}", ["images"])
+    name = {"apiVersion": "v1", "kind": "ConfigMap", "metadata": {"name": "shared"}}
+    patch = {"patch": yaml.safe_dump({**name, "data": {"BUNDLE": bundle}})}
+    with (at / "kustomization.yaml").open("a") as file:
+        yaml.safe_dump({"patches": [patch]}, file)
+    assert ("names no bundle" in told(at)) is (bundle == "current")
+
+
+def test_the_check_tells_what_does_not_build(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    overlay(tmp_path / "overlays/mine", ["nothing"])
+    assert main(["--check", "--overlays", str(tmp_path / "overlays")]) == 1
+    assert "release: mine: " in capsys.readouterr().err
+
+
+@pytest.fixture(scope="module")
+def released(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A copy of the manifests after a release."""
+    at = tmp_path_factory.mktemp("released") / "k8s"
+    shutil.copytree(K8S, at)
+    written = at / IMAGES.relative_to(K8S)
+    written.write_text(pinned(written, REGISTRY, None, lambda *_, own: f"sha256:{own:064}"))
+    return at
+
+
+def overlay(at: Path, components: list[str]) -> Path:
+    """One of somebody's own over production."""
+    at.mkdir(parents=True)
+    listed = [f"../../components/{name}" for name in components]
+    given = {"resources": ["../production"], "components": listed}
+    (at / "kustomization.yaml").write_text(yaml.safe_dump(given))
+    return at
 
 
 @pytest.mark.parametrize(
-    ("bundle", "said"),
-    [
-        ("none-chosen # put one here", True),
-        ("current", True),
-        ("0123456789abcdef", False),
-    ],
+    "name", ["images", *(p.name for p in folders("components") if p.name not in THERE_ALREADY)]
 )
-def test_the_check_says_where_no_bundle_is_named(
-    overlay: Path, capsys: pytest.CaptureFixture[str], bundle: str, *, said: bool
-) -> None:
-    overlay.write_text(
-        OVERLAY.replace("images:", f"  - literals:\n      - BUNDLE={bundle}\nimages:")
-    )
-    assert run(overlay, "--check") == 0
-    assert ("names no bundle" in capsys.readouterr().out) is said
+def test_what_a_component_brings_to_production_is_pinned_too(released: Path, name: str) -> None:
+    added = [] if name == "images" else [name]
+    rendered = render(overlay(released / "overlays" / f"with-{name}", [*added, "images"]))
+    run = {c["image"] for w in workloads(rendered) for c in w.containers}
+    ours = {image for image in run if "recserve-" in image}
+    assert {i for i in ours if not re.fullmatch(rf"{REGISTRY}/[\w-]+@sha256:0{{63}}1", i)} == set()
+    assert {i for i in run - ours if not i.endswith(f"@sha256:{0:064}")} == set()
+    assert ours
+    assert run - ours
 
 
-def test_production_waits_for_a_bundle_to_be_named() -> None:
-    assert "BUNDLE=none-chosen names no bundle" in told(
-        K8S / "overlays/production/kustomization.yaml"
-    )
-
-
-@pytest.mark.parametrize("name", ["staging", "production"])
-def test_an_overlay_lists_every_image_that_it_runs(name: str) -> None:
-    rendered = render(K8S / "overlays" / name)
-    run_there = {c["image"].partition("@")[0] for w in workloads(rendered) for c in w.containers}
-    listed = {
-        image.repository if image.digest else f"{image.repository}:{image.tag}"
-        for image in images(K8S / "overlays" / name / "kustomization.yaml")
-    }
-    assert listed == run_there
-
-
-def test_a_pinned_overlay_renders_by_digest(tmp_path: Path, registry: str) -> None:
-    at = tmp_path / "k8s"
-    at.mkdir()
-    text = OVERLAY.replace("../../base", "base")
-    (at / "base").mkdir()
-    for path in (K8S / "base").iterdir():
-        (at / "base" / path.name).write_bytes(path.read_bytes())
-    (at / "kustomization.yaml").write_text(text)
-    (at / "kustomization.yaml").write_text(pinned(at / "kustomization.yaml", registry, None))
-    rendered = render(at)
-    gateway = next(w for w in workloads(rendered) if w.name == "gateway")
-    assert gateway.containers[0]["image"] == f"{registry}/recserve-gateway@sha256:{'a' * 64}"
-    assert images_are_pinned(rendered) == []
+def test_every_image_of_base_and_components_is_listed() -> None:
+    text = "\n".join(p.read_text() for p in K8S.rglob("*.yaml") if p != IMAGES)
+    named = {i.partition(":")[0] for i in re.findall(r"^\s*image: (\S+)", text, re.MULTILINE)}
+    assert {image.name for image in images(IMAGES)} == named
 
 
 def test_the_tags_are_the_versions_of_the_release() -> None:
+    """Wherever one of our images stands with a tag, in manifests and in commands."""
     version = (ROOT / "pyproject.toml").read_text().partition('version = "')[2].partition('"')[0]
-    for name in ("staging", "production"):
-        ours = [
-            i
-            for i in images(K8S / "overlays" / name / "kustomization.yaml")
-            if "recserve-" in i.name
-        ]
-        assert {i.tag for i in ours} == {version}
+    tagged: dict[str, set[str]] = {}
+    for path in (*K8S.rglob("*.yaml"), *K8S.rglob("*.md"), K8S / "image/Containerfile"):
+        text = path.read_text()
+        tags = re.findall(r"recserve-(?:gateway|ingest|jobs):([\w.-]+)", text)
+        tags += re.findall(r"name: recserve-\w+,?\s+newTag: ([\w.-]+)", text)
+        tags += re.findall(r"\{name: recserve-.* # (\S+)$", text, re.MULTILINE)  # pinned
+        if tags:
+            tagged[path.relative_to(K8S).as_posix()] = set(tags)
+    assert {tag for tags in tagged.values() for tag in tags} == {version}
+    assert {
+        "base/kustomization.yaml",
+        "components/images/kustomization.yaml",
+        "components/canary/kustomization.yaml",
+        "components/local-snapshot/kustomization.yaml",
+        "README.md",
+        "image/Containerfile",
+    } <= set(tagged)

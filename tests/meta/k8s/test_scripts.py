@@ -99,6 +99,25 @@ def test_a_bundle_by_its_id_is_that_one(store: Store) -> None:
     assert store.current("bundles") == "bbbb"
 
 
+def test_a_bundle_that_was_never_current_when_published_arrives_too(store: Store) -> None:
+    for version in ("aaaa", "bbbb", "cccc"):
+        store.export("bundles", version, version)
+    told = store.publish("bundles")
+    assert [line for line in told.splitlines() if line.endswith("is published")] == [
+        f"bundles: {version} is published" for version in ("aaaa", "bbbb", "cccc")
+    ]
+    store.fetch("bundles=bbbb")
+    assert store.current("bundles") == "bbbb"
+    store.fetch("bundles=current")
+    assert store.current("bundles") == "cccc"
+
+
+def test_of_other_kinds_the_current_one_is_published_alone(store: Store) -> None:
+    for version in ("v1", "v2"):
+        store.export("snapshots", version)
+    assert "v1" not in store.publish("snapshots")
+
+
 def test_what_was_changed_underway_is_refused(store: Store) -> None:
     store.export("bundles", "aaaa")
     store.publish("bundles")
