@@ -203,12 +203,18 @@ def _built(given: argparse.Namespace) -> int:
     try:
         plan = open_bundle(given.bundle).plan
         with RowStore(given.redis_url or redis_url(given.state), plan.project) as store:
-            built = build(plan, store, _target(given), given.state / "prepared" / OFFERS)
+            built = build(plan, store, _target(given), _offers(given.state))
     except RecserveError as error:
         print(f"snapshot: {error}", file=sys.stderr, flush=True)  # noqa: T201 - a command's answer
         return 1
     print(built, flush=True)  # noqa: T201
     return 0
+
+
+def _offers(state: Path) -> Path:
+    """As prepared; as the snapshot of a job has them where nothing is prepared, in a pod that fetches."""
+    prepared = state / "prepared"
+    return (prepared if prepared.is_dir() else state / "snapshots" / "current") / OFFERS
 
 
 def _target(given: argparse.Namespace) -> Path:

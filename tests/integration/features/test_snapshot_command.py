@@ -1,6 +1,7 @@
 """`python -m serving.features.snapshot build`, from a bundle to what `current` points at."""
 
 import json
+import shutil
 import subprocess
 import sys
 import time
@@ -13,8 +14,9 @@ import pytest
 from serving.bundle import content_id
 from serving.features.fields import view_layout
 from serving.features.frames import Source, latest, pack_frame
+from serving.features.offer_file import write_offers
 from serving.features.read_plan import parse_read_plan
-from serving.features.snapshot import open_snapshot
+from serving.features.snapshot import OFFERS, open_snapshot
 from serving.features.store import RowStore
 from serving.stages.fuse import alone
 from tests.fakes.policies import described_policy
@@ -69,6 +71,22 @@ def materialise(state: Path, url: str) -> None:
     packed = pack_frame("item_activity", layout, source, latest(source, BEFORE, NOW))
     with RowStore(url, "corner_shop") as rows:
         rows.write("item_activity", "item_id", packed.keys, packed.rows)
+
+
+def test_where_nothing_is_prepared_the_offers_are_those_of_the_snapshot_that_was_fetched(
+    state: Path, bundle: Path, tmp_path: Path, redis_url: str
+) -> None:
+    materialise(state, redis_url)
+    job, pod = tmp_path / "job", tmp_path / "pod"
+    (job / "prepared").mkdir(parents=True)
+    running, targets = np.array([[5, 9]], dtype=np.int64), np.zeros(1, dtype=np.int64)
+    written = job / "prepared" / OFFERS
+    write_offers(written, ["summer"], ["promotion"], running, np.ones(1), targets, targets)
+    assert build(bundle, job, redis_url).returncode == 0
+    shutil.copytree(job / "snapshots", pod / "snapshots", symlinks=True)
+    done = build(bundle, pod, redis_url, "--to", str(tmp_path / "own"))
+    assert done.returncode == 0, done.stderr
+    assert (tmp_path / "own/current" / OFFERS).read_bytes() == written.read_bytes()
 
 
 def test_a_snapshot_of_materialised_items_equals_the_parquet(
