@@ -3,9 +3,9 @@
 Each step that writes there takes a lock for as long as it runs. A job of several steps, each a container of
 its own, holds another one over all of them, by a container beside them:
 
-    python -m training.alone --state FOLDER [--held FILE]
+    python -m training.alone --state FOLDER [--held FILE] [--shared]
 
-waits, makes FILE, and holds the lock until it is ended.
+waits, makes FILE, and holds the lock until it is ended; a shared one beside others that share it.
 """
 
 import argparse
@@ -35,8 +35,10 @@ def alone(
     say: Callable[[str], None],
     wait_s: float = WAIT_S,
     lock: str = STEP,
+    *,
+    shared: bool = False,
 ) -> Iterator[None]:
-    """Holds the lock, which goes with its process; the file says whose it is.
+    """Holds the lock, which goes with its process; the file says whose it is, of several the last who came.
 
     Raises:
         Busy: another had it for `wait_s`, or the file system knows no locks.
@@ -46,7 +48,9 @@ def alone(
         return
     path = state / lock
     with path.open("a+") as file:
-        _wait(file, path, say, time.monotonic() + wait_s)
+        _wait(
+            file, path, say, time.monotonic() + wait_s, fcntl.LOCK_SH if shared else fcntl.LOCK_EX
+        )
         file.truncate(0)
         file.write(
             f"{what} on {socket.gethostname()}, since {datetime.now(UTC):%Y-%m-%d %H:%M:%S} UTC"
@@ -58,9 +62,9 @@ def alone(
             file.truncate(0)
 
 
-def _wait(file: IO[str], path: Path, say: Callable[[str], None], until: float) -> None:
+def _wait(file: IO[str], path: Path, say: Callable[[str], None], until: float, kind: int) -> None:
     told = ""
-    while not _taken(file, path):
+    while not _taken(file, path, kind):
         holder = path.read_text() or "another job"
         if time.monotonic() > until:
             raise Busy(f"{holder} works on {path.parent}; wait for its end, or end it")
@@ -70,9 +74,9 @@ def _wait(file: IO[str], path: Path, say: Callable[[str], None], until: float) -
         time.sleep(POLL_S)
 
 
-def _taken(file: IO[str], path: Path) -> bool:
+def _taken(file: IO[str], path: Path, kind: int) -> bool:
     try:
-        fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        fcntl.flock(file, kind | fcntl.LOCK_NB)
     except BlockingIOError:
         return False
     except OSError as error:
@@ -87,12 +91,13 @@ def main() -> int:
     parser = argparse.ArgumentParser(prog="python -m training.alone")
     parser.add_argument("--state", type=Path, required=True)
     parser.add_argument("--held", type=Path, help="a file that is there while the lock is held")
+    parser.add_argument("--shared", action="store_true", help="beside others that say so too")
     given = parser.parse_args()
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(0))  # as the first process of a container
     if given.held:
         given.held.unlink(missing_ok=True)  # of one that was killed
     try:
-        with alone(given.state, "a job", _say, inf, JOB):
+        with alone(given.state, "a job", _say, inf, JOB, shared=given.shared):
             _say(f"holds {given.state}")
             if given.held:
                 given.held.touch()

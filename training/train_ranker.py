@@ -2,12 +2,17 @@
 
 Reads `models/retriever.ckpt`; writes `models/ranker.ckpt`, each member's learning curves as
 `models/<member>_curves.json`, and `models/ranker.json` with what the step took.
+
+Several machines that share the folder take it in parts: `--part examples`, then `--part member --index N` for
+each member, as many at a time as there are machines, then `--part fusion`. What passes between them stands in
+`models/members`; the result is the same.
 """
 
 import argparse
 import json
+import shutil
 import sys
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from datetime import datetime
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -23,7 +28,7 @@ from training.alone import alone
 from training.atomic import replace_text
 from training.candidates import sources_at
 from training.data import Prepared, known_users, open_prepared
-from training.errors import TrainingError
+from training.errors import CheckpointError, SettingsError, TrainingError
 from training.evaluation.classification import Pairs, best_threshold
 from training.known import known_at
 from training.learning.calibration import log_loss
@@ -37,7 +42,14 @@ from training.learning.feature_config import check_same_inputs, described_rows, 
 from training.learning.fit import set_threads
 from training.learning.fusing import fused
 from training.learning.kept_examples import keep, kept
-from training.learning.members import teach_all, weights_of
+from training.learning.members import (
+    JUDGED,
+    TAUGHT,
+    lay_out,
+    taught_member,
+    teach_all,
+    teach_member,
+)
 from training.learning.ranker_examples import (
     Examples,
     Sampling,
@@ -57,17 +69,24 @@ from training.settings import TrainingSettings, read_settings
 from training.step import step
 
 RETRIEVERS = "retriever.ckpt"
+WEIGHTS = "ranker.pt"  # of the ranker whose early retrievers propose
 
 
-def main() -> int:
+def main(arguments: Sequence[str] | None = None) -> int:
     parser = argparse.ArgumentParser(prog="python -m training.train_ranker")
     parser.add_argument("--state", type=Path)
-    given = parser.parse_args()
+    parser.add_argument("--part", choices=("examples", "member", "fusion"), help="default: all")
+    parser.add_argument("--index", type=int, help="of the member, from 0")
+    given = parser.parse_args(arguments)
     console = Console()
     try:
         settings = read_settings(given.state)
-        with alone(settings.state, "training.train_ranker", console.print):
-            train(settings, console)
+        several = given.part == "member"  # each writes a file of its own
+        with alone(settings.state, "training.train_ranker", console.print, shared=several):
+            if given.part is None:
+                train(settings, console)
+            else:
+                train_part(settings, given.part, given.index, console)
     except TrainingError as error:
         console.print(f"[red]train_ranker:[/red] {escape(str(error))}")
         return 1
@@ -81,35 +100,79 @@ def train(settings: TrainingSettings, console: Console) -> None:
         TrainingError: the prepared data or the retriever is missing, or they don't fit together.
     """
     set_threads(settings.threads)
+    with (
+        step(settings.models, "ranker") as figures,
+        TemporaryDirectory(dir=settings.models) as folder,
+    ):
+        shared = Path(folder)
+        begun(settings, shared, console)
+        teach_all(settings, shared, progress=console.is_terminal)
+        figures.update(concluded(settings, shared, console))
+
+
+def train_part(settings: TrainingSettings, part: str, index: int | None, console: Console) -> None:
+    """As `train`, a part at a time.
+
+    Raises:
+        TrainingError: as `train`, or what the part before it leaves is missing.
+    """
+    set_threads(settings.threads)
+    shared = settings.models / "members"
+    if part == "examples":
+        if shared.exists():  # of an earlier training
+            shutil.rmtree(shared)
+        shared.mkdir(parents=True)
+        begun(settings, shared, console)
+    elif not (shared / JUDGED).is_file():
+        raise CheckpointError(f"{shared} is not whole; run training.train_ranker --part examples")
+    elif part == "member":
+        names = settings.member_names
+        if index is None or index not in range(len(names)):
+            raise SettingsError(f"there is no member {index}; there are {len(names)}, from 0")
+        teach_member(settings, shared, names[index], progress=console.is_terminal)
+    else:
+        with step(settings.models, "ranker") as figures:
+            figures.update(concluded(settings, shared, console))
+
+
+def begun(settings: TrainingSettings, shared: Path, console: Console) -> None:
+    """Lays the examples and the members out in the folder."""
     prepared = open_prepared(settings.prepared)
     of = schema(prepared.features, "ranker")
     check_same_inputs(schema(prepared.features, "retriever"), of)
     searches = load_searches(settings.models / RETRIEVERS, feature_config(prepared, of))
-    with step(settings.models, "ranker") as figures:
-        new = {
-            name: fresh(settings, prepared, of, searches, name) for name in settings.member_names
-        }
-        taught, judged = gathered(settings, prepared, next(iter(new.values())), console)
-        console.print(
-            f"rankers: {len(taught.item):,} examples, {len(judged.item):,} for validation, of which "
-            f"{float(judged.bought.mean()):.2%} were taken"
-        )
-        figures.update(examples=len(taught.item), validation_examples=len(judged.item))
-        members = teach_all(settings, new, taught, judged, progress=console.is_terminal)
-        del taught
-        for name, member in members.items():
-            told = f"{member.curves[-1]['epoch']} epochs, {_told(member.figures)}"
-            console.print(f"{name}: {told}")
-            text = json.dumps(member.curves, indent=1) + "\n"
-            replace_text(settings.models / f"{name}_curves.json", text)
-        rankers, whole = fuse(new, {name: member.said for name, member in members.items()}, judged)
-        console.print(f"fusion of {', '.join(rankers.members)}: {_told(whole)}")
-        figures.update(whole)
-        figures["members"] = {
+    new = {name: fresh(settings, prepared, of, searches, name) for name in settings.member_names}
+    taught, judged = gathered(settings, prepared, next(iter(new.values())), console)
+    console.print(
+        f"rankers: {len(taught.item):,} examples, {len(judged.item):,} for validation, of which "
+        f"{float(judged.bought.mean()):.2%} were taken"
+    )
+    lay_out(shared, new, taught, judged)
+
+
+def concluded(settings: TrainingSettings, shared: Path, console: Console) -> dict[str, object]:
+    """Writes the checkpoint and curves of the members that were taught in the folder; gives the figures."""
+    taught, judged = kept(shared / TAUGHT), kept(shared / JUDGED)
+    both = {name: taught_member(shared, name) for name in settings.member_names}
+    members = {name: member for name, (_, member) in both.items()}
+    for name, member in members.items():
+        told = f"{member.curves[-1]['epoch']} epochs, {_told(member.figures)}"
+        console.print(f"{name}: {told}")
+        text = json.dumps(member.curves, indent=1) + "\n"
+        replace_text(settings.models / f"{name}_curves.json", text)
+    said = {name: member.said for name, member in members.items()}
+    rankers, whole = fuse({name: ranker for name, (ranker, _) in both.items()}, said, judged)
+    console.print(f"fusion of {', '.join(rankers.members)}: {_told(whole)}")
+    save_rankers(settings.models / "ranker.ckpt", rankers)
+    return {
+        "examples": len(taught.item),
+        "validation_examples": len(judged.item),
+        **whole,
+        "members": {
             name: member.figures | ({"actions": member.others} if member.others else {})
             for name, member in members.items()
-        }
-        save_rankers(settings.models / "ranker.ckpt", rankers)
+        },
+    }
 
 
 def fuse(
@@ -183,7 +246,7 @@ def gathered(
         progress_bar(console, "Candidates and crosses", len(wanted)) as advance,
     ):
         shared = Path(folder)
-        torch.save(ranker.state_dict(), weights_of(shared, ranker.config.network))
+        torch.save(ranker.state_dict(), shared / WEIGHTS)
         given = [(settings, ranker.config, shared, *one) for one in wanted]
         found = [kept(path) for path in side_by_side(keep_examples, given, processes, advance)]
         return together(found[:-1]), found[-1]
@@ -202,7 +265,7 @@ def keep_examples(
     of = schema(prepared.features, "ranker")
     searches = load_searches(settings.models / RETRIEVERS, config.features)
     ranker = Ranker(config).eval()
-    ranker.load_state_dict(torch.load(weights_of(shared, config.network), weights_only=True))
+    ranker.load_state_dict(torch.load(shared / WEIGHTS, weights_only=True))
     known = known_at(prepared, of, cutoff, known_users(prepared, cutoff))
     retrievers = searches.served if served else searches.early
     sources = sources_at(prepared, of, retrievers, searches.quotas, cutoff, settings.retrieved)

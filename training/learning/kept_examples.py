@@ -5,11 +5,13 @@ from pathlib import Path
 
 import torch
 
+from training.atomic import replacing_file
 from training.learning.ranker_examples import Examples
 
 
 def keep(path: Path, examples: Examples) -> None:
-    torch.save({**asdict(examples), "offsets": torch.from_numpy(examples.offsets)}, path)
+    with replacing_file(path) as fresh:
+        torch.save({**asdict(examples), "offsets": torch.from_numpy(examples.offsets)}, fresh)
 
 
 def kept(path: Path) -> Examples:

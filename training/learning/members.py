@@ -1,10 +1,11 @@
 """Teaches rankers and calibrates them: the members of a fusion, side by side where there is much to teach."""
 
+import json
 from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
-from tempfile import TemporaryDirectory
+from typing import Any
 
 import numpy as np
 import torch
@@ -12,6 +13,8 @@ from numpy.typing import NDArray
 from torch.utils.data import DataLoader
 
 from serving.stages.fuse import likely
+from training.atomic import replacing_file
+from training.errors import CheckpointError
 from training.learning.boosting import Growth, grow
 from training.learning.calibration import log_loss, platt
 from training.learning.fit import Watch, batch_size, fit
@@ -26,7 +29,7 @@ from training.learning.ranker_examples import (
 )
 from training.learning.side_by_side import processes_of, side_by_side
 from training.models.ranker import SCORES, Ranker
-from training.models.ranker_config import RankerConfig
+from training.models.ranker_config import ranker_config
 from training.models.ranker_lesson import RankerLesson
 from training.settings import TrainingSettings
 
@@ -44,53 +47,86 @@ class Member:
     said: NDArray[np.float32]  # (R,) probabilities
 
 
-def teach_all(
-    settings: TrainingSettings,
-    rankers: Mapping[str, Ranker],
-    taught: Examples,
-    judged: Examples,
-    *,
-    progress: bool,
-) -> dict[str, Member]:
-    """Teaches and calibrates the rankers in place, side by side where there is much to teach."""
-    processes = processes_of(settings.threads, next(iter(rankers.values())).config.features.items)
-    with TemporaryDirectory(dir=settings.models) as folder:
-        shared = Path(folder)
-        keep(shared / TAUGHT, taught)
-        keep(shared / JUDGED, judged)
-        for name, ranker in rankers.items():
-            torch.save(ranker.state_dict(), weights_of(shared, name))
-        of_one = partial(teach_member, progress=progress)
-        given = [(settings, ranker.config, shared) for ranker in rankers.values()]
-        members = side_by_side(of_one, given, processes)
-        for name, ranker in rankers.items():
-            ranker.load_state_dict(torch.load(weights_of(shared, name), weights_only=True))
-    return dict(zip(rankers, members, strict=True))
-
-
-def teach_member(
-    settings: TrainingSettings, config: RankerConfig, shared: Path, *, progress: bool
-) -> Member:
-    """Teaches and calibrates, by the examples in the folder; of its weights there, the first become the last.
+def lay_out(
+    shared: Path, rankers: Mapping[str, Ranker], taught: Examples, judged: Examples
+) -> None:
+    """What teaching them needs, in a folder; `judged` last, which says that all is there.
 
     A folder, because what passes between processes as tensors takes shared memory, of which a container has
-    little.
+    little, and because the processes may be on several machines.
     """
+    keep(shared / TAUGHT, taught)
+    for name, ranker in rankers.items():
+        _save(_fresh(shared, name), config=ranker.config.plain(), weights=ranker.state_dict())
+    keep(shared / JUDGED, judged)
+
+
+def teach_all(settings: TrainingSettings, shared: Path, *, progress: bool) -> None:
+    """Teaches and calibrates what is laid out, side by side where there is much to teach."""
+    names = settings.member_names
+    items = _opened(_load(_fresh(shared, names[0]))).config.features.items
+    of_one = partial(teach_member, progress=progress)
+    given = [(settings, shared, name) for name in names]
+    side_by_side(of_one, given, processes_of(settings.threads, items))
+
+
+def teach_member(settings: TrainingSettings, shared: Path, name: str, *, progress: bool) -> None:
+    """Teaches and calibrates one, and writes what came of it into the folder.
+
+    Raises:
+        CheckpointError: nothing is laid out there for it.
+    """
+    fresh = _load(_fresh(shared, name))
     torch.manual_seed(settings.seed)
     taught, judged = kept(shared / TAUGHT), kept(shared / JUDGED)
-    path = weights_of(shared, config.network)
-    ranker = Ranker(config).eval()
-    ranker.load_state_dict(torch.load(path, weights_only=True))
+    ranker = _opened(fresh)
     curves = teach(settings, ranker, taught, judged, progress=progress)
     logits = logits_of(ranker, judged)
     figures, said = calibrate(ranker, logits[:, 0], judged)
-    others = foresee(ranker, logits[:, 1:], judged.others.numpy())
-    torch.save(ranker.state_dict(), path)
-    return Member(curves, figures, others, said)
+    _save(
+        _taught(shared, name),
+        config=fresh["config"],
+        weights=ranker.state_dict(),
+        told=json.dumps([curves, figures, foresee(ranker, logits[:, 1:], judged.others.numpy())]),
+        said=torch.from_numpy(said),
+    )
 
 
-def weights_of(shared: Path, network: str) -> Path:
-    return shared / f"{network}.pt"
+def taught_member(shared: Path, name: str) -> tuple[Ranker, Member]:
+    """What came of one.
+
+    Raises:
+        CheckpointError: it wasn't taught yet.
+    """
+    found = _load(_taught(shared, name))
+    curves, figures, others = json.loads(found["told"])
+    return _opened(found), Member(curves, figures, others, found["said"].numpy())
+
+
+def _fresh(shared: Path, name: str) -> Path:
+    return shared / f"{name}.pt"
+
+
+def _taught(shared: Path, name: str) -> Path:
+    return shared / f"{name}_taught.pt"
+
+
+def _save(path: Path, **document: object) -> None:
+    with replacing_file(path) as fresh:
+        torch.save(document, fresh)
+
+
+def _load(path: Path) -> dict[str, Any]:
+    if not path.is_file():
+        raise CheckpointError(f"{path} is missing; run the part of training.train_ranker before")
+    document: dict[str, Any] = torch.load(path, weights_only=True)
+    return document
+
+
+def _opened(document: Mapping[str, Any]) -> Ranker:
+    ranker = Ranker(ranker_config(document["config"])).eval()
+    ranker.load_state_dict(document["weights"])
+    return ranker
 
 
 def teach(

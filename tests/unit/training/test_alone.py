@@ -6,7 +6,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 
 import pytest
@@ -89,6 +89,30 @@ def test_a_job_holds_the_folder_until_it_is_ended_and_the_next_follows(tmp_path:
             assert waited_for(second)
 
 
+def test_those_that_share_the_lock_keep_others_out_until_the_last_has_ended(tmp_path: Path) -> None:
+    with ExitStack() as members:
+        members.enter_context(alone(tmp_path, "a member", print, wait_s=0, shared=True))
+        with alone(tmp_path, "another", print, wait_s=0, shared=True):
+            pass
+        with pytest.raises(Busy), alone(tmp_path, "training.prepare", print, wait_s=0):
+            raise AssertionError("it works beside a member")
+    with (
+        alone(tmp_path, "training.prepare", print, wait_s=0),
+        pytest.raises(Busy),
+        alone(tmp_path, "a member", print, wait_s=0, shared=True),
+    ):
+        raise AssertionError("a member works beside it")
+
+
+def test_jobs_that_share_the_lock_hold_it_at_once(tmp_path: Path) -> None:
+    held = [tmp_path / "one", tmp_path / "other"]
+    with ExitStack() as running:
+        for file in held:
+            command = ("training.alone", "--state", tmp_path, "--shared", "--held", file)
+            running.enter_context(program(*command))
+        assert all(waited_for(file) for file in held)
+
+
 def test_a_step_waits_its_turn(tmp_path: Path) -> None:
     with (
         alone(tmp_path, "another step", print),
@@ -103,4 +127,4 @@ def test_a_step_waits_its_turn(tmp_path: Path) -> None:
 )
 def test_every_step_that_writes_takes_the_lock(step: str) -> None:
     """Each would need a whole system to be seen waiting."""
-    assert f'"training.{step}", console.print)' in source(f"training.{step}")
+    assert f'"training.{step}", console.print' in source(f"training.{step}")
