@@ -58,7 +58,8 @@ def test_every_component_says_what_it_needs_and_how_it_goes_away() -> None:
 
 def test_rules_hold_everywhere_and_each_goes_red(measured: Callable[[str], None]) -> None:
     planted = yaml.safe_load((ROOT / "tests/meta/k8s/mutations.yaml").read_text())
-    said = passing("tests/meta/k8s/test_overlays.py", "tests/meta/k8s/test_rules.py")
+    tests = ("test_overlays.py", "test_combinations.py", "test_rules.py")
+    said = passing(*(f"tests/meta/k8s/{name}" for name in tests))
     measured(f"{len(planted)} rules, {sum(map(len, planted.values()))} mutations: {said}")
 
 

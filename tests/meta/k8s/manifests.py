@@ -1,8 +1,9 @@
 """Rendered Kubernetes objects, and the questions that the rules ask of them."""
 
 import re
-from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass, field
+from math import ceil, inf
 from types import MappingProxyType
 from typing import Any
 
@@ -31,6 +32,7 @@ class Workload:
     spec: Object  # the workload's own
     labels: Mapping[str, str]  # of its pods
     pod: Object  # the pods' spec
+    annotations: Mapping[str, str] = field(default_factory=dict)  # of its pods
 
     def __str__(self) -> str:
         return f"{self.kind}/{self.name}"
@@ -52,12 +54,20 @@ def workloads(objects: Objects) -> Iterator[Workload]:
     for found in of_kind(objects, "Deployment", "StatefulSet", "CronJob"):
         spec = found["spec"]
         template = (spec["jobTemplate"]["spec"] if found["kind"] == "CronJob" else spec)["template"]
-        labels = template["metadata"]["labels"]
-        yield Workload(found["kind"], found["metadata"]["name"], spec, labels, template["spec"])
+        described = template["metadata"]
+        yield Workload(
+            found["kind"],
+            found["metadata"]["name"],
+            spec,
+            described["labels"],
+            template["spec"],
+            described.get("annotations", {}),
+        )
 
 
 def matches(selector: Mapping[str, Any], labels: Mapping[str, str]) -> bool:
     """As the API server does it, for selectors of `matchLabels` alone."""
+    assert selector.keys() <= {"matchLabels"}, f"{selector} is not understood here"
     wanted = selector.get("matchLabels", {})
     return all(labels.get(key) == value for key, value in wanted.items())
 
@@ -76,11 +86,11 @@ def environment(
         found |= {key: str(value) for key, value in maps.get(named, {}).items()}
     for variable in container.get("env", []):
         source = variable.get("valueFrom", {})
-        field = source.get("fieldRef", {}).get("fieldPath")
+        path = source.get("fieldRef", {}).get("fieldPath")
         if named := source.get("configMapKeyRef"):
             found[variable["name"]] = str(maps.get(named["name"], {}).get(named["key"], ""))
-        elif field in fields:
-            found[variable["name"]] = fields[field]
+        elif path in fields:
+            found[variable["name"]] = fields[path]
         elif "value" in variable:
             found[variable["name"]] = expanded(str(variable["value"]), found)
     return found
@@ -105,3 +115,33 @@ def replicas(objects: Objects, workload: Workload) -> int:
         if (target["kind"], target["name"]) == (workload.kind, workload.name):
             return int(scaler["spec"].get(SCALERS[scaler["kind"]][0], 1))
     return int(workload.spec.get("replicas", 1))
+
+
+def counted(bound: int | str, running: int, rounded: Callable[[float], int] = ceil) -> int:
+    """Of as many pods as run: `1`, or `25%` rounded as budgets do it."""
+    if isinstance(bound, int):
+        return bound
+    return rounded(running * int(bound.removesuffix("%")) / 100)
+
+
+def port_numbers(workload: Workload) -> dict[Any, int]:
+    return {p["name"]: p["containerPort"] for c in workload.containers for p in c.get("ports", [])}
+
+
+def pre_stop_s(container: Object) -> float:
+    """Nobody knows how long a command takes that isn't a plain `sleep`."""
+    hook = container.get("lifecycle", {}).get("preStop")
+    if not hook:
+        return 0.0
+    if "sleep" in hook:
+        return float(hook["sleep"]["seconds"])
+    command = hook.get("exec", {}).get("command", [])
+    return float(command[1]) if command[:1] == ["sleep"] and len(command) == 2 else inf
+
+
+def redis_conf(objects: Objects) -> dict[str, str]:
+    (text,) = (
+        o["data"]["redis.conf"] for o in of_kind(objects, "ConfigMap") if "redis.conf" in o["data"]
+    )
+    lines = (line.split(None, 1) for line in text.splitlines() if not line.startswith("#"))
+    return {line[0]: line[1] for line in lines if len(line) == 2}

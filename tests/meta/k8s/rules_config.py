@@ -8,7 +8,6 @@ from tests.meta.k8s.manifests import (
     SCALERS,
     Object,
     Objects,
-    Workload,
     environment,
     name,
     of_kind,
@@ -57,6 +56,19 @@ def secrets_are_references(objects: Objects) -> list[str]:
             )
     return problems + [
         f"{where} holds a password" for where, text in written.items() if CREDENTIALS.search(text)
+    ]
+
+
+def keys_are_there(objects: Objects) -> list[str]:
+    """Of ConfigMaps: a pod whose variable names a missing one never starts."""
+    maps = {o["metadata"]["name"]: o.get("data", {}) for o in of_kind(objects, "ConfigMap")}
+    return [
+        f"{w} {c['name']}: {variable['name']} wants {named['key']} of {named['name']}, which hasn't it"
+        for w in workloads(objects)
+        for c in w.containers
+        for variable in c.get("env", [])
+        if (named := variable.get("valueFrom", {}).get("configMapKeyRef"))
+        and named["key"] not in maps.get(named["name"], {})
     ]
 
 
@@ -213,39 +225,3 @@ def _in_the_clear(objects: Objects) -> Iterator[tuple[str, str]]:
         for port in service["spec"]["ports"]:
             if port.get("appProtocol") == "kubernetes.io/h2c":
                 yield name(service), port["targetPort"]
-
-
-def canaries_are_as_the_stable(objects: Objects) -> list[str]:
-    """A canary runs as the workload it is named after: else the comparison is of two things."""
-    by_name = {w.name: w for w in workloads(objects)}
-    problems = []
-    for workload in by_name.values():
-        stable = by_name.get(workload.name.removesuffix("-canary"))
-        if stable is None or stable is workload:
-            continue
-        ours, theirs = _compared(workload), _compared(stable)
-        problems += [
-            f"{workload}: {field} is not that of {stable}"
-            for field in theirs
-            if ours[field] != theirs[field]
-        ]
-    return problems
-
-
-def _compared(workload: Workload) -> Object:
-    (container,) = workload.pod["containers"]
-    alike = (
-        "image",
-        "command",
-        "args",
-        "resources",
-        "lifecycle",
-        "securityContext",
-        "envFrom",
-        "ports",
-    )
-    probes = ("startupProbe", "readinessProbe", "livenessProbe")
-    return {field: container.get(field) for field in (*alike, *probes)} | {
-        field: workload.pod.get(field)
-        for field in ("terminationGracePeriodSeconds", "securityContext")
-    }

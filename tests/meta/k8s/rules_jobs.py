@@ -21,6 +21,11 @@ def jobs_work_one_at_a_time(objects: Objects) -> list[str]:
         f"{w}: nothing keeps it from the artefacts while another job works on them"
         for w in workloads(objects)
         if _writes_artefacts(w) and not _holds_the_lock(w.containers[0])
+    ] + [
+        f"{w}: shares the artefacts' lock, which members of a fusion alone may"
+        for w in workloads(objects)
+        if "--shared" in w.containers[0]["command"]
+        and not all("member" in c["command"] for c in w.containers[1:])
     ]
 
 

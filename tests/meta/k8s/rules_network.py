@@ -1,7 +1,6 @@
 """Rules over Services and NetworkPolicies."""
 
 from collections.abc import Iterator
-from typing import Any
 from urllib.parse import urlsplit
 
 from tests.meta.k8s.manifests import (
@@ -12,6 +11,7 @@ from tests.meta.k8s.manifests import (
     matches,
     name,
     of_kind,
+    port_numbers,
     workloads,
 )
 
@@ -27,7 +27,7 @@ def services_reach_a_port(objects: Objects) -> list[str]:
         if not chosen:
             problems.append(f"{name(service)} selects no pods")
         for workload in chosen:
-            known = set(_ports(workload).items())
+            known = set(port_numbers(workload).items())
             known_any = {p for pair in known for p in pair}
             problems += [
                 f"{name(service)} sends to {p['targetPort']}, which {workload} doesn't have"
@@ -47,24 +47,6 @@ def everything_is_denied_by_default(objects: Objects) -> list[str]:
         and not p["spec"].get("egress")
     ]
     return [] if denying else ["no NetworkPolicy denies all pods both directions"]
-
-
-def every_pod_can_ask_dns(objects: Objects) -> list[str]:
-    problems = []
-    for workload in workloads(objects):
-        open_ports = {
-            (p.get("protocol", "TCP"), p["port"])
-            for policy in _policies(objects, workload, "Egress")
-            for rule in policy["spec"].get("egress", [])
-            if any("namespaceSelector" in peer for peer in rule.get("to", [{}]))
-            for p in rule.get("ports", [])
-        }
-        problems += [
-            f"{workload} can't ask DNS over {protocol}"
-            for protocol in ("UDP", "TCP")
-            if (protocol, 53) not in open_ports
-        ]
-    return problems
 
 
 def edges_are_open_at_both_ends(objects: Objects) -> list[str]:
@@ -136,7 +118,7 @@ def _edges(objects: Objects, direction: str) -> Iterator[Edge]:
                 for other in _chosen(objects, rule.get(way, [])):
                     for port in rule["ports"]:
                         client, server = (own, other) if direction == "Egress" else (other, own)
-                        number = _ports(server).get(port["port"], port["port"])
+                        number = port_numbers(server).get(port["port"], port["port"])
                         yield client.name, server.name, number
 
 
@@ -155,7 +137,3 @@ def _chosen(objects: Objects, peers: list[Object]) -> Iterator[Workload]:
             for workload in workloads(objects):
                 if matches(peer["podSelector"], workload.labels):
                     yield workload
-
-
-def _ports(workload: Workload) -> dict[Any, int]:
-    return {p["name"]: p["containerPort"] for c in workload.containers for p in c.get("ports", [])}

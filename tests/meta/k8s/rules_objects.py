@@ -1,6 +1,5 @@
 """Rules over scaling, disruption, schedules, references, names and settings."""
 
-import re
 from collections.abc import Collection, Iterator
 from zoneinfo import available_timezones
 
@@ -11,11 +10,13 @@ from tests.meta.k8s.manifests import (
     Object,
     Objects,
     Workload,
+    counted,
     environment,
     matches,
     name,
     of_kind,
     quantity,
+    redis_conf,
     replicas,
     workloads,
 )
@@ -27,6 +28,8 @@ EVENT_BYTES = 600  # in stream, overlay and among the ids; tests/integration/ing
 EVENT_ID_BYTES = 200  # what stays for a day
 DAY_OF_EVENTS = 5_000_000  # what the manifests are made for; docs/operations.md
 SHARD, POD_INDEX = "RECSERVE_INGEST_SHARD", "POD_INDEX"
+SEEN_S = 10  # how often the controller looks for jobs to start
+MEMBERS = "RECSERVE_TRAINING_MEMBERS"
 REWRITE = 1.4  # of the memory in use, while pages are copied
 LABELS = ("app.kubernetes.io/name", "app.kubernetes.io/component", "app.kubernetes.io/part-of")
 
@@ -87,7 +90,8 @@ def disruption_budgets_allow_an_eviction(objects: Objects) -> list[str]:
         if not chosen:
             problems.append(f"{name(budget)} selects no pods")
         running = sum(replicas(objects, w) for w in chosen)
-        if spec.get("maxUnavailable", 1) in (0, "0%") or spec.get("minAvailable", 0) >= running > 0:
+        spared = counted(spec.get("maxUnavailable", 1), running)
+        if spared == 0 or counted(spec.get("minAvailable", 0), running) >= running > 0:
             problems.append(f"{name(budget)} never allows an eviction: no node can be drained")
     return problems
 
@@ -131,6 +135,9 @@ def schedules_can_run(objects: Objects) -> list[str]:
             problems.append(f"{name(job)}: {error}")
             continue
         deadline = spec["jobTemplate"]["spec"].get("activeDeadlineSeconds")
+        late = spec.get("startingDeadlineSeconds")
+        if late is None or not SEEN_S <= late < period:
+            problems.append(f"{name(job)}: may start {late} s late")
         if deadline is None or deadline >= period:
             problems.append(f"{name(job)}: deadline {deadline} s is not below its {period} s")
     return problems
@@ -235,16 +242,7 @@ def redis_has_room(objects: Objects, log_entries: int, event_entries: int) -> li
 
 
 def _max_memory(objects: Objects) -> float:
-    (memory,) = (
-        float(found[1]) * 2**30
-        for o in of_kind(objects, "ConfigMap")
-        if (
-            found := re.search(
-                r"^maxmemory (\d+)gb$", o["data"].get("redis.conf", ""), re.MULTILINE
-            )
-        )
-    )
-    return memory
+    return float(redis_conf(objects)["maxmemory"].removesuffix("gb")) * 2**30
 
 
 def every_shard_has_its_worker(objects: Objects) -> list[str]:
@@ -259,6 +257,20 @@ def every_shard_has_its_worker(objects: Objects) -> list[str]:
                 problems.append(f"{workload}: {SHARD} is {found[SHARD]}, not {wanted}")
             if workload.kind != "StatefulSet" or not _gives_its_number(container):
                 problems.append(f"{workload}: its pods don't know their number in {POD_INDEX}")
+    return problems
+
+
+def every_member_has_its_pod(objects: Objects, default: str) -> list[str]:
+    """Of the fusion, where each is taught by the pod of its index; `default` are those that are not told."""
+    problems = []
+    for workload in workloads(objects):
+        for container in workload.containers:
+            if "member" not in container["command"]:
+                continue
+            members = environment(objects, container).get(MEMBERS, default).split(",")
+            job = workload.spec["jobTemplate"]["spec"]
+            if job.get("completionMode") != "Indexed" or job.get("completions") != len(members):
+                problems.append(f"{workload}: not a pod an index for each of {', '.join(members)}")
     return problems
 
 

@@ -9,6 +9,7 @@ from tests.meta.k8s.manifests import (
     Object,
     Objects,
     environment,
+    pre_stop_s,
     quantity,
     workloads,
 )
@@ -169,11 +170,6 @@ def there_is_time_to_end(objects: Objects) -> list[str]:
             if needed > grace:
                 problems.append(f"{workload} {container['name']}: needs {needed} s, has {grace} s")
     return problems
-
-
-def pre_stop_s(container: Object) -> float:
-    hook = container.get("lifecycle", {}).get("preStop", {})
-    return float(hook.get("sleep", {}).get("seconds", 0))
 
 
 def _drain_s(objects: Objects, container: Object) -> float:

@@ -2,7 +2,6 @@
 
 import os
 import re
-from collections.abc import Callable
 from functools import cache
 from pathlib import Path
 from textwrap import dedent
@@ -10,16 +9,25 @@ from textwrap import dedent
 import pytest
 import yaml
 
-from tests.meta.k8s import rules_config, rules_objects
-from tests.meta.k8s.facts import GIVEN
+from tests.meta.k8s import rules_config
+from tests.meta.k8s.combinations import Pair, broken, ordered, problems
 from tests.meta.k8s.manifests import Objects, environment, of_kind, workloads
-from tests.meta.k8s.rendering import K8S, render, render_overlay
-from tests.meta.k8s.test_overlays import RULES
+from tests.meta.k8s.rendering import K8S, folders, render, render_overlay
+from tests.meta.k8s.test_overlays import MINORS, schema_problems
 
 TOGETHER = (
-    ("autoscaling", "canary", "mutual-tls", "monitoring"),
-    ("gpu", "local-snapshot", "object-storage", "keda", "user-hash-key"),
+    ("autoscaling", "canary", "mutual-tls", "cert-manager", "monitoring", "images"),
+    ("gpu", "local-snapshot", "object-storage", "keda", "user-hash-key", "images"),
     ("external-redis", "sql-registry", "cert-manager", "historical-clock", "autoscaling"),
+    (
+        "canary",
+        "local-snapshot",
+        "gpu",
+        "tls",
+        "external-redis",
+        "historical-clock",
+        "object-storage",
+    ),
 )
 
 
@@ -33,24 +41,25 @@ def objects(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFac
     return _rendered(request.param, tmp_path_factory.getbasetemp())
 
 
-@pytest.mark.parametrize("rule", RULES, ids=lambda rule: rule.__name__)
-def test_rule_holds(objects: Objects, rule: Callable[[Objects], list[str]]) -> None:
-    assert rule(objects) == []
+def test_every_rule_holds(objects: Objects) -> None:
+    assert broken(objects) == []
 
 
-def test_references_resolve(objects: Objects) -> None:
-    assert rules_objects.references_resolve(objects, GIVEN) == []
+@pytest.mark.parametrize("version", MINORS)
+def test_every_object_fits_its_schema_strictly(objects: Objects, version: str) -> None:
+    assert schema_problems(objects, version) == []
 
 
-def test_a_wrong_order_is_noticed(tmp_path: Path) -> None:
-    objects = render_overlay(["object-storage", "gpu"], tmp_path)
-    assert rules_config.what_is_fetched_comes_first(objects) != []
+@pytest.mark.parametrize("pair", sorted(ordered()), ids="-".join)
+def test_an_order_of_the_readme_holds_and_the_other_is_noticed(pair: Pair, tmp_path: Path) -> None:
+    assert problems(pair, tmp_path) == []
+    assert problems(pair[::-1], tmp_path) != []
 
 
-def test_two_autoscalers_of_one_are_noticed(tmp_path: Path) -> None:
-    objects = render_overlay(["keda"], tmp_path)
-    objects += of_kind(render_overlay(["autoscaling"], tmp_path), "HorizontalPodAutoscaler")
-    assert rules_objects.autoscalers_can_scale(objects) != []
+def test_the_readme_orders_components_that_there_are() -> None:
+    named = {name for pair in ordered() for name in pair}
+    assert named <= {p.name for p in folders("components")}
+    assert len(ordered()) > 10
 
 
 @pytest.mark.parametrize(
@@ -99,8 +108,7 @@ def test_production_takes_components_as_the_readme_shows(tmp_path: Path) -> None
     (tmp_path / "kustomization.yaml").write_text(block)
     objects = render(tmp_path)
     assert of_kind(objects, "PrometheusRule")
-    assert [problem for rule in RULES for problem in rule(objects)] == []
-    assert rules_objects.references_resolve(objects, GIVEN) == []
+    assert broken(objects) == []
 
 
 def _shown(component: str) -> dict[str, object]:

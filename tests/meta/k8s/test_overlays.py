@@ -9,23 +9,28 @@ import kubernetes_validate
 import pytest
 
 from tests.meta.k8s import (
+    rules_canary,
     rules_config,
     rules_custom,
+    rules_edges,
     rules_jobs,
     rules_network,
     rules_objects,
     rules_placing,
     rules_pods,
+    rules_servers,
+    rules_storage,
 )
 from tests.meta.k8s.facts import (
     EVENT_ENTRIES,
     GIVEN,
     LOG_ENTRIES,
     LOOK_UP_S,
+    MEMBERS,
     health_services,
     setting_names,
 )
-from tests.meta.k8s.manifests import Objects, name, quantity
+from tests.meta.k8s.manifests import Object, Objects, name, quantity
 from tests.meta.k8s.rendering import K8S, folders, render_any
 
 OLDEST, NEWEST = "1.30", "1.37"
@@ -47,10 +52,22 @@ RULES: tuple[Callable[[Objects], list[str]], ...] = (
     rules_pods.training_threads_are_the_limit,
     rules_network.services_reach_a_port,
     rules_network.everything_is_denied_by_default,
-    rules_network.every_pod_can_ask_dns,
     rules_network.edges_are_open_at_both_ends,
     rules_network.policies_apply_to_pods,
     rules_network.the_registry_can_be_reached,
+    rules_edges.servers_that_are_named_can_be_reached,
+    rules_edges.others_reach_what_is_for_them,
+    rules_edges.pods_send_nowhere_else,
+    rules_edges.every_pod_can_ask_dns,
+    rules_servers.programs_listen_at_their_ports,
+    rules_servers.stateful_sets_name_their_pods,
+    rules_servers.servers_end_after_the_lists_of_their_services,
+    rules_servers.roll_outs_take_no_more_than_budgets,
+    rules_servers.what_people_decide_waits_for_them,
+    rules_storage.claims_are_mounted_where_they_may_be,
+    rules_storage.volumes_belong_to_a_group_of_their_pods,
+    rules_storage.what_is_written_is_mounted,
+    rules_storage.files_that_are_named_are_mounted,
     rules_objects.autoscalers_can_scale,
     rules_objects.autoscalers_step_down_slowly,
     rules_objects.disruption_budgets_allow_an_eviction,
@@ -63,6 +80,7 @@ RULES: tuple[Callable[[Objects], list[str]], ...] = (
     rules_objects.every_shard_has_its_worker,
     rules_config.config_maps_are_hashed,
     rules_config.secrets_are_references,
+    rules_config.keys_are_there,
     rules_config.expansions_are_defined,
     rules_config.jobs_are_templates,
     rules_config.namespace_is_restricted,
@@ -71,7 +89,7 @@ RULES: tuple[Callable[[Objects], list[str]], ...] = (
     rules_config.gateways_and_their_tritons_serve_one_bundle,
     rules_config.what_serves_is_kept,
     rules_config.probes_suit_tls,
-    rules_config.canaries_are_as_the_stable,
+    rules_canary.canaries_are_as_the_stable,
     rules_jobs.jobs_work_one_at_a_time,
     rules_jobs.steps_come_in_their_order,
     rules_custom.custom_kinds_are_known,
@@ -95,15 +113,26 @@ def objects(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFac
 
 @pytest.mark.parametrize("version", MINORS)
 def test_every_object_fits_its_schema_strictly(objects: Objects, version: str) -> None:
-    """An unknown kind raises too; of those of components, which have no schema here, there are rules."""
-    for found in objects:
-        if found["kind"] not in rules_custom.KNOWN:
-            _validated(json.dumps(found, sort_keys=True), version)
+    assert schema_problems(objects, version) == []
+
+
+def schema_problems(objects: Objects, version: str) -> list[str]:
+    """An unknown kind is one too; of those of components, which have no schema here, there are rules."""
+    return [
+        f"{name(found)}: {problem}"
+        for found in objects
+        if found["kind"] not in rules_custom.KNOWN
+        if (problem := _refused(json.dumps(found, sort_keys=True), version))
+    ]
 
 
 @cache  # most objects are the base's, everywhere the same
-def _validated(found: str, version: str) -> str:
-    return kubernetes_validate.validate(json.loads(found), version, strict=True)
+def _refused(found: str, version: str) -> str:
+    try:
+        kubernetes_validate.validate(json.loads(found), version, strict=True)
+    except (kubernetes_validate.ValidationError, kubernetes_validate.SchemaNotFoundError) as error:
+        return repr(error)
+    return ""
 
 
 @pytest.mark.parametrize("folder", BARE_CLUSTER, ids=lambda p: p.relative_to(K8S).as_posix())
@@ -147,6 +176,10 @@ def test_redis_has_room_for_what_is_kept(objects: Objects) -> None:
     assert rules_objects.redis_has_room(objects, LOG_ENTRIES, EVENT_ENTRIES) == []
 
 
+def test_every_member_of_the_fusion_has_its_pod(objects: Objects) -> None:
+    assert rules_objects.every_member_has_its_pod(objects, MEMBERS) == []
+
+
 def test_names_are_unique(objects: Objects) -> None:
     names = [name(o) for o in objects]
     assert len(names) == len(set(names))
@@ -162,10 +195,12 @@ def test_the_local_overlay_fits_its_node_with_one_job_at_a_time(
     assert rules_placing.asked_at_once(base, "cpu") > quantity(NODE_CPU)  # it can fail
 
 
-def test_an_unknown_kind_is_refused() -> None:
-    unknown = {"apiVersion": "example.org/v1", "kind": "Whatever", "metadata": {"name": "x"}}
-    with pytest.raises(kubernetes_validate.SchemaNotFoundError):
-        kubernetes_validate.validate(unknown, NEWEST, strict=True)
+@pytest.mark.parametrize(
+    "found", [{"kind": "Whatever"}, {"apiVersion": "v1", "kind": "Service", "x": 1}]
+)
+def test_an_unknown_kind_or_field_is_refused(found: Object) -> None:
+    whole = {"apiVersion": "example.org/v1", "metadata": {"name": "x"}} | found
+    assert schema_problems([whole], NEWEST) != []
 
 
 def test_every_component_says_what_it_is_for() -> None:

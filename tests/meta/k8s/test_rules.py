@@ -16,6 +16,7 @@ from tests.meta.k8s.facts import (
     GIVEN,
     LOG_ENTRIES,
     LOOK_UP_S,
+    MEMBERS,
     health_services,
     setting_names,
 )
@@ -38,6 +39,7 @@ NAMED: dict[str, Callable[[Objects], list[str]]] = {rule.__name__: rule for rule
     "redis_has_room": partial(
         rules_objects.redis_has_room, log_entries=LOG_ENTRIES, event_entries=EVENT_ENTRIES
     ),
+    "every_member_has_its_pod": partial(rules_objects.every_member_has_its_pod, default=MEMBERS),
     "variables_are_settings": partial(
         rules_objects.variables_are_settings, settings=setting_names()
     ),
@@ -48,8 +50,10 @@ KINDS = {"with": "components", "overlay": "overlays"}  # of a mutation, and wher
 
 
 def planted(objects: Objects, mutation: dict[str, Any]) -> Objects:
-    """A copy with the field set, or removed where the mutation gives no value."""
-    changed = copy.deepcopy(objects)
+    """A copy with the field set, or removed where the mutation gives no value; `also` is another one."""
+    changed = copy.deepcopy(planted(objects, mutation["also"]) if "also" in mutation else objects)
+    if "added" in mutation:
+        return [*changed, mutation["added"]]
     kind, _, start = mutation["in"].partition("/")
     at: Any = next(
         o for o in changed if o["kind"] == kind and o["metadata"]["name"].startswith(start)
@@ -77,7 +81,7 @@ def _rendered(folder: str, scratch: Path) -> Objects:
 
 
 @pytest.mark.parametrize(
-    ("rule", "mutation"), MUTATIONS, ids=[f"{r}-{m['in']}-{m['at']}" for r, m in MUTATIONS]
+    ("rule", "mutation"), MUTATIONS, ids=[f"{r}-{m.get('in')}-{m.get('at')}" for r, m in MUTATIONS]
 )
 def test_rule_goes_red(objects: Objects, rule: str, mutation: dict[str, Any]) -> None:
     assert NAMED[rule](objects) == []
