@@ -7,9 +7,10 @@ from pathlib import Path
 from serving.local.addresses import redis_url
 from serving.local.bundles import CURRENT, Deployed, clock_file
 from serving.local.fingerprints import fingerprint
-from serving.local.ports import LOOPBACK, Port
+from serving.local.ports import Port
 from serving.local.programs import launch, ready, sources
 from serving.local.settings import StackSettings
+from serving.triton.ports import LOOPBACK
 
 PREFIX = "RECSERVE_GATEWAY_"
 NOT_ITS_CODE = (

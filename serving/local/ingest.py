@@ -8,9 +8,10 @@ from serving.ingest.settings import PREFIX
 from serving.local.addresses import redis_url
 from serving.local.bundles import Deployed, clock_file
 from serving.local.fingerprints import fingerprint
-from serving.local.ports import LOOPBACK, Port
+from serving.local.ports import Port
 from serving.local.programs import launch, ready, sources
 from serving.local.settings import StackSettings
+from serving.triton.ports import LOOPBACK
 
 NOT_ITS_CODE = ("local", "client", "stages", "triton")  # folders of serving/
 

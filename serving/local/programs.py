@@ -9,7 +9,8 @@ from http.client import HTTPException
 from pathlib import Path
 
 from serving.local.fingerprints import ROOT
-from serving.local.ports import LOOPBACK, Port
+from serving.local.ports import Port
+from serving.triton.ports import LOOPBACK
 
 ANSWER_S = 2
 

@@ -8,10 +8,11 @@ from grpc_health.v1 import health_pb2_grpc
 
 from serving.local.bundles import Deployed
 from serving.local.fingerprints import ROOT, fingerprint
-from serving.local.ports import LOOPBACK, Port
+from serving.local.ports import Port
 from serving.local.settings import StackSettings
 from serving.triton.environment import TritonEnvironment
 from serving.triton.launcher import EXIT_TIMEOUT_S, launch, serving
+from serving.triton.ports import LOOPBACK
 
 
 class Triton:

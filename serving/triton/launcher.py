@@ -3,7 +3,6 @@
 import os
 import shlex
 import signal
-import socket
 import subprocess
 import time
 from collections.abc import Iterator, Sequence
@@ -15,9 +14,9 @@ from grpc_health.v1 import health_pb2, health_pb2_grpc
 
 from serving.errors import ArtefactError, Unavailable
 from serving.triton.environment import TritonEnvironment
+from serving.triton.ports import LOOPBACK, free_ports
 from serving.triton.server_log import decisive_line
 
-LOOPBACK = "127.0.0.1"
 CONNECTION_AGE_S = 300
 EXIT_TIMEOUT_S = 10  # for requests under way, after SIGTERM
 POLL_S = 0.1
@@ -164,15 +163,3 @@ def stop(process: subprocess.Popen[bytes]) -> None:
     with suppress(ProcessLookupError):  # raised where all is well: the server took its stubs along
         os.killpg(process.pid, signal.SIGKILL)
     process.wait()
-
-
-def free_ports(count: int) -> list[int]:
-    """Ports that nobody listens on at the moment, all different."""
-    sockets = [socket.socket() for _ in range(count)]
-    try:
-        for one in sockets:
-            one.bind((LOOPBACK, 0))
-        return [int(one.getsockname()[1]) for one in sockets]
-    finally:
-        for one in sockets:
-            one.close()

@@ -15,8 +15,9 @@ from redis.backoff import ConstantBackoff
 from redis.retry import Retry
 
 from serving.local.redis import executable
+from serving.triton.ports import free_ports
 from tests.integration.gateway import tiny
-from tests.integration.gateway.running import Gateway, RedisClient, free_port, launched
+from tests.integration.gateway.running import Gateway, RedisClient, launched
 from tests.integration.ingest.running import Ingest, ingesting, settings_beside
 
 SHARDS = 2
@@ -74,7 +75,7 @@ def settings(folder: Path) -> dict[str, str]:
         "BUNDLE": str(folder / "bundle"),
         "SNAPSHOT": str(folder / "snapshots/current"),
         "REDIS_URL": f"unix://{folder}/r.sock",
-        "TRITON_ENDPOINTS": f"127.0.0.1:{free_port()}",
+        "TRITON_ENDPOINTS": f"127.0.0.1:{free_ports(1)[0]}",
         "WORKERS": "2",
         "DEFAULT_DEADLINE_MS": "2000",
         "RUN_DIR": str(folder / "run"),

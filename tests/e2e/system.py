@@ -1,10 +1,11 @@
 """The whole system, made and run by the README's own commands, on ports of its own."""
 
 import os
-import socket
 import subprocess
 from dataclasses import dataclass
 from pathlib import Path
+
+from serving.triton.ports import free_ports
 
 ROOT = Path(__file__).parents[2]
 PORTS = (
@@ -60,17 +61,6 @@ def run_make(*arguments: str, check: bool = True) -> subprocess.CompletedProcess
     if check and done.returncode:
         raise AssertionError(f"make {' '.join(arguments)} failed:\n{done.stdout}\n{done.stderr}")
     return done
-
-
-def free_ports(count: int) -> list[int]:
-    sockets = [socket.socket() for _ in range(count)]
-    try:
-        for one in sockets:
-            one.bind(("127.0.0.1", 0))
-        return [one.getsockname()[1] for one in sockets]
-    finally:
-        for one in sockets:
-            one.close()
 
 
 def new_system(state: Path, profile: str = "quick", dataset: str | None = None) -> System:

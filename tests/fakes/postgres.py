@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from tests.e2e.system import free_ports
+from serving.triton.ports import free_ports
 from tests.fakes.certificates import Authority
 
 PASSWORD = "hunter2-of-the-registry"

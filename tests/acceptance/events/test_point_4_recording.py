@@ -20,10 +20,11 @@ from recserve.v1.recommendation_service_pb2_grpc import RecommendationServiceStu
 from serving.ingest.logged_events import read_event_log
 from serving.local.addresses import redis_url
 from serving.local.processes import read_record
+from serving.triton.ports import free_ports
 from tests.acceptance.made import PYTHON, Made, run
 from tests.e2e.asking import CONSENT, ids, recommend
 from tests.e2e.patience import eventually
-from tests.e2e.system import ROOT, free_ports
+from tests.e2e.system import ROOT
 
 Note = Callable[[str], None]
 SECONDS = 5

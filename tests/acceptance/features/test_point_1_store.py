@@ -10,9 +10,10 @@ import polars as pl
 import pytest
 import yaml
 
+from serving.triton.ports import free_ports
 from tests.acceptance.made import PYTHON, run
 from tests.fakes.certificates import Authority
-from tests.fakes.redis_servers import HOST, cluster, free_ports, server, tls_files, tls_proxy
+from tests.fakes.redis_servers import HOST, cluster, server, tls_files, tls_proxy
 
 FEAST = PYTHON.parent / "feast"
 Note = Callable[[str], None]

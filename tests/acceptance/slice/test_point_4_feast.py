@@ -11,9 +11,10 @@ import polars as pl
 import pytest
 import yaml
 
+from serving.triton.ports import free_ports
 from tests.acceptance.made import PYTHON, Made, run
 from tests.e2e.patience import eventually
-from tests.e2e.system import ROOT, free_ports
+from tests.e2e.system import ROOT
 
 FEAST = PYTHON.parent / "feast"
 HISTORICAL = """

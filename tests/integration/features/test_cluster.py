@@ -28,8 +28,9 @@ from serving.ingest.apply import Applier, Counts
 from serving.ingest.drain import Drain
 from serving.ingest.event_log import EventLog
 from serving.ingest.logged_events import read_event_log
+from serving.triton.ports import free_ports
 from tests.fakes.event_views import NOW_US, PROJECT, event_plan, logged
-from tests.fakes.redis_servers import Cluster, cluster, free_ports
+from tests.fakes.redis_servers import Cluster, cluster
 from tests.integration.ingest.conftest import new_event
 
 LAYOUT = view_layout("view", [{"name": "points", "dtype": "int64"}])

@@ -14,12 +14,12 @@ from serving.errors import Failed, OutsideError, SettingsError, Unavailable
 from serving.features.fields import view_layout
 from serving.features.redis_keys import row_key
 from serving.features.store import RowStore
+from serving.triton.ports import free_ports
 from tests.fakes.certificates import Authority
 from tests.fakes.redis_servers import (
     HOST,
     Files,
     cluster,
-    free_ports,
     server,
     tls_files,
     tls_proxy,

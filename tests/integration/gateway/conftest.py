@@ -8,8 +8,9 @@ from redis.backoff import ConstantBackoff
 from redis.retry import Retry
 
 from serving.local.redis import executable
+from serving.triton.ports import free_ports
 from tests.integration.gateway import tiny
-from tests.integration.gateway.running import Gateway, RedisClient, free_port, launched
+from tests.integration.gateway.running import Gateway, RedisClient, launched
 
 
 @pytest.fixture(scope="module")
@@ -59,7 +60,7 @@ def settings_in(folder: Path, redis_client: RedisClient) -> dict[str, str]:
         "BUNDLE": str(tiny.write_bundle(folder / "bundle")),
         "SNAPSHOT": str(tiny.point(folder / "snapshots" / "current", snapshot)),
         "REDIS_URL": f"unix://{socket}",
-        "TRITON_ENDPOINTS": f"127.0.0.1:{free_port()}",
+        "TRITON_ENDPOINTS": f"127.0.0.1:{free_ports(1)[0]}",
         "WORKERS": "2",
         "DEFAULT_DEADLINE_MS": "5000",
         "RUN_DIR": str(folder / "run"),

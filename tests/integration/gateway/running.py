@@ -2,7 +2,6 @@
 
 import os
 import signal
-import socket
 import subprocess
 import sys
 import time
@@ -18,6 +17,8 @@ import grpc
 from prometheus_client.parser import text_string_to_metric_families
 from recserve.v1 import recommendation_service_pb2 as pb
 from recserve.v1 import recommendation_service_pb2_grpc as stubs
+
+from serving.triton.ports import free_ports
 
 if TYPE_CHECKING:
     import redis
@@ -40,13 +41,6 @@ def eventually(seen: Callable[[], object], what: str, patience_s: float = PATIEN
     while not seen():
         assert time.monotonic() < until, f"within {patience_s:.0f} s it never was so: {what}"
         time.sleep(0.05)
-
-
-def free_port() -> int:
-    with socket.socket() as taken:
-        taken.bind(("127.0.0.1", 0))
-        port: int = taken.getsockname()[1]
-        return port
 
 
 def page(url: str) -> tuple[int, str]:
@@ -110,7 +104,7 @@ class Gateway:
 @contextmanager
 def launched(settings: dict[str, str], folder: Path) -> Iterator[Gateway]:
     """Starts a gateway; ends it, if it still runs. `settings` without their prefix."""
-    ports = {"PORT": str(free_port()), "HTTP_PORT": str(free_port())} | settings
+    ports = dict(zip(("PORT", "HTTP_PORT"), map(str, free_ports(2)), strict=True)) | settings
     clean = {k: v for k, v in os.environ.items() if not k.startswith("RECSERVE_")}
     log = folder / "gateway.log"
     with log.open("wb") as output:

@@ -5,7 +5,7 @@ from http import HTTPStatus
 import pytest
 
 from serving.process.admin import Reply, http_server
-from tests.integration.gateway.running import free_port
+from serving.triton.ports import free_ports
 
 GET = b"GET %s HTTP/1.1\r\nHost: here\r\nUser-Agent: test\r\n\r\n"
 
@@ -16,7 +16,7 @@ async def hello() -> Reply:
 
 @pytest.fixture
 async def port() -> AsyncIterator[int]:
-    chosen = free_port()
+    chosen = free_ports(1)[0]
     async with http_server("127.0.0.1", chosen, {"/hello": hello}):
         yield chosen
 

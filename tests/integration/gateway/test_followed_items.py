@@ -16,11 +16,11 @@ from serving.features.read_plan import parse_read_plan
 from serving.features.snapshot_build import build
 from serving.features.store import RowStore
 from serving.local.redis import executable
+from serving.triton.ports import free_ports
 from tests.integration.gateway import tiny
 from tests.integration.gateway.running import (
     Gateway,
     eventually,
-    free_port,
     launched,
     recommend,
 )
@@ -85,7 +85,7 @@ def test_pushed_items_are_followed_through_an_outage_and_a_loss_is_told(tmp_path
         "BUNDLE": str(tiny.write_bundle(tmp_path / "bundle")),
         "SNAPSHOT": str(folder / "current"),
         "REDIS_URL": url,
-        "TRITON_ENDPOINTS": f"127.0.0.1:{free_port()}",
+        "TRITON_ENDPOINTS": f"127.0.0.1:{free_ports(1)[0]}",
         "WORKERS": "2",
         "DEFAULT_DEADLINE_MS": "5000",
         "RUN_DIR": str(tmp_path / "run"),

@@ -19,8 +19,9 @@ from serving.features.snapshot_build import build
 from serving.features.store import RowStore
 from serving.search.documents import Fields, Item
 from serving.search.index import write_index
+from serving.triton.ports import free_ports
 from tests.integration.gateway import tiny
-from tests.integration.gateway.running import Gateway, connected, eventually, free_port, launched
+from tests.integration.gateway.running import Gateway, connected, eventually, launched
 from tests.integration.gateway.test_followed_items import KEYS, PLAN, redis_at
 
 FIELDS = Fields(("item_profile.department",), ("item_activity.popularity",))
@@ -86,7 +87,7 @@ def gateway(shop: Shop, tmp_path: Path) -> Iterator[Gateway]:
         "SNAPSHOT": str(tmp_path / "snapshots" / "current"),
         "SEARCH_INDEX": str(shop.folder / "current"),
         "REDIS_URL": f"unix://{tmp_path / 'r.sock'}",
-        "TRITON_ENDPOINTS": f"127.0.0.1:{free_port()}",
+        "TRITON_ENDPOINTS": f"127.0.0.1:{free_ports(1)[0]}",
         "WORKERS": str(WORKERS),
         "DEFAULT_DEADLINE_MS": "5000",
         "RUN_DIR": str(tmp_path / "run"),

@@ -12,6 +12,7 @@ from pathlib import Path
 from serving.clients.events import RedisEventStreams
 from serving.features.layout import Layout, layout_of
 from serving.features.redis_keys import row_key
+from serving.triton.ports import free_ports
 from tests.fakes.event_views import HISTORY, listed, logged
 from tests.integration.gateway import tiny
 from tests.integration.gateway.running import (
@@ -20,7 +21,6 @@ from tests.integration.gateway.running import (
     RedisClient,
     eventually,
     figure,
-    free_port,
     page,
 )
 from tests.integration.ingest.conftest import LONG_S, ROOM, new_event
@@ -63,7 +63,7 @@ def settings_beside(gateway: dict[str, str], folder: Path) -> dict[str, str]:
 @contextmanager
 def ingesting(settings: dict[str, str], folder: Path) -> Iterator[Ingest]:
     """Starts a worker; ends it, if it still runs. `settings` without their prefix."""
-    given = {"HTTP_PORT": str(free_port())} | settings
+    given = {"HTTP_PORT": str(free_ports(1)[0])} | settings
     clean = {k: v for k, v in os.environ.items() if not k.startswith("RECSERVE_")}
     log = folder / f"ingest-{given['HTTP_PORT']}.log"
     with log.open("wb") as output:

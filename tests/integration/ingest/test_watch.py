@@ -11,7 +11,8 @@ from serving.clients.connections import Client, connect
 from serving.features.redis_keys import poison_stream
 from serving.features.store import RowStore
 from serving.ingest.watch import APART_S, Node, Seen, Watch
-from tests.fakes.redis_servers import Cluster, cluster, free_ports, server
+from serving.triton.ports import free_ports
+from tests.fakes.redis_servers import Cluster, cluster, server
 from tests.fakes.time import FakeTicks
 
 PROJECT = "shop"

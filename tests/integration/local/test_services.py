@@ -10,11 +10,11 @@ from pathlib import Path
 import pytest
 
 from serving.local.errors import PortTaken, StartFailed
-from serving.local.ports import LOOPBACK, Port
+from serving.local.ports import Port
 from serving.local.processes import Process, identify, read_record, write_record
 from serving.local.services import end, ensure, record_of
 from serving.triton.environment import ROOT
-from serving.triton.launcher import free_ports
+from serving.triton.ports import LOOPBACK, free_ports
 from tests.e2e.patience import eventually
 
 

@@ -16,7 +16,7 @@ import pytest
 from serving.features.redis_keys import PARTITIONS, applied_key, events_stream
 from serving.ingest.event_log import EventLog
 from serving.ingest.logged_events import read_event_log
-from tests.e2e.system import free_ports
+from serving.triton.ports import free_ports
 from tests.fakes.redis_servers import server_on_socket
 from tests.integration.gateway import tiny
 from tests.integration.gateway.running import RedisClient, eventually

@@ -13,7 +13,8 @@ import pytest
 
 from serving.clients.triton import TritonModels
 from serving.errors import Failed, Unavailable
-from serving.triton.launcher import free_ports, launch, running, stop, wait_ready
+from serving.triton.launcher import launch, running, stop, wait_ready
+from serving.triton.ports import free_ports
 from tests.fakes.sinks import ListRecorder
 from tests.integration.triton.tiny_models import add_sums
 

@@ -11,7 +11,8 @@ from rich.console import Console
 
 from serving.bundle import open_bundle
 from serving.errors import Failed, Unavailable
-from serving.triton.launcher import free_ports, running
+from serving.triton.launcher import running
+from serving.triton.ports import free_ports
 from tests.fakes.policies import blended
 from tests.unit.training.bundle.bundles import FIGURES, sign
 from tests.unit.training.bundle.shop import QUOTAS, prepared_shop, random_models

@@ -7,7 +7,8 @@ import tritonclient.grpc as triton
 from serving.errors import ArtefactError, Unavailable
 from serving.triton.environment import DEFAULT, ROOT, TritonEnvironment
 from serving.triton.existing import require_models
-from serving.triton.launcher import free_ports, launch, running, stop, wait_ready
+from serving.triton.launcher import launch, running, stop, wait_ready
+from serving.triton.ports import free_ports
 from tests.integration.triton.tiny_models import add_sums
 
 

@@ -4,7 +4,8 @@ import re
 from pathlib import Path
 from urllib.request import urlopen
 
-from serving.triton.launcher import free_ports, launch, stop, wait_ready
+from serving.triton.launcher import launch, stop, wait_ready
+from serving.triton.ports import free_ports
 from tests.integration.triton.tiny_models import add_sums
 from tests.meta.k8s.facts import TRITON_METRICS
 

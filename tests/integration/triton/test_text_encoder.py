@@ -19,7 +19,8 @@ from serving.errors import OutsideError
 from serving.search.encode import TextEncoder
 from serving.search.encoder_files import EncoderFiles, open_encoder
 from serving.search.vectors import open_vectors
-from serving.triton.launcher import free_ports, running
+from serving.triton.launcher import running
+from serving.triton.ports import free_ports
 from tests.fakes.sinks import ListRecorder
 from training.bundle.golden_files import Golden, read_golden, write_golden
 from training.bundle.parity import TOLERANCE

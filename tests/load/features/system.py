@@ -10,7 +10,8 @@ from dataclasses import dataclass
 
 from serving.ingest.settings import PREFIX
 from serving.triton.launcher import running
-from tests.integration.gateway.running import eventually, free_port, launched
+from serving.triton.ports import free_ports
+from tests.integration.gateway.running import eventually, launched
 from tests.load.conditions import environment
 from tests.load.features.bundle import write_bundle
 from tests.load.features.stored import Filled
@@ -60,7 +61,7 @@ def running_system(filled: Filled) -> Iterator[System]:
 
 @contextmanager
 def _ingest(filled: Filled, shared: dict[str, str]) -> Iterator[None]:
-    folder, port = filled.folder / "system", free_port()
+    folder, port = filled.folder / "system", free_ports(1)[0]
     settings = shared | {"EVENT_LOG": str(folder / "events"), "HTTP_PORT": str(port)}
     with (folder / "ingest.log").open("wb") as output:
         process = subprocess.Popen(
