@@ -32,6 +32,9 @@ NEUTRAL = {
     "search_graph",
     "feast_registry",
     "pinned_bundles",
+    "event_log",
+    "now",
+    "clock_file",
 }  # settings that decide nothing about models
 Train = Callable[[TrainingSettings, Console], None]
 

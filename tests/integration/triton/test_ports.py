@@ -2,6 +2,8 @@
 
 import socket
 
+import pytest
+
 from serving.triton.ports import FIRST, LOOPBACK, OF_CONNECTIONS, free_ports, listening
 
 
@@ -12,6 +14,8 @@ def test_none_is_given_twice():
 
 def test_no_outgoing_connection_can_take_one():
     first, last = map(int, OF_CONNECTIONS.read_text().split())
+    if first <= 2 * FIRST:
+        pytest.skip(f"this machine leaves none: its connections begin at port {first}")
     for port in free_ports(20):
         assert port >= FIRST
         assert not first <= port <= last
