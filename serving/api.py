@@ -171,10 +171,12 @@ class EventServicer(EventServiceServicer):
     async def StreamEvents(  # noqa: N802
         self, requests: AsyncIterator[event_pb.StreamEventsRequest], context: Context
     ) -> AsyncIterator[event_pb.StreamEventsResponse]:
-        del context
+        metadata = context.invocation_metadata() or ()
         async for request in self._calls.until_drained(requests):
             batch, seconds = request.batch, self._calls.options.default_deadline_s
-            outcome = await self._calls.outcome("StreamEvents", batch, seconds, self._taker(batch))
+            outcome = await self._calls.outcome(
+                "StreamEvents", batch, seconds, metadata, self._taker(batch)
+            )
             yield wire.streamed(outcome)
 
     def _taker(

@@ -4,6 +4,7 @@ from collections.abc import Awaitable, Iterable, Iterator
 from contextlib import contextmanager
 from typing import TypeVar
 
+from serving import tracing
 from serving.errors import OutsideError
 from serving.policy import forgiven
 from serving.types import Degraded, Recorder, Ticks, Timing
@@ -34,7 +35,8 @@ class Trail:
         began = self._ticks()
         self._seconds[name] = 0.0
         try:
-            yield
+            with tracing.stage(name):
+                yield
         finally:
             self._seconds[name] = self._ticks() - began
             self._recorder.stage(name, self._seconds[name])
@@ -43,6 +45,9 @@ class Trail:
         for degraded in degradations:
             self._degradations.append(degraded)
             self._recorder.degraded(degraded.stage, degraded.reason)
+            tracing.happened(
+                "degraded", {"recserve.stage": degraded.stage, "recserve.reason": degraded.reason}
+            )
 
     async def attempt(self, stage: str, work: Awaitable[T], instead: T, name: str = "") -> T:
         """The outcome of `work`; where policy forgives its failure, notes it and gives `instead`.

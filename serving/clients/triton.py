@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 from tritonclient.grpc import service_pb2 as pb
 from tritonclient.grpc.service_pb2_grpc import GRPCInferenceServiceStub
 
+from serving import tracing
 from serving.clients.endpoints import Endpoint, Endpoints
 from serving.errors import Failed, OutsideError, TimedOut, Unavailable
 from serving.types import Recorder, Tensors, Ticks
@@ -27,6 +28,7 @@ DTYPES: Mapping[str, np.dtype[np.generic]] = {
     "FP32": np.dtype("<f4"),
     "BOOL": np.dtype(np.bool_),
 }
+INFER = "inference.GRPCInferenceService/ModelInfer"
 LARGEST_MESSAGE = 64 * 1024 * 1024
 OPTIONS = (
     ("grpc.max_send_message_length", LARGEST_MESSAGE),
@@ -129,24 +131,26 @@ class TritonModels:
         if timeout_s <= 0:
             raise TimedOut(f"{request.model_name}: no time was left to ask Triton")
         request.parameters["timeout"].int64_param = int(timeout_s * 1e6)
+        model, target = request.model_name, endpoint.target
         began, outcome = self._ticks(), Code.CANCELLED.name
-        try:
-            with endpoint.call() as stub:
-                response = await stub.ModelInfer(request, timeout=timeout_s)
-            outcome = Code.OK.name
-            endpoint.succeeded()
-        except aio.AioRpcError as error:
-            outcome = error.code().name
-            if error.code() not in BLAMELESS:
+        with tracing.asking(INFER, model, target) as metadata:
+            try:
+                with endpoint.call() as stub:
+                    response = await stub.ModelInfer(request, timeout=timeout_s, metadata=metadata)
+                outcome = Code.OK.name
+                endpoint.succeeded()
+            except aio.AioRpcError as error:
+                outcome = error.code().name
+                if error.code() not in BLAMELESS:
+                    endpoint.failed()
+                raise
+            except BROKEN as error:
+                outcome = BREAK
                 endpoint.failed()
-            raise
-        except BROKEN as error:
-            outcome = BREAK
-            endpoint.failed()
-            raise Unavailable(f"{request.model_name} at {endpoint.target}: {error}") from error
-        finally:
-            seconds = self._ticks() - began
-            self._recorder.triton_call(endpoint.target, request.model_name, outcome, seconds)
+                raise Unavailable(f"{model} at {target}: {error}") from error
+            finally:
+                tracing.asked(outcome)
+                self._recorder.triton_call(target, model, outcome, self._ticks() - began)
         return response
 
     async def lacks(self, model: str, timeout_s: float) -> bool:

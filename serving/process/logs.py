@@ -8,6 +8,8 @@ from contextvars import ContextVar
 from datetime import UTC, datetime
 from types import TracebackType
 
+from serving.tracing import trace_id
+
 request_id: ContextVar[str] = ContextVar("request_id", default="")
 
 BURST, WINDOW_S = 20, 10.0
@@ -28,6 +30,8 @@ class JsonLines(logging.Formatter):
         }
         if current := request_id.get():
             line["request_id"] = current
+        if trace := trace_id():
+            line["trace_id"] = trace
         line |= {name: value for name, value in vars(record).items() if name not in _STANDARD}
         if record.exc_info:
             line["exception"] = self.formatException(record.exc_info)

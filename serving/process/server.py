@@ -3,7 +3,6 @@
 from dataclasses import dataclass
 
 import grpc
-from google.protobuf import descriptor_pool
 from grpc_health.v1 import health_pb2_grpc
 from grpc_reflection.v1alpha import reflection
 from recserve.v1 import event_service_pb2_grpc as event_stubs
@@ -15,6 +14,7 @@ from serving.errors import SettingsError
 from serving.process.admission import Admission
 from serving.process.certificates import first_end_s
 from serving.process.health import PUBLIC, Health
+from serving.rpc.calls import FULL_NAMES
 from serving.settings import PREFIX, GatewaySettings
 from serving.telemetry import Metrics
 
@@ -22,11 +22,6 @@ LARGEST_MESSAGE = 4 << 20  # bytes that gRPC takes in at all: its default, on ei
 LARGEST_ANSWER = 4 << 20
 PING_MS = 10_000  # callers may ask so often whether the connection lives
 HEALTH = "grpc.health.v1.Health"
-METHODS = tuple(
-    method.name
-    for service in PUBLIC
-    for method in descriptor_pool.Default().FindServiceByName(service).methods
-)
 Code = grpc.StatusCode
 COUNTED = (  # what alerts are about, and what they are measured against
     *(Code.OK, Code.RESOURCE_EXHAUSTED),
@@ -72,7 +67,7 @@ def make_server(
     search_stubs.add_SearchServiceServicer_to_server(servicers.search, server)  # type: ignore[no-untyped-call]
     status_stubs.add_StatusServiceServicer_to_server(servicers.status, server)  # type: ignore[no-untyped-call]
     health_pb2_grpc.add_HealthServicer_to_server(health, server)
-    metrics.expect(METHODS, (code.name for code in COUNTED))
+    metrics.expect(FULL_NAMES, (code.name for code in COUNTED))
     reflection.enable_server_reflection((*PUBLIC, HEALTH, reflection.SERVICE_NAME), server)
     _listen(server, settings, metrics)
     return server

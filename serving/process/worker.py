@@ -30,6 +30,7 @@ from serving.features.item_values import ItemColumns
 from serving.features.live_items import LiveItems
 from serving.features.snapshot import open_snapshot
 from serving.pipeline import Pipeline
+from serving.process.export_traces import export_traces
 from serving.process.find_models import find_models
 from serving.process.follow import ItemFollower
 from serving.process.follow_index import IndexFollower
@@ -49,7 +50,7 @@ from serving.settings import PREFIX, GatewaySettings, read_settings
 from serving.telemetry import Metrics
 from serving.types import ArtefactKind
 
-FLUSH_S = 2.0  # for the request log, after the last call has ended
+FLUSH_S = 2.0  # for the request log, and for traces, after the last call has ended
 
 log = logging.getLogger("serving.process.worker")
 
@@ -100,6 +101,7 @@ async def work(settings: GatewaySettings, link: Link) -> None:
     opened = settings.snapshot.resolve()
     metrics = Metrics()
     async with AsyncExitStack() as stack:
+        await stack.enter_async_context(export_traces(FLUSH_S))
         rows = _closed(stack, RedisRows.from_url(settings.redis_url))
         models = _closed(stack, _triton(settings, metrics, bundle.plan.triton_versions))
         events = _closed(stack, RedisEvents.from_url(settings.redis_url))

@@ -13,7 +13,14 @@ import grpc
 from google.rpc.status_pb2 import Status
 from grpc import aio
 from grpc_status import rpc_status
+from recserve.v1 import (
+    event_service_pb2,
+    recommendation_service_pb2,
+    search_service_pb2,
+    status_service_pb2,
+)
 
+from serving import tracing
 from serving.errors import RecserveError, RequestError, TimedOut
 from serving.policy import Budget
 from serving.process import logs
@@ -21,6 +28,15 @@ from serving.rpc import statuses, validation
 from serving.types import Recorder, Ticks, WallClock
 
 log = logging.getLogger(__name__)
+FULL_NAMES = {
+    method.name: f"{service.full_name}/{method.name}"
+    for module in (
+        *(event_service_pb2, recommendation_service_pb2),
+        *(search_service_pb2, status_service_pb2),
+    )
+    for service in module.DESCRIPTOR.services_by_name.values()
+    for method in service.methods
+}
 ROUNDING = 0.01  # gRPC rounds the deadline that it sends up by as much
 Context = aio.ServicerContext[Any, Any]
 Response = TypeVar("Response")
@@ -96,7 +112,8 @@ class Calls:
         answer: Callable[[Admitted], Awaitable[Response]],
     ) -> Response:
         """The answer; a refusal ends the call with its status."""
-        outcome = await self.outcome(method, request, self._seconds(context), answer)
+        seconds, metadata = self._seconds(context), context.invocation_metadata() or ()
+        outcome = await self.outcome(method, request, seconds, metadata, answer)
         if isinstance(outcome, Status):
             refused = rpc_status.to_status(outcome)
             await context.abort(refused.code, refused.details, tuple(refused.trailing_metadata))
@@ -107,9 +124,13 @@ class Calls:
         method: str,
         request: Request,
         seconds: float,
+        metadata: tracing.Metadata,
         answer: Callable[[Admitted], Awaitable[Response]],
     ) -> Response | Status:
-        """The answer, or the status that says why there is none; it is counted and timed."""
+        """The answer, or the status that says why there is none; it is counted, timed and traced.
+
+        `metadata` are the caller's, who may name a trace there.
+        """
         admitted = Admitted(
             method,
             self._request_id(request.request_id),
@@ -118,12 +139,14 @@ class Calls:
         )
         logs.request_id.set(admitted.request_id)  # of this call's task alone
         began, code = self._options.ticks(), grpc.StatusCode.CANCELLED
-        try:
-            outcome = await self._outcome(admitted, answer)
-            refused = rpc_status.to_status(outcome) if isinstance(outcome, Status) else None
-            code = refused.code if refused else grpc.StatusCode.OK
-        finally:
-            self._metrics.request(method, code.name, self._options.ticks() - began)
+        with tracing.answering(FULL_NAMES[method], admitted.request_id, metadata):
+            try:
+                outcome = await self._outcome(admitted, answer)
+                refused = rpc_status.to_status(outcome) if isinstance(outcome, Status) else None
+                code = refused.code if refused else grpc.StatusCode.OK
+            finally:
+                tracing.answered(code.name)
+                self._metrics.request(method, code.name, self._options.ticks() - began)
         return outcome
 
     async def _outcome(

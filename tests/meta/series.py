@@ -12,7 +12,7 @@ from serving.ingest.apply import Outcome
 from serving.ingest.telemetry import OfIngest
 from serving.ingest.watch import File
 from serving.process.pages import OfSupervisor
-from serving.process.server import METHODS
+from serving.rpc.calls import FULL_NAMES
 from serving.telemetry import Metrics
 from serving.types import ArtefactKind, CertificateOf, FeatureState, Reason, SearchOutcome
 from tests.fakes.ingest_worker import IdleWorker
@@ -21,9 +21,9 @@ PARTS = {"histogram": ("_bucket", "_sum", "_count"), "counter": ("_total",), "ga
 STATUSES = frozenset(code.name for code in grpc.StatusCode)
 ANY = None  # of artefacts, addresses or numbers
 VALUES: Mapping[tuple[str, str], frozenset[str] | None] = {
-    ("recserve_requests", "method"): frozenset(METHODS),
+    ("recserve_requests", "method"): frozenset(FULL_NAMES),
     ("recserve_requests", "code"): STATUSES,
-    ("recserve_request_seconds", "method"): frozenset(METHODS),
+    ("recserve_request_seconds", "method"): frozenset(FULL_NAMES),
     ("recserve_stage_seconds", "stage"): ANY,
     ("recserve_degradations", "stage"): ANY,
     ("recserve_degradations", "reason"): frozenset(Reason),

@@ -50,7 +50,7 @@ def servers_that_are_named_can_be_reached(objects: Objects) -> list[str]:
     for client, variable, host, port in _named(objects):
         where = f"{client}: {variable} names {host}:{port}"
         if host not in services:
-            if not _leaves(objects, client, port):
+            if not _leaves(objects, client, host, port):
                 problems.append(f"{where}, outside, where it may not send")
             continue
         if variable.endswith("_ENDPOINTS") and services[host].get("clusterIP") != "None":
@@ -134,7 +134,7 @@ def _named(objects: Objects) -> Iterator[tuple[Workload, str, str, int]]:
     for workload in workloads(objects):
         for container in workload.containers:
             for variable, value in environment(objects, container).items():
-                if variable.endswith(("_URL", "_ENDPOINTS")):
+                if variable.endswith(("_URL", "_ENDPOINT", "_ENDPOINTS")):
                     for host, port in ADDRESS.findall(value):
                         yield workload, variable, host, int(port)
 
@@ -171,8 +171,10 @@ def _as_pod(objects: Objects, workload: Workload | None = None) -> Pod:
     return Pod(labels, workload.labels if workload else {})
 
 
-def _leaves(objects: Objects, client: Workload, port: int) -> bool:
-    return any(
+def _leaves(objects: Objects, client: Workload, host: str, port: int) -> bool:
+    """To addresses outside, or to the pods of another namespace, where the host is `service.namespace`."""
+    _, _, namespace = host.partition(".")
+    return _lets(objects, client, "Egress", Pod({NAMESPACE: namespace}), client, port) or any(
         port in {p["port"] for p in rule["ports"]} and any("ipBlock" in peer for peer in rule["to"])
         for policy in _policies(objects, client, "Egress")
         for rule in policy["spec"].get("egress", [])

@@ -1,6 +1,9 @@
 import json
 import logging
 
+from opentelemetry.sdk.trace import TracerProvider
+
+from serving import tracing
 from serving.process.logs import BURST, WINDOW_S, JsonLines, Sparing, request_id
 
 
@@ -28,6 +31,19 @@ def test_a_log_line_is_json_with_the_request_id_and_the_extras() -> None:
 def test_a_log_line_outside_a_request_names_none() -> None:
     line = json.loads(JsonLines().format(logging.makeLogRecord({"msg": "starts"})))
     assert "request_id" not in line
+    assert "trace_id" not in line
+
+
+def test_a_log_line_of_a_traced_call_names_the_trace() -> None:
+    tracing.use(TracerProvider().get_tracer("test"))
+    try:
+        with tracing.answering(
+            "Recommend", "r-1", [("traceparent", f"00-{'7' * 32}-{'a' * 16}-01")]
+        ):
+            line = json.loads(JsonLines().format(logging.makeLogRecord({"msg": "slow"})))
+    finally:
+        tracing.use(None)
+    assert line["trace_id"] == "7" * 32
 
 
 def test_a_fault_is_one_line_with_its_trace() -> None:
