@@ -16,7 +16,7 @@ from tests.rehearsal.people import People
 
 CONSENT = Consent(personalization=True, logging=True)
 TIMEOUT_S = 5.0  # the machine is shared by all pods: what is slow is reported, not failed
-AGAIN = ("UNAVAILABLE", "CANCELLED")  # as docs/operations.md tells callers
+AGAIN = ("UNAVAILABLE", "CANCELLED")  # after the client's own retries
 FIRST_PAUSE_S, LONGEST_PAUSE_S = 0.1, 1.0  # before asking again; doubled each time
 RANKED = 20  # items of a call of Rank
 STREAM = "stream"

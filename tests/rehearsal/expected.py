@@ -7,10 +7,6 @@ from dataclasses import dataclass, field
 from tests.rehearsal.outcomes import Outcome
 
 OF_TIME = ("timeout", "no_time")  # the reasons that a busy machine accounts for
-# By a server that stops: gRPC drops what it takes in from then on until the caller has heard of it. Where
-# twenty processes wait for two cores that takes long: of an event's calls up to one in a hundred was seen.
-CUT_SHORT = "CANCELLED"
-ONE_IN = 50  # calls may be cut short at most, and asked again
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,15 +56,14 @@ class Expected:
         )
 
     def _again(self, outcomes: Sequence[Outcome]) -> dict[str, int]:
-        counted = Counter(
-            status
-            for one in outcomes
-            for status in one.again
-            if status not in (*self.again, *self.failing.get(one.method, ()))
+        return dict(
+            Counter(
+                status
+                for one in outcomes
+                for status in one.again
+                if status not in (*self.again, *self.failing.get(one.method, ()))
+            )
         )
-        if counted[CUT_SHORT] <= max(1, len(outcomes) // ONE_IN):
-            del counted[CUT_SHORT]
-        return dict(counted)
 
     def _lost(self, outcomes: Sequence[Outcome]) -> dict[str, int]:
         texts = Counter(text for one in outcomes for text in lacks(one))

@@ -1,4 +1,4 @@
-"""Only UNAVAILABLE is sent again, by the service config that the package carries."""
+"""What a server that is away or stops leaves unanswered is sent again, by the package's service config."""
 
 import json
 from importlib.resources import files
@@ -27,6 +27,9 @@ from tests.unit.client.test_calls import EVENT
 
 both = pytest.mark.parametrize("kind", KINDS)
 UNAVAILABLE = refuse(status(code_pb2.UNAVAILABLE, "try again", "r-1"))
+CANCELLED = refuse(
+    status(code_pb2.CANCELLED, "", "r-1")
+)  # of a call that comes as the server stops
 ASKS = {
     "recommend": lambda c: c.recommend(Surface.PRODUCT),
     "rank": lambda c: c.rank(Surface.PRODUCT, ["a"]),
@@ -40,19 +43,20 @@ READS = ("recserve.v1.RecommendationService", "recserve.v1.SearchService")
 
 @both
 @pytest.mark.parametrize("name", ASKS)
-async def test_what_is_unavailable_is_asked_again(
+async def test_what_a_server_leaves_unanswered_is_asked_again(
     kind: type[Any], name: str, endpoint: str, gateway: ScriptedGateway
 ) -> None:
-    gateway.plan(UNAVAILABLE, UNAVAILABLE)
+    gateway.plan(UNAVAILABLE, CANCELLED)
     await asked(kind, endpoint, ASKS[name], timeout_s=30)
     assert len(gateway.asked) == 3
 
 
 @both
+@pytest.mark.parametrize("refusal", [UNAVAILABLE, CANCELLED], ids=["unavailable", "cancelled"])
 async def test_after_three_attempts_it_is_unavailable(
-    kind: type[Any], endpoint: str, gateway: ScriptedGateway
+    kind: type[Any], refusal: Any, endpoint: str, gateway: ScriptedGateway
 ) -> None:
-    gateway.plan(*[UNAVAILABLE] * 5)
+    gateway.plan(*[refusal] * 5)
     with pytest.raises(Unavailable):
         await asked(kind, endpoint, ASKS["recommend"], timeout_s=30)
     assert len(gateway.asked) == 3
@@ -109,13 +113,13 @@ def test_a_stream_alone_is_left_to_the_client(name: str) -> None:
 
 
 @pytest.mark.parametrize("name", ["service_config.json", "service_config_hedging.json"])
-def test_nothing_but_unavailable_is_repeated(name: str) -> None:
+def test_nothing_else_is_repeated(name: str) -> None:
     for method in _config(name)["methodConfig"][:-1]:
         policies = {"retryPolicy", "hedgingPolicy"} & set(method)
         assert len(policies) == 1
         policy = method[policies.pop()]
         codes = policy.get("retryableStatusCodes", policy.get("nonFatalStatusCodes"))
-        assert codes == ["UNAVAILABLE"]
+        assert codes == ["UNAVAILABLE", "CANCELLED"]
 
 
 def test_the_two_configs_differ_in_the_reads_alone() -> None:
@@ -138,7 +142,7 @@ def test_hedging_takes_its_delay_from_the_caller_and_the_rest_from_the_config() 
     ]
     assert policy.delay_s == 0.0375
     assert policy.max_attempts == checked_in["maxAttempts"]
-    assert policy.non_fatal == {grpc.StatusCode.UNAVAILABLE}
+    assert policy.non_fatal == {grpc.StatusCode.UNAVAILABLE, grpc.StatusCode.CANCELLED}
     assert json.loads(config.text)["methodConfig"][0]["hedgingPolicy"] == (
         checked_in | {"hedgingDelay": "0.037500000s"}
     )

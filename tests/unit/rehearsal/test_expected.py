@@ -14,21 +14,9 @@ REFUSED = replace(FINE, method="record", status="UNAVAILABLE", again=("UNAVAILAB
 UNKNOWN = replace(FINE, degraded=("hydrate: unavailable",))
 
 
-@pytest.mark.parametrize(
-    "outcome",
-    [
-        replace(FINE, degraded=("rank: timeout", "mlp: no_time")),
-        replace(FINE, again=("CANCELLED",)),
-    ],
-)
-def test_a_planned_event_may_make_answers_late_and_cut_one_call_short(outcome: Outcome):
-    assert PLANNED.problems([FINE, outcome], restarts=0) == []
-
-
-def test_few_calls_may_be_cut_short():
-    cut = replace(FINE, again=("CANCELLED",))
-    assert PLANNED.problems([FINE] * 97 + [cut] * 3, restarts=0) != []
-    assert PLANNED.problems([FINE] * 98 + [cut] * 2, restarts=0) == []
+def test_a_planned_event_may_make_answers_late():
+    late = replace(FINE, degraded=("rank: timeout", "mlp: no_time"))
+    assert PLANNED.problems([FINE, late], restarts=0) == []
 
 
 @pytest.mark.parametrize(
@@ -36,7 +24,7 @@ def test_few_calls_may_be_cut_short():
     [
         (replace(FINE, status="UNAVAILABLE"), "calls failed"),
         (replace(FINE, again=("UNAVAILABLE",)), "asked again"),
-        (replace(FINE, again=("CANCELLED", "CANCELLED")), "asked again"),
+        (replace(FINE, again=("CANCELLED",)), "asked again"),
         (replace(FINE, degraded=("trees: failed",)), "lacked"),
     ],
 )
