@@ -10,6 +10,8 @@ import polars as pl
 import yaml
 from recserve.client import Event, Surface
 
+from training.prepare.contract import read_description
+
 
 @dataclass(frozen=True, slots=True)
 class People:
@@ -24,7 +26,6 @@ class People:
     def of(cls, state: Path) -> "People":
         """The prepared data's."""
         told = yaml.safe_load((state / "prepared/features.yaml").read_text())
-        source = yaml.safe_load((state / "dataset/dataset.yaml").read_text())
         catalogue = pl.read_parquet(state / "prepared/catalogue.parquet")
         users = pl.read_parquet(state / "prepared/targets.parquet")["user_id"].unique().sort()
         titles = next((c for c in ("title", "category") if c in catalogue.columns), "item_id")
@@ -33,7 +34,7 @@ class People:
             users=[str(user) for user in users],
             items=catalogue["item_id"].cast(pl.String).to_list(),
             queries=catalogue[titles].drop_nulls().cast(pl.String).to_list(),
-            kind=source["target_kinds"][0],
+            kind=read_description(state / "dataset")["target_kinds"][0],
             now=datetime.fromisoformat(str(told["now"])),
         )
 
