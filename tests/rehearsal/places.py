@@ -110,11 +110,9 @@ class Places:
 
     def _put(self, container: Container, where: str, text: str) -> str:
         """Paths, the pod's own address, and names of Services."""
-        found = text
-        for path in sorted(container.mounts, key=len, reverse=True):
-            if path != SHM:
-                pattern = rf"(?<![\w./-]){re.escape(path)}(?![\w.-])"
-                found = re.sub(pattern, str(self._of(container, path)), found)
+        mounts = sorted(container.mounts.keys() - {SHM}, key=len, reverse=True)
+        paths = re.compile(rf"(?<![\w./-])({'|'.join(map(re.escape, mounts))})(?![\w.-])")
+        found = paths.sub(lambda at: str(self._of(container, at[1])), text) if mounts else text
         notes, name = self._site.notes, container.name
         if found != text:
             notes.add(name, f"{where}: paths of volumes are folders here")
