@@ -84,10 +84,13 @@ async def rehearse(state: Path, name: str, out: Path, chosen: Sequence[str]) -> 
     stage = Stage(overlay, controllers, load.outcomes, Traffic(cluster), _say)
     async with _network(stage, state, out, notes) as endpoints, _at_work(stage):
         await stage.play("start", _start(controllers), START)
-        stage.traffic.begin()
-        async with calling(load, endpoints) as leave:
-            await scenarios.play(stage, chosen)
-            await scenarios.end(stage, leave)
+        if stage.reports[-1].passed:
+            stage.traffic.begin()
+            async with calling(load, endpoints) as leave:
+                await scenarios.play(stage, chosen)
+                await scenarios.end(stage, leave)
+        else:
+            _say(f"it did not start, so nothing was played; {out / 'logs'} says why")
     calls = len(load.outcomes.all)
     report.show(stage.reports, calls)
     report.write(
