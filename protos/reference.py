@@ -32,7 +32,11 @@ def page(api: Api) -> str:
     for enum in enums(api):
         lines += ["", *of_enum(enum, api)]
     lines += ["", "## Status codes", "", *status_table()]
-    lines += ["", "Each carries a `RequestInfo` besides, but for what gRPC itself refuses.", ""]
+    lines += [
+        "",
+        "Each carries a `RequestInfo` besides, but for what gRPC itself refuses. It ends calls that reach",
+    ]
+    lines += ["a server as that stops, with `CANCELLED` (1): try again.", ""]
     return "\n".join(lines)
 
 

@@ -1,7 +1,8 @@
 """What a call waited for, as spans of OpenTelemetry. Off, and nearly free, until a worker exports them.
 
-Names and attributes follow the semantic conventions for RPC of 2026, and `recserve.*` beside them. They hold
-codes and names of stages, models and endpoints, never an error's text: nothing that a caller wrote but ids.
+Attributes follow the semantic conventions for RPC of 2026, with `recserve.*` beside them; so do names, but
+for those of questions to models, which say the model. They hold codes and names of stages, models and
+endpoints and never an error's text: nothing that a caller wrote but ids.
 """
 
 from collections.abc import Iterable, Iterator, Mapping
@@ -18,6 +19,8 @@ Metadata = Iterable[tuple[str, str | bytes]]
 
 RPC = {"rpc.system.name": "grpc"}
 OK = "OK"
+BROKEN = "BROKEN"  # an outcome for which gRPC has no code
+TRACEPARENT = "traceparent"
 FAULTS = frozenset(  # codes that are the server's fault, as the conventions have it
     {"UNKNOWN", "DEADLINE_EXCEEDED", "UNIMPLEMENTED", "INTERNAL", "UNAVAILABLE", "DATA_LOSS"}
 )
@@ -39,8 +42,8 @@ def answering(method: str, request_id: str, metadata: Metadata) -> Iterator[None
         yield
         return
     said = RPC | {"rpc.method": method, "recserve.request_id": request_id}
-    carrier = {key: value for key, value in metadata if isinstance(value, str)}
-    parent = _propagator.extract(carrier)
+    # Of `tracestate`, which is anybody's text, nothing is taken.
+    parent = _propagator.extract({key: value for key, value in metadata if key == TRACEPARENT})
     with _span(_tracer, method, SpanKind.SERVER, said, parent):
         yield
 
@@ -59,7 +62,11 @@ def asking(method: str, model: str, target: str) -> Iterator[tuple[tuple[str, st
     if _tracer is None:
         yield ()
         return
-    said = RPC | {"rpc.method": method, "server.address": target, "recserve.model": model}
+    host, _, port = target.rpartition(":")
+    said: dict[str, str | int] = {**RPC, "rpc.method": method, "recserve.model": model}
+    said["server.address"] = host
+    if port.isdecimal():
+        said["server.port"] = int(port)
     with _span(_tracer, f"ask {model}", SpanKind.CLIENT, said) as span:
         carrier: dict[str, str] = {}
         if span.is_recording():
@@ -74,7 +81,9 @@ def asked(code: str) -> None:
 
 def stage(name: str) -> AbstractContextManager[None]:
     """Around a stage of the call at hand."""
-    return nullcontext() if _tracer is None else _stage(_tracer, name)
+    if _tracer is None or not trace.get_current_span().is_recording():
+        return nullcontext()
+    return _stage(_tracer, name)
 
 
 def happened(name: str, said: Mapping[str, str]) -> None:
@@ -84,16 +93,16 @@ def happened(name: str, said: Mapping[str, str]) -> None:
 
 
 def trace_id() -> str:
-    """Of the call at hand, 32 hexadecimal digits; empty without one."""
+    """Of the call at hand, 32 hexadecimal digits; empty where it isn't recorded."""
     context = trace.get_current_span().get_span_context()
-    return trace.format_trace_id(context.trace_id) if context.is_valid else ""
+    return trace.format_trace_id(context.trace_id) if context.trace_flags.sampled else ""
 
 
 def _span(
     tracer: Tracer,
     name: str,
     kind: SpanKind = SpanKind.INTERNAL,
-    said: Mapping[str, str] | None = None,
+    said: Mapping[str, str | int] | None = None,
     parent: Context | None = None,
 ) -> AbstractContextManager[Span]:
     """Current while it lasts; by itself it says nothing of an error, which would be its text."""
@@ -125,7 +134,8 @@ def _ended(code: str, *, failed: bool) -> None:
     if _tracer is None:
         return
     span = trace.get_current_span()
-    span.set_attribute("rpc.response.status_code", code)
+    if code != BROKEN:
+        span.set_attribute("rpc.response.status_code", code)
     if failed:
         _failed(span, code)
 

@@ -37,6 +37,19 @@ QUICK = {
 }
 
 
+NEUTRAL = {
+    "state",
+    "threads",
+    "search_language",
+    "search_graph",
+    "feast_registry",
+    "pinned_bundles",
+    "event_log",
+    "now",
+    "clock_file",
+}  # settings that decide nothing about models
+
+
 class TrainingSettings(BaseSettings):
     """Every value is in docs/settings.md."""
 
@@ -181,6 +194,11 @@ def read_settings(
     if problems:
         raise SettingsError(f"{'; '.join(problems)}; known are {_names()}")
     return settings
+
+
+def told_settings(settings: TrainingSettings) -> str:
+    """Those that decide what is trained, as JSON."""
+    return settings.model_dump_json(exclude=NEUTRAL, indent=1) + "\n"
 
 
 def _got(name: str, value: object) -> str:

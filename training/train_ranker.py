@@ -5,10 +5,11 @@ Reads `models/retriever.ckpt`; writes `models/ranker.ckpt`, each member's learni
 
 Several machines that share the folder take it in parts: `--part examples`, then `--part member --index N` for
 each member, as many at a time as there are machines, then `--part fusion`. What passes between them stands in
-`models/members`; the result is the same.
+`models/members`; the result is the same, but that `ranker.json` tells what the last part took.
 """
 
 import argparse
+import hashlib
 import json
 import shutil
 import sys
@@ -48,7 +49,7 @@ from training.learning.members import (
     lay_out,
     taught_member,
     teach_all,
-    teach_member,
+    teach_one,
 )
 from training.learning.ranker_examples import (
     Examples,
@@ -65,10 +66,12 @@ from training.models.retrievers import ITEM_TO_ITEM, TWO_TOWER
 from training.models.two_tower import TwoTower
 from training.progress_bar import progress_bar
 from training.schema import RECENT, Schema, schema
-from training.settings import TrainingSettings, read_settings
+from training.settings import TrainingSettings, read_settings, told_settings
 from training.step import step
 
 RETRIEVERS = "retriever.ckpt"
+ASKED = "asked.txt"
+AGAIN = "run training.train_ranker --part examples, then all members"
 WEIGHTS = "ranker.pt"  # of the ranker whose early retrievers propose
 
 
@@ -78,6 +81,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument("--part", choices=("examples", "member", "fusion"), help="default: all")
     parser.add_argument("--index", type=int, help="of the member, from 0")
     given = parser.parse_args(arguments)
+    if (given.part == "member") != (given.index is not None):
+        parser.error("--part member and --index are given together")
     console = Console()
     try:
         settings = read_settings(given.state)
@@ -118,21 +123,33 @@ def train_part(settings: TrainingSettings, part: str, index: int | None, console
     """
     set_threads(settings.threads)
     shared = settings.models / "members"
+    asked = asked_of(settings)
     if part == "examples":
         if shared.exists():  # of an earlier training
             shutil.rmtree(shared)
         shared.mkdir(parents=True)
+        (shared / ASKED).write_text(asked)
         begun(settings, shared, console)
     elif not (shared / JUDGED).is_file():
-        raise CheckpointError(f"{shared} is not whole; run training.train_ranker --part examples")
+        raise CheckpointError(f"{shared} is not whole; {AGAIN}")
+    elif (shared / ASKED).read_text() != asked:
+        raise CheckpointError(f"{shared} is of other settings, data or retrievers; {AGAIN}")
     elif part == "member":
         names = settings.member_names
         if index is None or index not in range(len(names)):
             raise SettingsError(f"there is no member {index}; there are {len(names)}, from 0")
-        teach_member(settings, shared, names[index], progress=console.is_terminal)
+        teach_one(settings, shared, names[index], progress=console.is_terminal)
     else:
         with step(settings.models, "ranker") as figures:
             figures.update(concluded(settings, shared, console))
+
+
+def asked_of(settings: TrainingSettings) -> str:
+    """What the parts must agree on: settings, data and retrievers."""
+    of = hashlib.sha256()
+    for path in (settings.prepared / "features.yaml", settings.models / RETRIEVERS):
+        of.update(path.read_bytes() if path.is_file() else b"")
+    return told_settings(settings) + of.hexdigest() + "\n"
 
 
 def begun(settings: TrainingSettings, shared: Path, console: Console) -> None:

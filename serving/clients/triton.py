@@ -70,7 +70,7 @@ TRIES: Mapping[
 BLAMELESS = frozenset({Code.INVALID_ARGUMENT, Code.OUT_OF_RANGE, Code.FAILED_PRECONDITION})
 # What grpc.aio raises beside AioRpcError, when a channel is closed or breaks.
 BROKEN = (aio.UsageError, aio.InternalError)
-BREAK = "BROKEN"  # the outcome of such a call; those of others are the names of statuses
+BREAK = tracing.BROKEN  # the outcome of such a call; those of others are the names of statuses
 
 
 class TritonModels:

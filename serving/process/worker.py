@@ -50,7 +50,8 @@ from serving.settings import PREFIX, GatewaySettings, read_settings
 from serving.telemetry import Metrics
 from serving.types import ArtefactKind
 
-FLUSH_S = 2.0  # for the request log, and for traces, after the last call has ended
+FLUSH_S = 2.0  # for the request log, after the last call has ended
+TRACES_FLUSH_S = 1.0  # then for the traces; together they leave KILL_AFTER_S room
 
 log = logging.getLogger("serving.process.worker")
 
@@ -101,7 +102,7 @@ async def work(settings: GatewaySettings, link: Link) -> None:
     opened = settings.snapshot.resolve()
     metrics = Metrics()
     async with AsyncExitStack() as stack:
-        await stack.enter_async_context(export_traces(FLUSH_S))
+        await stack.enter_async_context(export_traces(TRACES_FLUSH_S))
         rows = _closed(stack, RedisRows.from_url(settings.redis_url))
         models = _closed(stack, _triton(settings, metrics, bundle.plan.triton_versions))
         events = _closed(stack, RedisEvents.from_url(settings.redis_url))

@@ -1,10 +1,12 @@
 """Ports for servers that are started a moment later."""
 
+import errno
 import itertools
 import random
 import socket
 from collections.abc import Iterator
 from pathlib import Path
+from threading import Lock
 
 LOOPBACK = "127.0.0.1"
 FIRST = 10_000
@@ -15,9 +17,13 @@ def free_ports(count: int) -> list[int]:
     """Ports that nobody listens on at the moment, all different.
 
     They lie below those which the kernel gives to outgoing connections, any of which could take one
-    before its server is started, and a process is given none twice.
+    before its server is started, and a process is given none twice until it was given all.
+
+    Raises:
+        OSError: there are none.
     """
-    return list(itertools.islice(_FREE, count))
+    with _LOCK:
+        return list(itertools.islice(_in_turn(_below_connections()), count))
 
 
 def listening(port: int) -> bool:
@@ -37,12 +43,13 @@ def _below_connections() -> range:
 
 
 def _in_turn(ports: range) -> Iterator[int]:
-    """Around and around, from a place of this process's own."""
-    start = random.SystemRandom().randrange(len(ports))
-    for number in itertools.count(start):
+    """Once around, from where this process's last call ended."""
+    for number in itertools.islice(_TURN, len(ports)):
         port = ports[number % len(ports)]
         if not listening(port):
             yield port
+    raise OSError(errno.EADDRINUSE, f"no port from {ports[0]} to {ports[-1]} is free")
 
 
-_FREE = _in_turn(_below_connections())
+_LOCK = Lock()
+_TURN = itertools.count(random.SystemRandom().randrange(2**16))  # a place of this process's own

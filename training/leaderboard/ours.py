@@ -15,10 +15,10 @@ from training.errors import Absent
 from training.known import Raw
 from training.leaderboard.answers import DEEPEST, Answers
 from training.leaderboard.question import Answering, Entrant, Question
-from training.leaderboard.systems import System, system, told_settings
+from training.leaderboard.systems import System, system
 from training.offline import BATCH, CandidateLists, Models, Score, best, candidates, known, said_raw
 from training.policy import MAX_CANDIDATES, REPEAT
-from training.settings import TABLES, read_settings
+from training.settings import TABLES, read_settings, told_settings
 
 
 def answers(of: System, question: Question, score: Score) -> Answers:

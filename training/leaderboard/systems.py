@@ -22,20 +22,9 @@ from training.leaderboard.code import code_of, is_newer
 from training.leaderboard.question import Question
 from training.learning.schedule import FEWEST_CUTOFFS
 from training.offline import Models, open_models
-from training.settings import TABLES, TrainingSettings, read_settings
+from training.settings import TABLES, TrainingSettings, read_settings, told_settings
 
 FOLDER = "leaderboard-models"
-NEUTRAL = {
-    "state",
-    "threads",
-    "search_language",
-    "search_graph",
-    "feast_registry",
-    "pinned_bundles",
-    "event_log",
-    "now",
-    "clock_file",
-}  # settings that decide nothing about models
 Train = Callable[[TrainingSettings, Console], None]
 
 
@@ -83,11 +72,6 @@ def trained(settings: TrainingSettings) -> System:
     train_unless_done(settings, train_retriever.train, [settings.prepared / "features.yaml", asked])
     train_unless_done(settings, train_ranker.train, [settings.models / "retriever.ckpt", asked])
     return opened(settings)
-
-
-def told_settings(settings: TrainingSettings) -> str:
-    """Those that decide what is trained, as JSON."""
-    return settings.model_dump_json(exclude=NEUTRAL, indent=1) + "\n"
 
 
 def kept_settings(settings: TrainingSettings) -> Path:

@@ -27,7 +27,7 @@ from training.learning.ranker_examples import (
     logits_of,
     some_users,
 )
-from training.learning.side_by_side import processes_of, side_by_side
+from training.learning.side_by_side import MANY_ITEMS, processes_of, side_by_side
 from training.models.ranker import SCORES, Ranker
 from training.models.ranker_config import ranker_config
 from training.models.ranker_lesson import RankerLesson
@@ -68,6 +68,17 @@ def teach_all(settings: TrainingSettings, shared: Path, *, progress: bool) -> No
     of_one = partial(teach_member, progress=progress)
     given = [(settings, shared, name) for name in names]
     side_by_side(of_one, given, processes_of(settings.threads, items))
+
+
+def teach_one(settings: TrainingSettings, shared: Path, name: str, *, progress: bool) -> None:
+    """As `teach_all` teaches it, where there is much in a process of one thread, on a machine of its own.
+
+    Raises:
+        CheckpointError: nothing is laid out there for it.
+    """
+    if _opened(_load(_fresh(shared, name))).config.features.items >= MANY_ITEMS:
+        torch.set_num_threads(1)
+    teach_member(settings, shared, name, progress=progress)
 
 
 def teach_member(settings: TrainingSettings, shared: Path, name: str, *, progress: bool) -> None:

@@ -5,6 +5,8 @@
 set -eu
 state=$1 remote=$2
 shift 2
+list=$(mktemp)
+trap 'rm -f "$list"' EXIT
 
 listed() { # KIND: the lists of digests that are there
   failed=0
@@ -27,8 +29,10 @@ for kind in "$@"; do
   for version in $(versions "$kind" "$current"); do
     ! echo "$there" | grep -qxF "$version.sha256" || continue
     rclone copy --checksum "$state/$kind/$version" "$remote/$kind/$version"
-    (cd "$state/$kind/$version" && find . -type f -exec sha256sum {} +) | sort -k 2 |
-      rclone rcat "$remote/$kind/$version.sha256"
+    # Whole before it goes: a list that is there is taken for all that there is.
+    (cd "$state/$kind/$version" && find . -type f -exec sha256sum {} +) > "$list"
+    [ -s "$list" ] || { echo "$kind: $version has no files" >&2; exit 1; }
+    sort -k 2 "$list" | rclone rcat "$remote/$kind/$version.sha256"
     echo "$kind: $version is published"
   done
   [ "$(rclone cat "$remote/$kind/current" 2>/dev/null || true)" != "$current" ] || continue

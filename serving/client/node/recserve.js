@@ -8,7 +8,7 @@ const { explained } = require("./errors");
 
 const PROTOS = join(__dirname, "../../../protos");
 const SERVICES = ["recommendation", "event", "search", "status"];
-// The same retries as the Python client's: UNAVAILABLE alone, with a limit on how many.
+// The same retries as the Python client's: UNAVAILABLE and CANCELLED, with a limit on how many.
 const SERVICE_CONFIG = require("../src/recserve/client/service_config.json");
 const DEADLINE_MS = 1000;
 

@@ -108,7 +108,7 @@ def test_what_failed_is_an_error_and_what_was_done_without_it_an_event(
     attributes = said(asked.attributes)
     assert attributes["error.type"] == attributes["rpc.response.status_code"] == "UNAVAILABLE"
     assert attributes["rpc.method"] == "inference.GRPCInferenceService/ModelInfer"
-    assert str(attributes["server.address"]).startswith("127.0.0.1:")
+    assert attributes["server.address"] == "127.0.0.1"
     events = [e for s in spans.values() for e in s.events]
     assert {e.name for e in events} == {"degraded"}
     assert {"recserve.stage": "rank", "recserve.reason": "UNAVAILABLE"} in [

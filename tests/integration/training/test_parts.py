@@ -13,7 +13,8 @@ from training.datasets.generated.generate import generate
 from training.datasets.generated.shop import SHOP
 from training.learning.members import JUDGED
 from training.prepare.__main__ import prepare
-from training.settings import TrainingSettings
+from training.settings import TrainingSettings, read_settings
+from training.train_ranker import ASKED, asked_of
 
 STEPS = ("train-examples", "train-members", "train")  # as the README of the component makes them
 INDEX = "metadata.annotations['batch.kubernetes.io/job-completion-index']"
@@ -110,9 +111,32 @@ def test_an_index_without_a_member_is_refused(
 ) -> None:
     (apart / "models/members").mkdir()
     (apart / "models/members" / JUDGED).touch()
+    (apart / "models/members" / ASKED).write_text(asked_of(read_settings(apart)))
     _, last = jobs["train-members"][-1]
     assert run([*last[:-1], "3"], apart) == 1
     assert "there is no member 3" in capsys.readouterr().out
+
+
+def test_parts_of_other_settings_are_refused(
+    apart: Path,
+    jobs: dict[str, list[tuple[int, list[str]]]],
+    capsys: pytest.CaptureFixture[str],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    (apart / "models/members").mkdir()
+    (apart / "models/members" / JUDGED).touch()
+    (apart / "models/members" / ASKED).write_text(asked_of(read_settings(apart)))
+    monkeypatch.setenv("RECSERVE_TRAINING_RANKER_EPOCHS", "2")
+    for step in STEPS[1:]:
+        assert run(jobs[step][0][1], apart) == 1
+        said = " ".join(capsys.readouterr().out.split())
+        assert "of other settings, data or retrievers; run training.train_ranker --part" in said
+
+
+@pytest.mark.parametrize("given", [["--part", "member"], ["--index", "0"]])
+def test_a_member_and_its_index_come_together(apart: Path, given: list[str]) -> None:
+    with pytest.raises(SystemExit):
+        train_ranker.main(["--state", str(apart), *given])
 
 
 def _plain(document: dict[str, object]) -> list[object]:

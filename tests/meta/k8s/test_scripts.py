@@ -112,6 +112,23 @@ def test_a_bundle_that_was_never_current_when_published_arrives_too(store: Store
     assert store.current("bundles") == "cccc"
 
 
+def test_a_version_whose_digests_fail_is_not_published_and_is_later(store: Store) -> None:
+    store.export("bundles", "aaaa")
+    broken = store.jobs.parent / "bin/sha256sum"
+    broken.write_text("#!/bin/sh\necho 'of one file'; exit 1\n")
+    broken.chmod(0o755)
+    path = {"PATH": f"{broken.parent}:{os.environ['PATH']}"}
+    told = store.environment
+    store.environment = told | path
+    with pytest.raises(subprocess.CalledProcessError):
+        store.publish("bundles")
+    broken.unlink()
+    store.environment = told
+    assert "bundles: aaaa is published" in store.publish("bundles")
+    store.fetch("bundles=current")
+    assert store.current("bundles") == "aaaa"
+
+
 def test_of_other_kinds_the_current_one_is_published_alone(store: Store) -> None:
     for version in ("v1", "v2"):
         store.export("snapshots", version)

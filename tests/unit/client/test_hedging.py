@@ -1,5 +1,6 @@
 """A slow read is sent again, once, and never often enough to hurt."""
 
+import asyncio
 import json
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
@@ -9,7 +10,15 @@ from typing import Any
 import grpc
 import pytest
 from google.rpc import code_pb2
-from recserve.client import Client, DeadlineExceeded, InvalidRequest, Surface, Unavailable, calls
+from recserve.client import (
+    AsyncClient,
+    Client,
+    DeadlineExceeded,
+    InvalidRequest,
+    Surface,
+    Unavailable,
+    calls,
+)
 from recserve.client.hedging import HedgeBudget, Race, first_answer, first_answer_async
 from recserve.client.sending import Sender
 from recserve.client.service_config import HedgingPolicy, service_config
@@ -23,6 +32,7 @@ from tests.unit.client.test_calls import EVENT
 both = pytest.mark.parametrize("kind", KINDS)
 POLICY = HedgingPolicy(2, 0.1, frozenset({grpc.StatusCode.UNAVAILABLE}))
 UNAVAILABLE = refuse(status(code_pb2.UNAVAILABLE, "try again", "r-1"))
+CANCELLED = refuse(status(code_pb2.CANCELLED, "", "r-1"))
 INVALID = refuse(status(code_pb2.INVALID_ARGUMENT, "no", "r-1"))
 SOON, LATE = 0.02, 50.0
 QUICK = replace(POLICY, delay_s=SOON)
@@ -86,11 +96,31 @@ async def test_a_fast_call_is_sent_once(
 
 
 @both
-async def test_what_is_unavailable_is_sent_again_at_once(
-    kind: type[Any], endpoint: str, gateway: ScriptedGateway
+@pytest.mark.parametrize("refusal", [UNAVAILABLE, CANCELLED], ids=["unavailable", "cancelled"])
+async def test_what_a_server_leaves_unanswered_is_sent_again_at_once(
+    kind: type[Any], refusal: Any, endpoint: str, gateway: ScriptedGateway
 ) -> None:
-    gateway.plan(UNAVAILABLE)
+    gateway.plan(refusal)
     await asked(kind, endpoint, _recommend, timeout_s=30, hedge_after_s=LATE)
+    assert len(gateway.asked) == 2
+
+
+async def test_a_client_that_is_closed_under_a_call_begins_no_other(
+    endpoint: str, gateway: ScriptedGateway
+) -> None:
+    gateway.plan(gateway.hang, gateway.hang)
+    with Client(endpoint, timeout_s=30, hedge_after_s=LATE) as client:
+        asking = asyncio.create_task(asyncio.to_thread(_recommend, client))
+        assert await asyncio.to_thread(gateway.arrived.acquire, timeout=30)
+        client.close()
+        with pytest.raises(Unavailable):
+            await asking
+    async with AsyncClient(endpoint, timeout_s=30, hedge_after_s=LATE) as other:
+        asking = asyncio.create_task(_recommend(other))
+        assert await asyncio.to_thread(gateway.arrived.acquire, timeout=30)
+        await other.close()
+        with pytest.raises((Unavailable, asyncio.CancelledError)):
+            await asking
     assert len(gateway.asked) == 2
 
 

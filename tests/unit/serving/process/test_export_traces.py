@@ -1,6 +1,7 @@
 import pytest
 
-from serving.process.export_traces import wanted
+from serving.errors import SettingsError
+from serving.process.export_traces import export_traces, wanted
 
 TO = "http://127.0.0.1:4317"
 
@@ -21,3 +22,22 @@ def test_traces_are_exported_where_a_collector_is_named(
     environment: dict[str, str], *, expected: bool
 ):
     assert wanted(environment) is expected
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [
+        ("OTEL_EXPORTER_OTLP_TIMEOUT", "10s"),
+        ("OTEL_EXPORTER_OTLP_COMPRESSION", "zstd"),
+        ("OTEL_BSP_SCHEDULE_DELAY", "0"),
+        ("OTEL_BSP_MAX_EXPORT_BATCH_SIZE", "4096"),
+    ],
+)
+async def test_a_variable_that_can_not_be_followed_is_said_at_the_start(
+    monkeypatch: pytest.MonkeyPatch, name: str, value: str
+):
+    monkeypatch.setenv("OTEL_EXPORTER_OTLP_ENDPOINT", TO)
+    monkeypatch.setenv(name, value)
+    with pytest.raises(SettingsError, match=rf"one of .*{name}.* can't be followed: ."):
+        async with export_traces(0):
+            pass

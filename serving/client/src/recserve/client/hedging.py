@@ -14,6 +14,8 @@ from typing import Any
 import grpc
 from recserve.client.service_config import HedgingPolicy
 
+CLOSED = (ValueError, grpc.aio.UsageError)  # what a channel raises that was closed meanwhile
+
 
 @dataclass(slots=True)
 class HedgeBudget:
@@ -68,6 +70,11 @@ class Race:
         self.running += 1
         return True
 
+    def refuse(self) -> None:
+        """The attempt that entered could not be sent, and no other can be."""
+        self.running -= 1
+        self._refused = True
+
     def decided(self, code: grpc.StatusCode) -> bool:
         """Whether an attempt that ended in `code` ends the call; if not, another may `enter`."""
         self.running -= 1
@@ -98,8 +105,11 @@ def first_answer(send: Callable[[], Any], policy: HedgingPolicy, budget: HedgeBu
             if attempt is not None and race.decided(attempt.code()):
                 return attempt.result()
             if race.enter():
-                begin()
-            elif attempt is not None and not race.running:
+                try:
+                    begin()
+                except CLOSED:
+                    race.refuse()
+            if attempt is not None and not race.running:
                 return attempt.result()
     finally:
         for one in attempts:
@@ -128,8 +138,11 @@ async def first_answer_async(
             if attempt is not None and race.decided(await attempt.code()):
                 return await attempt
             if race.enter():
-                begin()
-            elif attempt is not None and not race.running:
+                try:
+                    begin()
+                except CLOSED:
+                    race.refuse()
+            if attempt is not None and not race.running:
                 return await attempt
     finally:
         for one in attempts:
