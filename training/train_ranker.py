@@ -9,7 +9,6 @@ each member, as many at a time as there are machines, then `--part fusion`. What
 """
 
 import argparse
-import hashlib
 import json
 import shutil
 import sys
@@ -24,6 +23,7 @@ from numpy.typing import NDArray
 from rich.console import Console
 from rich.markup import escape
 
+from serving.artefacts import digest
 from serving.stages.fuse import log_odds
 from training.alone import alone
 from training.atomic import replace_text
@@ -146,10 +146,8 @@ def train_part(settings: TrainingSettings, part: str, index: int | None, console
 
 def asked_of(settings: TrainingSettings) -> str:
     """What the parts must agree on: settings, data and retrievers."""
-    of = hashlib.sha256()
-    for path in (settings.prepared / "features.yaml", settings.models / RETRIEVERS):
-        of.update(path.read_bytes() if path.is_file() else b"")
-    return told_settings(settings) + of.hexdigest() + "\n"
+    made = (settings.prepared / "features.yaml", settings.models / RETRIEVERS)
+    return told_settings(settings) + "".join(f"{digest(p)}\n" for p in made if p.is_file())
 
 
 def begun(settings: TrainingSettings, shared: Path, console: Console) -> None:

@@ -1,7 +1,6 @@
 """A collector of traces that keeps what it is sent, over OTLP by gRPC or HTTP."""
 
 import json
-import time
 from base64 import b64encode
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -16,8 +15,9 @@ from opentelemetry.proto.collector.trace.v1 import trace_service_pb2 as pb
 from opentelemetry.proto.collector.trace.v1 import trace_service_pb2_grpc as stubs
 from opentelemetry.proto.trace.v1.trace_pb2 import Span
 
+from tests.e2e.patience import eventually
+
 HOST = "127.0.0.1"
-PATIENCE_S = 30.0
 IDS = ("traceId", "spanId", "parentSpanId")
 
 
@@ -47,11 +47,12 @@ class Collector(stubs.TraceServiceServicer):
 
     def wait(self, seen: Callable[[list[Span]], bool], what: str) -> list[Span]:
         """The spans, once `seen` says that they are there."""
-        until = time.monotonic() + PATIENCE_S
-        while not seen(self.spans):
-            assert time.monotonic() < until, f"{what}; there are {[s.name for s in self.spans]}"
-            time.sleep(0.05)
-        return self.spans
+
+        def look() -> list[Span] | None:
+            spans = self.spans
+            return spans if seen(spans) else None
+
+        return eventually(look, what)
 
 
 def said(attributes: Any) -> dict[str, object]:
