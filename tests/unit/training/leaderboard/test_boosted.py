@@ -132,7 +132,8 @@ def test_a_batch_has_the_columns_of_the_examples(
         raw |= people.item_inputs(judged.item[start:end].numpy()[None])
         inputs = with_rows(models.prepared, models.schema, raw)
         found.append(of_batch(inputs, ranker.crosses(inputs), raw["mask"].astype(bool)))
-    np.testing.assert_allclose(np.concatenate(found), told[1].values, rtol=1e-5, atol=1e-6)
+    # Sums over a vector's places round differently in batches of other sizes.
+    np.testing.assert_allclose(np.concatenate(found), told[1].values, rtol=1e-5, atol=1e-5)
 
 
 def drawn(count: int, seed: int, share: float) -> tuple[Lines, NDArray[np.float64]]:
