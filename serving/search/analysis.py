@@ -14,7 +14,7 @@ from functools import lru_cache
 from tantivy import Filter, TextAnalyzer, TextAnalyzerBuilder, Tokenizer
 
 from serving.search.marks import MARKS, UNWRITTEN
-from serving.search.sizes import PATTERN, size_word
+from serving.search.sizes import PATTERN, TIMES, digits_of, size_word
 
 # Of BCP 47 tags: Snowball's stemmer; "und" has none, for texts of several languages, nor has Chinese.
 LANGUAGES = {
@@ -42,16 +42,20 @@ LANGUAGES = {
     "zh": "",
 }
 ELIDING = {"fr", "it"}  # what is before an apostrophe is an article: "l'eau"; elsewhere: "men's"
+# Languages that write 1.200,5 where others write 1,200.5.
+COMMA = {"da", "de", "el", "es", "fi", "fr", "hu", "it", "nl", "no", "pt", "ro", "ru", "sv", "tr"}
 # Snowball's languages of which the engine has no list of words like "the".
 UNSTOPPED = {"", "arabic", "greek", "romanian", "tamil", "turkish"}
 APOSTROPHE = re.compile("['\u2019]")
 KEPT = 100_000  # words of which it is remembered what they become
 LONGEST = 64  # characters of a word; what is longer is cut
 _UNSPACED = r"\u3040-\u30ff\u31f0-\u31ff\u3400-\u4dbf\u4e00-\u9fff\uf900-\ufaff\uac00-\ud7af"
+PAIR = re.compile(rf"[{_UNSPACED}]{{2}}")  # what stands for a word where none are parted
 _SPACED = rf"(?:(?![{_UNSPACED}])[^\W_])"  # a letter or digit
+_FRACTION = re.compile(r"(?<=\d)(?=[\u00bc-\u00be\u2150-\u215f\u2189])")  # between number and sign
 _SPELLED = re.compile(rf"[{_UNSPACED}]|{_SPACED}(?:(?![_{_UNSPACED}])[\w'\u2019{MARKS}])*")
 _PARTS = re.compile(
-    rf"(?P<size>{PATTERN})|(?P<unspaced>[{_UNSPACED}]+)"
+    rf"(?P<size>{PATTERN})|(?P<times>{TIMES})|(?P<unspaced>[{_UNSPACED}]+)"
     rf"|(?P<word>{_SPACED}(?:(?![{_UNSPACED}])[\w'\u2019{MARKS}])*)"
 )
 
@@ -69,6 +73,7 @@ class Analysis:
 
     def __init__(self, language: str) -> None:
         self.language = language
+        self._decimal = "," if language in COMMA else "."
         self._stemmer = _analyzer(_stemming(LANGUAGES[language]))
         self._folding = _analyzer([Filter.ascii_fold()])
         self._stopping = _analyzer(_stopping(LANGUAGES[language]))
@@ -94,17 +99,20 @@ class Analysis:
             written = part[0]
             if part["size"]:
                 yield from self._size(written, part["amount"], every=every)
+            elif part["times"]:
+                count = written.rstrip("x\u00d7 \t\n")
+                yield Word(count, count)
             elif part["unspaced"]:
                 yield from _pairs(written, every=every)
             else:
                 yield from self._spaced(written)
 
     def _size(self, written: str, amount: str, *, every: bool) -> Iterator[Word]:
-        size = size_word(written)
+        size = size_word(written, self._decimal)
         if size is not None:
             yield Word(size, written)
         if size is None or every:
-            yield from (Word(digits, digits) for digits in re.findall(r"\d+", amount))
+            yield from (Word(digits, digits) for digits in digits_of(amount, self._decimal))
 
     def _spaced(self, written: str) -> Iterator[Word]:
         if self.language in ELIDING:
@@ -121,7 +129,9 @@ class Analysis:
 
 
 def _folded(text: str) -> str:
-    return UNWRITTEN.sub("", unicodedata.normalize("NFKC", text).casefold())
+    """Of "1½" too, which NFKC would make 11 halves."""
+    apart = unicodedata.normalize("NFKC", _FRACTION.sub(" ", text)).replace("\u2044", "/")
+    return UNWRITTEN.sub("", apart.casefold())
 
 
 def _pairs(written: str, *, every: bool) -> Iterator[Word]:

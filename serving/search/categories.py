@@ -9,12 +9,12 @@ from serving.artefacts import digest
 from serving.errors import ArtefactError
 from serving.features.keys import string_key
 from serving.search.analysis import Analysis
-from serving.search.index import FACETS, read_manifest
+from serving.search.index import CATEGORIES, read_manifest
 from serving.search.reading import MOST_WORDS
 
 
 class Categories:
-    """Texts that items are counted by, found by their words; `columns` hold them."""
+    """Names of categories, found by their words; `columns` hold them."""
 
     def __init__(
         self, texts: Mapping[int, str], columns: Sequence[str], analysis: Analysis
@@ -45,8 +45,8 @@ def open_categories(folder: Path) -> Categories:
         ArtefactError: the files that they are read from are missing, of another version, or changed.
     """
     manifest = read_manifest(folder)
-    path = folder / FACETS
-    if not path.is_file() or digest(path) != manifest["files"].get(FACETS):
+    path = folder / CATEGORIES
+    if not path.is_file() or digest(path) != manifest["files"].get(CATEGORIES):
         raise ArtefactError(f"{path} is not as it was written: build the index anew")
     texts = {string_key(text): text for text in json.loads(path.read_text())}
-    return Categories(texts, manifest["facets"], Analysis(manifest["language"]))
+    return Categories(texts, manifest["categories"], Analysis(manifest["language"]))

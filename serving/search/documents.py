@@ -33,6 +33,7 @@ class Fields:
 
     facets: tuple[str, ...] = ()
     numbers: tuple[str, ...] = ()
+    categories: tuple[str, ...] = ()  # those of the facets that say what kind of thing an item is
 
     def facet(self, name: str) -> str:
         return f"facet{self.facets.index(name)}"

@@ -2,9 +2,9 @@
 
 `engine/` is tantivy's; `keys.npy` has the items in the order in which ties stand, `words.json` every word
 with how it is written and how many items have it, `phrases.json` what may be suggested, `facets.json` the
-texts that items are counted by, `synonyms.txt` what else words are called, if that is known, and
-`manifest.json` the fields, the language and digests of all files. An index is built beside the one in use,
-which stays open to those who read it.
+texts that items are counted by, `categories.json` those that are names of categories, `synonyms.txt` what
+else words are called, if that is known, and `manifest.json` the fields, the language and digests of all
+files. An index is built beside the one in use, which stays open to those who read it.
 """
 
 import hashlib
@@ -12,7 +12,7 @@ import json
 import shutil
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import astuple, dataclass
 from pathlib import Path
 from tempfile import mkdtemp
 from typing import Any
@@ -32,15 +32,17 @@ from serving.search.synonyms import Synonyms, read_synonyms
 from serving.search.ties import Ties
 from serving.types import Keys
 
-VERSION = 2  # of the folder's form and of the analysis: an index of another one is not read
+VERSION = 3  # of the folder's form and of the analysis: an index of another one is not read
 ENGINE, KEYS = "engine", "keys.npy"
 WORDS, PHRASES, FACETS = "words.json", "phrases.json", "facets.json"
+CATEGORIES = "categories.json"
 SYNONYMS = "synonyms.txt"
 LOCK = ".lock"  # ending of the engine's own
 NEEDED = {  # of a manifest
     "language": str,
     "facets": list,
     "numbers": list,
+    "categories": list,
     "built_us": int,
     "files": dict,
 }
@@ -130,10 +132,9 @@ def write_index(
     engine.mkdir()
     index = Index(fields.schema(), str(engine))
     writer = index.writer(MEMORY, 1)
-    counted, seen, texts = _Counted(), set[int](), set[str]()
-    content = hashlib.sha256(
-        json.dumps([VERSION, language, fields.facets, fields.numbers, built_us]).encode()
-    )
+    counted, seen = _Counted(), set[int]()
+    texts, categories = set[str](), set[str]()
+    content = hashlib.sha256(json.dumps([VERSION, language, *astuple(fields), built_us]).encode())
     if synonyms is not None:
         read_synonyms(synonyms, analysis)
         shutil.copyfile(synonyms, folder / SYNONYMS)
@@ -149,6 +150,7 @@ def write_index(
         writer.add_document(document(item.key, terms_of(words), facets, item.numbers, fields))
         counted.add({*words.title, *words.others})
         texts.update(item.facets.values())
+        categories.update(t for name, t in item.facets.items() if name in fields.categories)
     if not seen:
         raise ArtefactError("there are no items to index")
     writer.commit()
@@ -157,12 +159,14 @@ def write_index(
     np.save(folder / KEYS, keys)
     _write(folder / WORDS, counted.columns())
     _write(folder / FACETS, sorted(texts))
+    _write(folder / CATEGORIES, sorted(categories))
     _write(folder / PHRASES, [[phrase.text, phrase.weight] for phrase in phrases])
     manifest = {
         "version": VERSION,
         "language": language,
         "facets": fields.facets,
         "numbers": fields.numbers,
+        "categories": fields.categories,
         "items": len(keys),
         "built_us": built_us,
         "files": digests(folder, {LOCK}),
@@ -183,7 +187,7 @@ def open_index(folder: Path) -> OpenIndex:
     except ValueError as error:
         raise ArtefactError(f"{folder / ENGINE} can't be opened: {error}") from error
     analysis, synonyms = Analysis(manifest["language"]), folder / SYNONYMS
-    fields = Fields(tuple(manifest["facets"]), tuple(manifest["numbers"]))
+    fields = Fields(*(tuple(manifest[name]) for name in ("facets", "numbers", "categories")))
     words = json.loads((folder / WORDS).read_text())
     return OpenIndex(
         folder.name,

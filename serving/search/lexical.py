@@ -22,6 +22,7 @@ from serving.types import Condition, Keys
 TITLE_BOOST = 2.0
 KEPT = 10_000  # queries of single words
 MOST_FACET_VALUES = 100
+COUNTED_VALUES = 65_000  # of a facet in each segment; the engine's own limit
 
 
 @dataclass(frozen=True, slots=True)
@@ -145,7 +146,11 @@ class Lexical:
 
     def _counted(self, query: Query, name: str) -> tuple[tuple[int, int], ...]:
         """(key, items) of a facet's values, those of most items first."""
-        of = {"field": self._index.fields.facet(name), "size": MOST_FACET_VALUES}
+        of = {
+            "field": self._index.fields.facet(name),
+            "size": MOST_FACET_VALUES,
+            "segment_size": COUNTED_VALUES,
+        }
         answer = self._index.searcher.aggregate(query, {"values": {"terms": of}})
         found = [(int(one["key"]), int(one["doc_count"])) for one in answer["values"]["buckets"]]
         return tuple(sorted(found, key=lambda pair: (-pair[1], pair[0])))

@@ -20,7 +20,7 @@ from serving.stages.narrow import narrowed
 from serving.stages.order import slate
 from serving.stages.retrieve import NONE
 from serving.trail import Trail
-from serving.types import Condition, Keys, Mask, Removal
+from serving.types import Condition, Keys, Mask
 
 
 class Search:
@@ -61,8 +61,10 @@ class Search:
         (user, _), found, near = await asyncio.gather(
             stages.known(query.person, (), now_us, budget, trail),
             self._found(engine, query, most, budget, trail),
-            self._near(pipeline, query, allowed, budget, trail),
+            _nothing() if query.order else self._near(pipeline, query, allowed, budget, trail),
         )
+        if query.order is not None and (found is None or not len(found.keys)):
+            near = await self._near(pipeline, query, allowed, budget, trail)
         with trail.stage("merge"):
             sought = Sought(found, near)
             proposals = sought.proposals(most)
@@ -105,12 +107,16 @@ class Search:
     async def _next(
         self, pipeline: Pipeline, query: SearchQuery, rest: Rest, budget: Budget
     ) -> Searched:
-        """What the page before has left, in its order; scores are those of now."""
+        """What the page before has left and still passes, in its order; scores are those of now."""
         trail, now_us, stages = pipeline.trail(), pipeline.now_us(), pipeline.stages
         user, _ = await stages.known(query.person, (), now_us, budget, trail)
         with trail.stage("filter"):
-            there = pipeline.snapshot.positions(rest.keys) >= 0
-            keys, held, gone = rest.keys[there], rest.held[there], int((~there).sum())
+            allowed = stages.conditions(query.conditions, now_us)
+            left = Proposal(LEXICAL, len(rest.keys), rest.keys)
+            filtered = stages.filter([left], frozenset(), NONE, allowed)
+            keys = filtered.kept[0].keys
+            held = rest.held[np.isin(rest.keys, keys)]
+            tested_us = pipeline.tested(query.conditions, filtered.kept, now_us, trail)
             other = INSTEAD if rest.match is Match.NONE else SEMANTIC
             sources = [LEXICAL if one else other for one in held.tolist()]
             shown = slice(query.page_size)
@@ -122,9 +128,9 @@ class Search:
         return Searched(
             replace(
                 pipeline.answered(items, trail, user),
-                oldest_age_s=age_s(now_us, scores.oldest_us),
+                oldest_age_s=age_s(now_us, scores.oldest_us, tested_us),
                 proposed=tuple((name, sources.count(name)) for name in dict.fromkeys(sources)),
-                removed=((Removal.NOT_IN_SNAPSHOT, gone),) if gone else (),
+                removed=filtered.removed,
             ),
             Rest(keys[query.page_size :], held[query.page_size :], rest.match),
         )
@@ -145,10 +151,9 @@ class Search:
         budget: Budget,
         trail: Trail,
     ) -> Near | None:
-        """None without an encoder, too; a list sorted by a number holds what has the words, if it can."""
+        """None without an encoder, too. A list sorted by a number holds what has the words, if any does."""
         semantic, text = self._live.semantic, query.text
-        is_sorted = query.order is not None and self._live.engine is not None
-        if not self._live.has_encoder or is_sorted or not text.strip():
+        if not self._live.has_encoder or not text.strip():
             return None
         with trail.stage(SEMANTIC):
             tested = Tested(pipeline.snapshot, allowed)
@@ -176,6 +181,9 @@ class Search:
         masks = [mask for test in tests if (mask := conditions(test, now_us)) is not None]
         inside = popular.best(np.logical_or.reduce(masks)) if masks else NONE
         return inside if len(inside) else popular.best(allowed)
+
+
+async def _nothing() -> None: ...
 
 
 async def _no_files(what: str) -> NoReturn:

@@ -3,9 +3,9 @@
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from serving.search.analysis import Analysis
+from serving.search.analysis import PAIR, Analysis
 from serving.search.index import UNCHANGED, WordChanges
-from serving.search.spelling import Meaning, Spelling
+from serving.search.spelling import SPLIT, Meaning, Spelling
 from serving.search.synonyms import Part, Synonyms
 
 MOST_WORDS = 32  # of a query; further ones are not read
@@ -60,12 +60,16 @@ class Read:
         return Reading(tuple(clauses), tuple(corrected), tuple(unknown))
 
     def _known(self, part: Part) -> list[Meaning]:
-        """The readings whose words some item has, itself first."""
-        return [
+        """The readings whose words some item has, itself first; of a pair of characters at least both."""
+        found = [
             Meaning(terms, SYNONYM if at else 1.0)
             for at, terms in enumerate(part.readings)
             if all(map(self._knows, terms))
         ]
+        apart = tuple(part.words[0].term)
+        if not found and PAIR.fullmatch(part.words[0].term) and all(map(self._knows, apart)):
+            return [Meaning(apart, SPLIT)]
+        return found
 
     def _knows(self, term: str) -> bool:
         """Whether some item has the word."""

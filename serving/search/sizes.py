@@ -46,12 +46,17 @@ _SPELLINGS = "|".join(_NO_LENGTH.get(s, s) for s in sorted(_WRITTEN_APART, key=l
 MOST_DIGITS = 12  # what is longer is a number, no amount
 # Whole or not at all: of a long run of digits no part is tried.
 _DIGITS = rf"\d{{1,{MOST_DIGITS}}}+(?!\d)"
+_GROUPED = r"\d{1,3}+(?:,\d{3})++(?!\d)(?:\.\d++)?|\d{1,3}+(?:\.\d{3})++(?!\d)(?:,\d++)?"
 PATTERN = (
-    rf"(?<![a-z\d.,])(?P<amount>(?:{_DIGITS}\s+)?{_DIGITS}/{_DIGITS}|(?:(?:{_DIGITS})?[.,])?{_DIGITS})"
+    r"(?:(?<![a-z\d.,])|(?<=\dx))"  # "12x330 ml"
+    rf"(?P<amount>(?:{_DIGITS}\s+)?{_DIGITS}/{_DIGITS}|{_GROUPED}|(?:(?:{_DIGITS})?[.,])?{_DIGITS})"
     r"[\s-]*(?:fl\.?\s*)?"
     rf"(?P<unit>(?:{_SPELLINGS})\b|{_TOGETHER})\.?"
 )
+# How many of a size: "12 x" of "12 x 330 ml".
+TIMES = rf"(?<![a-z\d.,])\d{{1,4}}+\s*[x\u00d7]\s*(?={re.sub(r'[?]P<[a-z]+>', '?:', PATTERN)})"
 _SIZE = re.compile(PATTERN)
+_THOUSANDS = re.compile(r"[1-9]\d{0,2}(?P<mark>[.,])\d{3}(?:(?P=mark)\d{3})*(?P<rest>[.,]\d+)?$")
 
 
 def without_sizes(text: str) -> str:
@@ -59,23 +64,39 @@ def without_sizes(text: str) -> str:
     return " ".join(_SIZE.sub(" ", text.lower()).split())
 
 
-def size_word(text: str) -> str | None:
-    """The one spelling of a lower-case quantity such as "1 1/2 l": "1500ml"; None if it is none."""
+def size_word(text: str, decimal: str = ".") -> str | None:
+    """The one spelling of a lower-case quantity such as "1 1/2 l": "1500ml"; None if it is none.
+
+    `decimal` is the language's mark: before exactly three digits, the other one parts thousands.
+    """
     found = _SIZE.fullmatch(text.strip())
     if found is None or len(found["amount"]) > MOST_DIGITS:
         return None
     unit, factor = _UNITS[found["unit"]]
-    amount = _amount(found["amount"])
+    amount = _amount(found["amount"], decimal)
     if amount is None:
         return None
-    return f"{float(amount * factor):.3f}".rstrip("0").rstrip(".") + unit
+    return f"{float(amount * factor):.6f}".rstrip("0").rstrip(".") + unit
 
 
-def _amount(text: str) -> Fraction | None:
-    """Of "1.5", "1,5", ".5", "1/2" or "1 1/2"; None of a fraction by 0."""
-    whole, _, rest = text.rpartition(" ")
-    parts = [part for part in (whole.strip(), rest) if part]
+def digits_of(amount: str, decimal: str = ".") -> list[str]:
+    """The bare numbers of an amount: "1,200" is one of them, "1 1/2" are three."""
+    return re.findall(r"\d+", _ungrouped(amount, decimal))
+
+
+def _amount(text: str, decimal: str) -> Fraction | None:
+    """Of "1.5", "1,5", ".5", "1,200", "1/2" or "1 1/2"; None of a fraction by 0, or of no number."""
+    parts = _ungrouped(text, decimal).replace(",", ".").split()
     try:
-        return sum((Fraction(part.replace(",", ".")) for part in parts), Fraction())
-    except ZeroDivisionError:
+        return sum((Fraction(part) for part in parts), Fraction())
+    except (ZeroDivisionError, ValueError):
         return None
+
+
+def _ungrouped(text: str, decimal: str) -> str:
+    """Without marks between thousands: one that comes twice, or before another mark, or isn't the decimal."""
+    mark = _THOUSANDS.match(text)
+    if mark is None:
+        return text
+    several, other = text.count(mark["mark"]) > 1, bool(mark["rest"])
+    return text.replace(mark["mark"], "") if several or other or mark["mark"] != decimal else text

@@ -1,6 +1,7 @@
 """What a word may have meant that no item has: its completions, and known words a letter or two away."""
 
 from bisect import bisect_left
+from collections import defaultdict
 from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import lru_cache
@@ -35,6 +36,9 @@ class Spelling:
     def __init__(self, vocabulary: Vocabulary) -> None:
         self._words = vocabulary
         self._place = {term: at for at, term in enumerate(vocabulary.terms)}
+        self._of_length: defaultdict[int, list[str]] = defaultdict(list)
+        for term in vocabulary.terms:
+            self._of_length[len(term)].append(term)
         self.meanings = lru_cache(10_000)(self._meanings)
 
     def knows(self, term: str) -> bool:
@@ -64,14 +68,29 @@ class Spelling:
         if len(term) >= SHORTEST_PREFIX:
             yield from (Meaning((one,), COMPLETION) for one in self.completions(term)[:MOST])
         if len(term) >= SHORTEST_TYPO and not term[0].isdigit():
-            most = 2 if len(term) >= SHORTEST_TWO else 1
-            near = process.extract(
-                term, self._words.terms, scorer=OSA.distance, score_cutoff=most, limit=4 * MOST
-            )
-            yield from (Meaning((one,), BY_DISTANCE[int(distance)]) for one, distance, _ in near)
+            near = self._near(term, 2 if len(term) >= SHORTEST_TWO else 1)
+            yield from (Meaning((one,), BY_DISTANCE[distance]) for distance, one in near)
         for cut in range(2, len(term) - 1):
             if self.knows(term[:cut]) and self.knows(term[cut:]):
                 yield Meaning((term[:cut], term[cut:]), SPLIT)
+
+    def _near(self, term: str, most: int) -> list[tuple[int, str]]:
+        """At most 4 x MOST words, nearest first, and how many letters away they are.
+
+        Words of one length at a time: while it compares, nothing else of this process runs.
+        """
+        found = [
+            (int(distance), one)
+            for length in range(len(term) - most, len(term) + most + 1)
+            for one, distance, _ in process.extract(
+                term,
+                self._of_length.get(length, ()),
+                scorer=OSA.distance,
+                score_cutoff=most,
+                limit=4 * MOST,
+            )
+        ]
+        return sorted(found)[: 4 * MOST]
 
     def _by_items(self, places: list[int]) -> list[int]:
         items = self._words.items

@@ -4,6 +4,7 @@ import os
 from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cached_property
+from math import ceil
 from pathlib import Path
 from typing import Any
 
@@ -22,6 +23,7 @@ ARRAYS: Mapping[str, tuple[np.dtype[np.generic], int]] = {  # dtype and dimensio
     "text_key": (np.dtype("<i8"), 1),
     "vector": (np.dtype("<f4"), 2),
 }
+MOST_BARRED = 0.05  # share of the items that are not eligible, up to which a graph is asked
 REBUILD = "make them anew with `python -m training.search.embed`"
 
 
@@ -55,18 +57,39 @@ class ItemVectors:
     ) -> Nearest:
         """The `count` items with the highest cosine, from `least` on, of the `eligible` (N,) if given.
 
-        Exact, in time in proportion to U x D and N, unless there is a graph and all are eligible.
+        Exact, in time in proportion to U x D and N, unless there is a graph and hardly any are not eligible.
         """
-        if self.graph is not None and eligible is None:
-            texts = np.sort(self.graph.nearest(query, count))
-            rows = self._items_of(texts)
-            cosines = (self.vector[texts] @ query)[np.searchsorted(texts, self.text_row[rows])]
-            near = cosines >= least
-            return self._highest(rows[near], cosines[near], count)
+        if self.graph is not None:
+            found = self._by_graph(self.graph, query, count, eligible, least)
+            if found is not None:
+                return found
         by_text = self.vector @ query
         near = (by_text >= least)[self.text_row]
         rows = np.flatnonzero(near if eligible is None else near & eligible)
         return self._highest(rows, by_text[self.text_row[rows]], count)
+
+    def _by_graph(
+        self,
+        graph: Graph,
+        query: NDArray[np.float32],
+        count: int,
+        eligible: Mask | None,
+        least: float,
+    ) -> Nearest | None:
+        """None: too many are not eligible, in all or among what it finds."""
+        if eligible is None:
+            rows = self._items_of(texts := np.sort(graph.nearest(query, count)))
+        else:
+            if np.count_nonzero(eligible) < len(eligible) * (1 - MOST_BARRED):
+                return None
+            texts = np.sort(graph.nearest(query, count + ceil(2 * count * MOST_BARRED)))
+            rows = self._items_of(texts)
+            rows = rows[eligible[rows]]
+            if len(rows) < count:
+                return None
+        cosines = (self.vector[texts] @ query)[np.searchsorted(texts, self.text_row[rows])]
+        near = cosines >= least
+        return self._highest(rows[near], cosines[near], count)
 
     def cosines(self, query: NDArray[np.float32], keys: Keys) -> NDArray[np.float32]:
         """(n,) of these items with `query` (D,), 0 of one that has no text here."""

@@ -31,6 +31,7 @@ from training.settings import TrainingSettings, read_settings
 
 FOLDER = "search"
 POPULARITY = "item_activity.popularity"
+PROFILE = "item_profile"  # the view of what an item is
 
 
 def main() -> int:
@@ -54,7 +55,7 @@ def build(settings: TrainingSettings, console: Console) -> Path:
         ArtefactError: the file of synonyms can't be read, or the language is unknown.
     """
     data, prepared = open_data_set(settings.state / "dataset"), open_prepared(settings.prepared)
-    fields = fields_of(prepared)
+    fields = fields_of(data, prepared)
     synonyms = settings.state / "dataset" / SYNONYMS
     folder = settings.state / FOLDER
     with staging(folder) as staged:
@@ -73,15 +74,18 @@ def build(settings: TrainingSettings, console: Console) -> Path:
     return built
 
 
-def fields_of(prepared: Prepared) -> Fields:
+def fields_of(data: DataSet, prepared: Prepared) -> Fields:
     """All columns of items' views, by `<view>.<column>`: texts are facets, the others numbers."""
+    categories = [f"{PROFILE}.{name}" for name in data.categories]
     kinds: dict[str, list[str]] = {"string": [], "float32": []}
     for name, view in prepared.features["views"].items():
         if view["entity"] == "item":
             for column in view["fields"]:
                 if column["dtype"] in kinds:
                     kinds[column["dtype"]].append(f"{name}.{column['name']}")
-    return Fields(tuple(kinds["string"]), tuple(kinds["float32"]))
+    facets = tuple(kinds["string"])
+    named = tuple(name for name in categories if name in facets)
+    return Fields(facets, tuple(kinds["float32"]), named)
 
 
 def items_of(data: DataSet, prepared: Prepared, fields: Fields) -> Iterator[Item]:

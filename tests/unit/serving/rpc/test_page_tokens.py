@@ -1,6 +1,7 @@
 """What a page token holds, and that nothing else passes for one."""
 
 import base64
+import hashlib
 
 import numpy as np
 import pytest
@@ -42,6 +43,14 @@ def test_no_token_is_longer_than_the_longest() -> None:
     token = PAGES.issue(b"asked", rest_of(MOST_KEYS + 1))
     assert len(token) == LONGEST_TOKEN
     assert len(PAGES.read(token, b"asked").keys) == MOST_KEYS
+
+
+def test_nobody_else_can_tell_what_was_asked() -> None:
+    tokens = [PageTokens(key * 32).issue(b"asked", REST) for key in (b"k", b"l")]
+    first, second = (base64.urlsafe_b64decode(token + "==") for token in tokens)
+    assert hashlib.sha256(b"asked").digest()[:8] not in first
+    assert first[1:17] != second[1:17]
+    assert first[17:-16] == second[17:-16]
 
 
 def test_that_of_another_request_or_key_is_refused() -> None:

@@ -19,7 +19,7 @@ from serving.search.semantic import Semantic
 from tests.fakes.shop import KEYS, shop_snapshot
 from tests.fakes.shop_pipeline import Shop
 
-FIELDS = Fields(("item_profile.type",), ("item_activity.price",))
+FIELDS = Fields(("item_profile.type",), ("item_activity.price",), ("item_profile.type",))
 COLOURS = ("red", "blue")
 
 

@@ -60,6 +60,26 @@ def test_a_size_is_found_by_its_number_and_a_pair_by_each_character() -> None:
     assert indexed("Ice, 22 LB") == ["ice", "352oz", "22"]
     assert indexed("面包", "zh") == ["面", "包", "面包"]
     assert asked("ice 22") == ["ice", "22"]
+    assert indexed("Ice, 1,200 g") == ["ice", "1200g", "1200"]
+    assert asked("Ice, 1.200 g", "de") == ["ice", "1200g"]
+
+
+@pytest.mark.parametrize("written", ["½ lb", "1/2 lb", "0.5 LB", "8oz"])
+def test_a_fraction_of_one_sign_is_a_size(written: str) -> None:
+    assert asked(f"butter {written}") == ["butter", "8oz"]
+    assert asked("butter 1½ lb") == ["butter", "24oz"]
+
+
+@pytest.mark.parametrize("written", ["12x330ml", "12 x 330 ml", "12\u00d7330 ml"])
+def test_of_several_each_has_its_size(written: str) -> None:
+    assert asked(f"cola {written}") == ["cola", "12", "330ml"]
+    assert asked("a 4x4 truck") == ["4x4", "truck"]
+
+
+@given(text=some.text("0123456789.,/x\u00d7 \t\n½¼mgloz克个-", max_size=40))
+def test_no_amount_is_an_error(text: str) -> None:
+    found = {word.term for word in Analysis("en").indexed(text)}
+    assert {word.term for word in Analysis("en").asked(text)} <= found
 
 
 def test_how_a_word_was_written_is_kept() -> None:

@@ -42,6 +42,6 @@ def test_those_of_an_index_are_read_though_its_engine_is_damaged(tmp_path: Path)
     found = open_categories(tmp_path)
     assert found("red ball") == (string_key("red"),)
     assert found.columns == ("item_profile.type",)
-    (tmp_path / "facets.json").write_text('["blue"]')
+    (tmp_path / "categories.json").write_text('["blue"]')
     with pytest.raises(ArtefactError, match="not as it was written"):
         open_categories(tmp_path)

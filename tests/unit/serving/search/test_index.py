@@ -82,7 +82,7 @@ def test_another_version_and_half_a_manifest_are_refused(tmp_path: Path) -> None
         ([], "is no manifest"),
         ("x", "is no manifest"),
         ({}, "has version None"),
-        ({"version": VERSION}, "lacks language, facets, numbers, built_us, files"),
+        ({"version": VERSION}, "lacks language, facets, numbers, categories, built_us, files"),
         ({"language": "tlh"}, "lacks language, or not as it should be"),
         ({"files": []}, "lacks files"),
         ({"facets": None}, "lacks facets"),

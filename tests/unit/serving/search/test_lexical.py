@@ -11,6 +11,7 @@ from hypothesis import example, given
 from hypothesis import strategies as some
 
 from serving.errors import Failed
+from serving.features.keys import string_key
 from serving.search.analysis import Analysis
 from serving.search.documents import Fields, Item
 from serving.search.index import OpenIndex
@@ -18,6 +19,7 @@ from serving.search.lexical import Found
 from serving.search.query import Match, Order
 from serving.search.synonyms import Synonyms
 from serving.types import Condition
+from tests.unit.serving.search.changes import searched, with_changes
 from tests.unit.serving.search.made import BAKERY, DAIRY, DRINKS, ITEMS, item, lexical, opened
 
 SODA = Synonyms({("soda",): (("soft", "drink"), ("cola",))}, 1)
@@ -135,6 +137,16 @@ def test_filters_and_facets_count_what_is_left(index: OpenIndex) -> None:
     assert keys(search("milk", 9, [Condition("department", (DAIRY,), exclude=True)])) == {14}
     assert keys(search("", 9, [Condition("department", (DRINKS, BAKERY))])) == {14, 15, 16, 17}
     assert search("milk", 9, [Condition("department", (404,))]).match is Match.NONE
+
+
+def test_counts_are_whole_over_every_segment_and_thousands_of_values(tmp_path: Path) -> None:
+    """Each segment counts by itself, and a live change adds one."""
+    brands = [Item(n, "thing", (), {"department": f"brand {n // 2}"}) for n in range(6000)]
+    once = Item(6000, "thing", (), {"department": "hot"})
+    changed = [Item(7000 + n, "thing", (), {"department": "hot"}) for n in range(50)]
+    live = with_changes(tmp_path, changed, items=[*brands, once])
+    found = searched(live.current)("thing", 1, facets=["department"])
+    assert found.facets["department"][0] == (string_key("hot"), 51)
 
 
 def test_filters_by_number_leave_out_what_has_none(index: OpenIndex) -> None:

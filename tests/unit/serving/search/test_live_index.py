@@ -129,6 +129,12 @@ def test_an_empty_title_and_odd_letters_are_found_by_the_rest(tmp_path: Path) ->
     assert set(found(live, "")) >= {1, 2}
 
 
+def test_an_amount_over_two_lines_is_one_and_the_next_change_is_taken_too(tmp_path: Path) -> None:
+    live = with_changes(tmp_path, [item(21, "Pack of 2\n1/2 lb each", "x", DAIRY), NEW])
+    assert found(live, "2\t1/2 lb") == [21]
+    assert found(live, "zebra") == [20]
+
+
 def test_of_huge_texts_the_beginning_is_read(tmp_path: Path) -> None:
     huge = Item(1, "title " + "t" * 2_000, ("first", "x " * 30_000, "last"))
     live = with_changes(tmp_path, [huge])

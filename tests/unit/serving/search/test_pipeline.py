@@ -187,6 +187,15 @@ async def test_a_page_leaves_out_what_left_the_catalogue(engine: Engine) -> None
     assert page.answered.removed == ((Removal.NOT_IN_SNAPSHOT, 2),)
 
 
+async def test_a_page_leaves_out_what_passes_no_longer(engine: Engine) -> None:
+    rest = Rest(np.array([490, 100, 480, 110]), np.ones(4, dtype=np.bool_), Match.ALL)
+    cheap = (Condition(PRICE, maximum=0.55),)
+    page = await search(Shop(), engine, "ball", page_size=1, rest=rest, conditions=cheap)
+    assert ids(page) == [100]
+    assert page.rest.keys.tolist() == [110]
+    assert page.answered.removed == ((Removal.FILTERED, 2),)
+
+
 async def test_without_an_index_nothing_is_served() -> None:
     with pytest.raises(SurfaceNotServed):
         await search(Shop(), None, "ball")

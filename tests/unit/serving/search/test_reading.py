@@ -1,6 +1,9 @@
 """How a query is understood."""
 
-from serving.search.index import OpenIndex
+from pathlib import Path
+
+from serving.search.documents import Fields, Item
+from serving.search.index import OpenIndex, open_index, write_index
 from serving.search.reading import MOST_GUESSED, MOST_WORDS, Read, Reading
 from serving.search.spelling import Spelling
 from serving.search.synonyms import Synonyms
@@ -36,6 +39,14 @@ def test_what_nothing_is_like_is_unknown(index: OpenIndex) -> None:
     of = read(index, "xyzzy milk")
     assert meant(of) == [[("milk",)]]
     assert of.unknown == ("xyzzy",)
+
+
+def test_a_pair_of_characters_that_no_item_has_side_by_side_is_both(tmp_path: Path) -> None:
+    write_index([Item(1, "有机纯牛奶", ())], Fields(), "zh", tmp_path)
+    of = read(open_index(tmp_path), "有机牛奶")
+    assert meant(of) == [[("有机",)], [("机", "牛")], [("牛奶",)]]
+    assert (of.corrected, of.unknown) == ((), ())
+    assert read(open_index(tmp_path), "苹果").unknown == ("苹果",)
 
 
 def test_no_more_words_are_read_than_the_limit(index: OpenIndex) -> None:

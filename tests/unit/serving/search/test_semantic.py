@@ -216,11 +216,15 @@ async def test_an_answer_that_is_no_vector_is_a_failure_and_is_not_kept(
     assert not (await search(shop, engine, semantic, "red")).answered.degradations
 
 
-async def test_without_the_engine_a_sorted_list_is_asked_by_meaning(
-    shop: Shop, engine: Engine, semantic: Semantic
+@pytest.mark.parametrize("with_engine", [True, False])
+async def test_a_sorted_list_that_no_words_fill_is_asked_by_meaning(
+    shop: Shop,
+    engine: Engine,
+    semantic: Semantic,
+    with_engine: bool,  # noqa: FBT001 (pytest's own way)
 ) -> None:
     of = searched(engine, semantic)
-    of.engine = None
+    of.engine = engine if with_engine else None
     query = SearchQuery(PERSON, "apple", 100, order=Order(PRICE))
     found = await Search(of)(shop.pipeline, query, shop.budget(8.0))
     assert (found.rest.match, colours(found)) == (Match.MEANING, {0})

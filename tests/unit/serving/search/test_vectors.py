@@ -110,7 +110,7 @@ def test_a_graph_finds_nearly_all_of_what_is_nearest_and_what_is_eligible_exactl
     of = open_vectors(tmp_path / "current", "enc")
     exact = ItemVectors("v", "enc", **made)
     draw = np.random.default_rng(3)
-    shares = []
+    shares, among = [], []
     for _ in range(50):
         query = unit(draw.normal(size=(1, 16)))[0]
         found, wanted = of.nearest(query, 100), exact.nearest(query, 100)
@@ -119,7 +119,23 @@ def test_a_graph_finds_nearly_all_of_what_is_nearest_and_what_is_eligible_exactl
         eligible = draw.random(4000) < 0.1
         narrow = of.nearest(query, 100, eligible).item_key
         assert narrow.tolist() == exact.nearest(query, 100, eligible).item_key.tolist()
+        hardly = draw.random(4000) < 0.98
+        some, best = (one.nearest(query, 100, hardly).item_key for one in (of, exact))
+        assert hardly[np.searchsorted(of.item_key, some)].all()
+        among.append(np.isin(best, some).mean())
     assert np.mean(shares) > 0.95
+    assert 0.95 < np.mean(among) < 1.0  # by the graph, and few are missed
+
+
+def test_where_a_graph_finds_too_few_that_are_eligible_the_search_is_exact(tmp_path: Path):
+    made = arrays(items=4000, texts=3000, dimension=16)
+    write_vectors(tmp_path, "enc", made, with_graph=True)
+    of = open_vectors(tmp_path / "current", "enc")
+    exact = ItemVectors("v", "enc", **made)
+    query = unit(np.ones((1, 16)))[0]
+    barred = np.isin(of.item_key, exact.nearest(query, 150).item_key)
+    found, wanted = (one.nearest(query, 100, ~barred) for one in (of, exact))
+    assert found.item_key.tolist() == wanted.item_key.tolist()
 
 
 def test_a_graph_that_is_damaged_or_of_other_vectors_is_refused(tmp_path: Path):
