@@ -5,6 +5,7 @@
 """
 
 import argparse
+import logging
 import os
 import signal
 import sys
@@ -38,6 +39,7 @@ from serving.items import Patch
 from serving.local.addresses import redis_url
 from serving.types import Degraded, Keys, OfferTable
 
+log = logging.getLogger(__name__)
 NEEDED: Mapping[str, type] = {  # of the manifest, beside what the plan says
     "snapshot_version": str,
     "oldest_event_time_us": int,
@@ -150,6 +152,34 @@ def open_snapshot(folder: Path, plan: ReadPlan) -> Snapshot:
         offers=read_offers(folder / OFFERS, arrays["item_key"]) if offers else None,
         **arrays,
     )
+
+
+def fitting(link: Path, plan: ReadPlan) -> Path:
+    """The snapshot that `link` names; if another plan built that, the latest beside it that this one reads.
+
+    While a bundle is rolled out or back `current` is one bundle's, and pods of the other may have to start.
+    Where none fits it is what the link names, which then says why.
+    """
+    named = Path(os.path.realpath(link))
+    if not named.is_dir() or _fits(named, plan):
+        return named
+    beside = sorted(
+        named.parent.glob(f"[!.]*/{MANIFEST}"), reverse=True
+    )  # named by when they were built
+    kept = (path.parent for path in beside if not path.parent.is_symlink())
+    for folder in kept:
+        if _fits(folder, plan):
+            log.warning("snapshot %s is of another read plan; %s serves", named.name, folder.name)
+            return folder
+    return named
+
+
+def _fits(folder: Path, plan: ReadPlan) -> bool:
+    try:
+        _check_plan(folder, _manifest(folder), plan)
+    except ArtefactError:
+        return False
+    return True
 
 
 def _manifest(folder: Path) -> Mapping[str, Any]:

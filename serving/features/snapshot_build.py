@@ -34,7 +34,7 @@ from serving.items import ABSENT
 from serving.types import Position
 
 KEPT = 3
-CHANGES_KEPT_S = 86_400.0
+CHANGES_KEPT_S = 3 * 86_400.0  # a nightly snapshot may fail twice
 POPULARITY = ("item_activity", "popularity")
 CURRENT = "current"
 LOCK = ".lock"

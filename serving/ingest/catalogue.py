@@ -8,7 +8,7 @@ import numpy as np
 
 from serving.features.read_plan import ReadPlan
 from serving.features.redis_keys import row_key
-from serving.features.snapshot import open_snapshot
+from serving.features.snapshot import fitting, open_snapshot
 from serving.types import Keys, Mask
 
 if TYPE_CHECKING:
@@ -22,7 +22,7 @@ class Catalogue:
         """Raises ArtefactError if the snapshot can't be used."""
         self._link, self._plan, self._client = link, plan, client
         self._opened = Path(os.path.realpath(link))
-        self._snapshot = open_snapshot(self._opened, plan)
+        self._snapshot = open_snapshot(fitting(self._opened, plan), plan)
 
     def follow(self) -> None:
         """Takes the snapshot that the link names now.

@@ -96,7 +96,9 @@ class ItemFollower:
                 log.info("changes of items are followed again")
             away = False
             if not found.more:
-                self._seen, self._certain = True, self._ticks()
+                self._seen = True
+                if items.whole:
+                    self._certain = self._ticks()
             self._say(items)
             if found.entries and not found.more:
                 await asyncio.sleep(GATHER_S)

@@ -28,7 +28,7 @@ from serving.clock import read_clock
 from serving.errors import RecserveError, SettingsError
 from serving.features.item_values import ItemColumns
 from serving.features.live_items import LiveItems
-from serving.features.snapshot import open_snapshot
+from serving.features.snapshot import fitting, open_snapshot
 from serving.pipeline import Pipeline
 from serving.process.export_traces import export_traces
 from serving.process.find_models import find_models
@@ -121,7 +121,7 @@ async def work(settings: GatewaySettings, link: Link) -> None:
             items = LiveItems(open_snapshot(folder, bundle.plan), columns)
             return Loaded(build_pipeline(bundle, items, rows, models, clock, metrics), items)
 
-        loaded = load(opened)
+        loaded = load(fitting(opened, bundle.plan))
         live = LivePipeline(loaded.pipeline, Search(words.live))
 
         def replace(newer: Loaded) -> None:

@@ -11,16 +11,16 @@ shift 3
 fetch() { # KIND VERSION
   to=$state/$1/$2
   if [ ! -d "$to" ]; then
-    fresh=$state/$1/.fresh
-    rm -rf "$fresh"
+    fresh=$state/$1/.fresh-$2
+    for other in "$state/$1"/.fresh-*; do [ "$other" = "$fresh" ] || rm -rf "$other"; done
     mkdir -p "$fresh"
-    rclone copy "$remote/$1/$2" "$fresh"
+    rclone copy "$remote/$1/$2" "$fresh" # goes on where an attempt before was ended
     rclone cat "$remote/$1/$2.sha256" > "$state/$1/.sha256"
     (cd "$fresh" && find . -type f | sort) > "$state/$1/.found"
     cut -c 67- "$state/$1/.sha256" | sort | cmp -s - "$state/$1/.found" ||
-      { echo "$1 $2: other files than were published" >&2; return 1; }
+      { echo "$1 $2: other files than were published" >&2; rm -rf "$fresh"; return 1; }
     (cd "$fresh" && sha256sum -c "../.sha256" > /dev/null) ||
-      { echo "$1 $2: a file is not as it was published" >&2; return 1; }
+      { echo "$1 $2: a file is not as it was published" >&2; rm -rf "$fresh"; return 1; }
     mv "$fresh" "$to"
   fi
   [ "$(readlink "$state/$1/current" || true)" != "$2" ] || return 0
@@ -67,7 +67,6 @@ all yes "$@"
 : > "$state/.fetched"
 while [ "$every" -gt 0 ]; do
   sleep "$every" & wait $!
-  set -f
   followed=
   for kind in "$@"; do case $kind in bundles* | encoders*) ;; *) followed="$followed $kind" ;; esac; done
   # Bundle and encoder change with the pods: Triton and gateway have to agree on them.

@@ -13,7 +13,7 @@ from serving.features.keys import string_key
 from serving.features.layout import Layout
 from serving.features.packed_ids import PackedIds
 from serving.features.read_plan import ReadPlan, parse_read_plan
-from serving.features.snapshot import open_snapshot
+from serving.features.snapshot import fitting, open_snapshot
 from serving.features.snapshot_build import build
 from serving.features.store import RowStore
 from tests.fakes.read_plans import described_plan
@@ -103,6 +103,28 @@ def test_string_ids_come_back_as_texts(store: RowStore, tmp_path: Path) -> None:
     (tmp_path / "current/item_id_end.npy").unlink()
     with pytest.raises(ArtefactError, match=r"item_id_end\.npy is missing"):
         open_snapshot(tmp_path / "current", plan)
+
+
+def test_of_snapshots_of_two_plans_each_finds_the_latest_that_it_reads(
+    store: RowStore, plan: ReadPlan, tmp_path: Path
+) -> None:
+    write_items(store, plan)
+    described = described_plan()
+    for model in described["models"].values():
+        model["inputs"] = [i for i in model["inputs"] if i["name"] != "item_float"]
+    fewer = parse_read_plan(described, "read_plan.json")
+    assert fewer.item_columns("float32") != plan.item_columns("float32")
+    before = build(plan, store, tmp_path)
+    now = build(fewer, store, tmp_path)
+    link = tmp_path / "current"
+    assert fitting(link, plan) == before
+    assert fitting(link, fewer) == now
+    open_snapshot(fitting(link, plan), plan)
+    shutil.rmtree(before)
+    assert fitting(link, plan) == now
+    with pytest.raises(ArtefactError, match="another read plan"):
+        open_snapshot(fitting(link, plan), plan)
+    assert fitting(tmp_path / "nowhere", plan) == tmp_path / "nowhere"
 
 
 def test_the_maps_are_read_only(store: RowStore, plan: ReadPlan, tmp_path: Path) -> None:

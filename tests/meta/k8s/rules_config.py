@@ -21,6 +21,7 @@ SECRET = re.compile(
     r"(PASSWORD|SECRET|TOKEN|_KEY)$"
 )  # of a variable, whose value must not stand here
 CURRENT = "current"  # the link that an export turns
+DASHBOARD = "grafana_dashboard"
 BARE = ("Job", "Pod", "ReplicaSet", "ReplicationController")
 SMALLEST_SHM = 64 * 2**20  # of an instance of Triton's Python backend
 WITH_TRITON = ("training.export", "training.search.encoder", "training.search.embed")
@@ -30,11 +31,15 @@ CERTIFICATE = "RECSERVE_GATEWAY_TLS_CERTIFICATE_FILE"
 
 
 def config_maps_are_hashed(objects: Objects) -> list[str]:
-    """A changed value then changes the pods; by a fixed name they would go on with the old one."""
+    """A changed value then changes the pods; by a fixed name they would go on with the old one.
+
+    A dashboard has one: no pod reads it, and a second one beside it would be the same dashboard twice.
+    """
     return [
-        f"{name(o)} has a name of its own"
+        f"{name(o)} has a name of its own" if is_fixed else f"{name(o)} would be there twice"
         for o in of_kind(objects, "ConfigMap")
-        if not HASHED.search(o["metadata"]["name"])
+        if (is_fixed := not HASHED.search(o["metadata"]["name"]))
+        != (DASHBOARD in o["metadata"].get("labels", {}))
     ]
 
 

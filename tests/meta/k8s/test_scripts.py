@@ -67,6 +67,10 @@ class Store:
             text=True,
         )
 
+    def versions(self, kind: str) -> set[str]:
+        found = (self.pod / kind).iterdir()
+        return {p.name for p in found if not p.name.startswith(".")} - {"current"}
+
     def current(self, kind: str) -> str:
         link = self.pod / kind / "current"
         assert (link / "manifest.json").is_file()
@@ -148,6 +152,21 @@ def test_what_was_changed_underway_is_refused(store: Store) -> None:
     assert store.current("bundles") == "aaaa"
 
 
+def test_what_an_attempt_before_brought_is_not_brought_again_and_not_trusted(store: Store) -> None:
+    store.export("bundles", "aaaa")
+    store.publish("bundles")
+    begun = store.pod / "bundles/.fresh-aaaa"
+    begun.mkdir(parents=True)
+    (begun / "manifest.json").write_text("[]")  # of the same size, and not what was published
+    (store.pod / "bundles/.fresh-gone").mkdir()
+    done = store.fetch("bundles=current", check=False)
+    if done.returncode:  # it was taken for the same file
+        assert "a file is not as it was published" in done.stderr
+        store.fetch("bundles=current")
+    assert store.current("bundles") == "aaaa"
+    assert not list((store.pod / "bundles").glob(".fresh-*"))
+
+
 @pytest.mark.parametrize("how", ["missing", "additional"])
 def test_another_list_of_files_is_refused(store: Store, how: str) -> None:
     store.export("bundles", "aaaa")
@@ -179,11 +198,7 @@ def test_old_versions_leave_but_for_the_one_before(store: Store) -> None:
         store.export("snapshots", version)
         store.publish("snapshots")
         store.fetch("snapshots")
-    assert {p.name for p in (store.pod / "snapshots").iterdir() if not p.name.startswith(".")} == {
-        "current",
-        "v2",
-        "v3",
-    }
+    assert store.versions("snapshots") == {"v2", "v3"}
 
 
 def test_a_sidecar_follows_snapshots_and_leaves_the_bundle(store: Store) -> None:
@@ -198,6 +213,11 @@ def test_a_sidecar_follows_snapshots_and_leaves_the_bundle(store: Store) -> None
         store.publish("bundles", "snapshots")
         eventually(lambda: store.current("snapshots") == "v2" or None, "the next snapshot")
         assert store.current("bundles") == "aaaa"
+        store.export("snapshots", "v3")
+        store.publish("snapshots")
+        eventually(
+            lambda: store.versions("snapshots") == {"v2", "v3"} or None, "the first one gone"
+        )
         sidecar.terminate()
         assert sidecar.wait(10) == 0
     finally:

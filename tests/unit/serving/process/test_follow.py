@@ -149,6 +149,24 @@ async def test_a_position_that_the_stream_no_longer_reaches_is_refused_for_a_new
         await this.follower.catch_up(this.items)
 
 
+async def test_after_changes_were_lost_the_lag_grows_until_there_is_another_snapshot() -> None:
+    later = ItemChange("9-0", "item_activity", np.array([100], dtype=np.int64))
+    quiet = Changes((), "7-0", "9-0", more=False)
+    this = Following(FakeChanges([Changes((later,), "7-0", "9-0", more=False)]))
+    this.items.position = "5-0"
+    await this.follower.start(this.items)
+    this.ticks.seconds += 60
+    this.door.answers = [quiet]
+    async with this.running():
+        await until(lambda: this.recorder.lags[-1][0] >= 60)
+    assert this.items.degradations == BEHIND
+    this.items.whole = True  # as another snapshot is
+    this.door.answers = [quiet]
+    async with this.running():
+        await until(lambda: this.recorder.lags[-1][0] == 0)
+    assert this.items.degradations == ()
+
+
 @pytest.mark.parametrize(
     ("first", "last", "position", "whole"),
     [
