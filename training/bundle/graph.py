@@ -184,7 +184,9 @@ def _look_up(
     del model.graph.node[:], model.graph.input[:]
     model.graph.node.extend([*nodes, *rest])
     model.graph.input.extend(raw)
-    model.opset_import.append(helper.make_opsetid(ML_DOMAIN, ML_OPSET))
+    others = [imported for imported in model.opset_import if imported.domain != ML_DOMAIN]
+    del model.opset_import[:]
+    model.opset_import.extend([*others, helper.make_opsetid(ML_DOMAIN, ML_OPSET)])
 
 
 def encoders(name: str, columns: Sequence[Vocabulary]) -> list[NodeProto]:

@@ -1,9 +1,13 @@
 """Boosted trees, as a module like any other: every candidate walks down every tree at once.
 
 What LightGBM has grown (training/learning/boosting.py) lies in buffers; a walk is as many look-ups as the
-trees are deep, so that the graph needs no operator of its own (Nakandala et al., "A tensor compiler for
-unified machine learning prediction serving", OSDI 2020).
+trees are deep (Nakandala et al., "A tensor compiler for unified machine learning prediction serving", OSDI
+2020). The graph has ONNX's own operator in its place, which walks a tree at a time; the parity check holds
+one against the other.
 """
+
+from collections.abc import Callable
+from typing import Any
 
 import torch
 from torch import Tensor, nn
@@ -11,6 +15,16 @@ from torch import Tensor, nn
 from training.models.ranker_config import RankerConfig
 
 NULL, FARTHEST = -1e9, 1e8  # what trees take a null for, and how far a number may be from 0
+OPERATOR = "ai.onnx.ml::TreeEnsembleRegressor"
+NODES = (
+    *("nodes_treeids", "nodes_nodeids", "nodes_featureids", "nodes_values", "nodes_modes"),
+    *("nodes_truenodeids", "nodes_falsenodeids"),
+)
+LEAVES = ("target_treeids", "target_nodeids", "target_ids", "target_weights")
+KINDS = dict.fromkeys((*NODES, *LEAVES), "i") | {
+    **dict.fromkeys(("nodes_values", "target_weights"), "f"),
+    "nodes_modes": "s",
+}
 GRID = 4096.0  # steps in 1: finer differences are rounding, and a tree must not tell them apart
 
 
@@ -40,6 +54,12 @@ class TreeNetwork(nn.Module):
 
     def forward(self, raw: Tensor) -> Tensor:
         columns = tamed(raw).flatten(0, 1)  # (R, W)
+        exporting = torch.onnx.is_in_onnx_export()
+        logit = as_one_node(self)(columns) if exporting else self.walked(columns)
+        return logit.reshape(raw.shape[:2])
+
+    def walked(self, columns: Tensor) -> Tensor:
+        """(R, W) to (R,), what all trees say together."""
         roots = self.roots.unsqueeze(0)  # (1, T)
         node = torch.zeros_like(columns[:, :1], dtype=torch.int64) + torch.zeros_like(roots)
         for _ in range(self.depth):
@@ -47,8 +67,48 @@ class TreeNetwork(nn.Module):
             value = torch.gather(columns, 1, self.feature.flatten()[at])
             goes_left = value <= self.threshold.flatten()[at]
             node = torch.where(goes_left, self.left.flatten()[at], self.right.flatten()[at])
-        logit = self.value.flatten()[roots + node].sum(dim=1)
-        return logit.reshape(raw.shape[:2])
+        return self.value.flatten()[roots + node].sum(dim=1)
+
+    def nodes(self) -> dict[str, list[Any]]:
+        """Of the trees that were grown, or of one leaf of 0: attributes of ONNX's TreeEnsembleRegressor."""
+        found: dict[str, list[Any]] = {name: [] for name in (*NODES, *LEAVES)}
+        grown = ((self.left != self.right).any(dim=1) | (self.value[:, 0] != 0)).nonzero()
+        for tree in grown.flatten().tolist() or [0]:
+            feature, threshold, left, right, value = (
+                of[tree].tolist()
+                for of in (self.feature, self.threshold, self.left, self.right, self.value)
+            )
+            waiting = [0]
+            for at in waiting:  # grows while it is walked through
+                is_leaf = left[at] == right[at]
+                waiting += [] if is_leaf else [left[at], right[at]]
+                mode = "LEAF" if is_leaf else "BRANCH_LEQ"
+                row = (tree, at, feature[at], threshold[at], mode, left[at], right[at])
+                for name, cell in zip(NODES, row, strict=True):
+                    found[name].append(cell)
+                if is_leaf:
+                    for name, cell in zip(LEAVES, (tree, at, 0, value[at]), strict=True):
+                        found[name].append(cell)
+        return found
+
+
+def as_one_node(network: TreeNetwork) -> Callable[[Tensor], Tensor]:
+    """(R, W) to (R,): what the exporter writes the operator for; while it traces, numbers don't matter."""
+
+    class Ensemble(torch.autograd.Function):
+        @staticmethod
+        def forward(ctx: Any, columns: Tensor) -> Tensor:
+            del ctx
+            return columns.sum(dim=1)
+
+        @staticmethod
+        def symbolic(graph: Any, columns: Any) -> Any:
+            attributes = {f"{name}_{KINDS[name]}": cells for name, cells in network.nodes().items()}
+            found = graph.op(OPERATOR, columns, n_targets_i=1, **attributes)
+            return found.setType(columns.type().with_sizes([None, 1]))
+
+    applied: Callable[[Tensor], Tensor] = Ensemble.apply
+    return applied
 
 
 def tamed(raw: Tensor) -> Tensor:

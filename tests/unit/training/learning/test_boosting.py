@@ -4,9 +4,11 @@ from dataclasses import replace
 
 import lightgbm
 import numpy as np
+import onnxruntime
 import pytest
 import torch
 
+from training.bundle.graph import traced
 from training.candidates import Sources
 from training.known import Known
 from training.learning.boosting import Growth, columns, grow, pack
@@ -58,6 +60,38 @@ def test_packed_trees_say_what_lightgbm_says(ranker: Ranker, rounds: int) -> Non
     said = network(torch.from_numpy(table).reshape(4, 500, 6)).flatten().numpy()
     told = tamed(torch.from_numpy(table)).numpy()
     assert said == pytest.approx(booster.predict(told, raw_score=True, num_threads=1), abs=1e-5)
+
+
+@pytest.mark.parametrize("rounds", [0, 1, 12])
+def test_the_graph_has_one_node_that_says_what_lightgbm_says(ranker: Ranker, rounds: int) -> None:
+    table = drawn(2000, 6)
+    booster = grown(table, max(1, rounds))
+    network = TreeNetwork(config(ranker), 6)
+    if rounds:
+        pack(network, booster.dump_model())
+    asked = Asked(network)
+    graph = traced(asked, {"raw": ["B", "C", 6]}, {"raw": torch.float32}, ["logit"])
+    kinds = [node.op_type for node in graph.graph.node]
+    assert kinds.count("TreeEnsembleRegressor") == 1
+    assert "GatherElements" not in kinds  # of the walk
+    session = onnxruntime.InferenceSession(graph.SerializeToString())
+    (said,) = session.run(None, {"raw": table.reshape(4, 500, 6)})
+    told = tamed(torch.from_numpy(table)).numpy()
+    expected = booster.predict(told, raw_score=True, num_threads=1) if rounds else np.zeros(2000)
+    assert said.shape == (4, 500)
+    assert said.flatten() == pytest.approx(expected, abs=1e-5)
+
+
+class Asked(torch.nn.Module):
+    """Takes its tensor by name, as models do."""
+
+    def __init__(self, network: TreeNetwork) -> None:
+        super().__init__()
+        self.network = network
+
+    def forward(self, inputs: dict[str, torch.Tensor]) -> torch.Tensor:
+        logit: torch.Tensor = self.network(inputs["raw"])
+        return logit
 
 
 def test_a_number_at_a_threshold_goes_where_lightgbm_sends_it(ranker: Ranker) -> None:
