@@ -66,10 +66,10 @@ class Read:
             for at, terms in enumerate(part.readings)
             if all(map(self._knows, terms))
         ]
+        if found or len(part.words) > 1 or not PAIR.fullmatch(part.words[0].term):
+            return found
         apart = tuple(part.words[0].term)
-        if not found and PAIR.fullmatch(part.words[0].term) and all(map(self._knows, apart)):
-            return [Meaning(apart, SPLIT)]
-        return found
+        return [Meaning(apart, SPLIT)] if all(map(self._knows, apart)) else []
 
     def _knows(self, term: str) -> bool:
         """Whether some item has the word."""

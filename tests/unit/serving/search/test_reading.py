@@ -47,6 +47,8 @@ def test_a_pair_of_characters_that_no_item_has_side_by_side_is_both(tmp_path: Pa
     assert meant(of) == [[("有机",)], [("机", "牛")], [("牛奶",)]]
     assert (of.corrected, of.unknown) == ((), ())
     assert read(open_index(tmp_path), "苹果").unknown == ("苹果",)
+    called = Synonyms({("牛有", "机纯"): (("xyzzy",),)}, 2)  # of several words none is left out
+    assert read(open_index(tmp_path), "牛有 机纯", called).unknown == ("牛有 机纯",)
 
 
 def test_no_more_words_are_read_than_the_limit(index: OpenIndex) -> None:
