@@ -34,6 +34,7 @@ QUICK = {
     "ranker_cutoffs": 2,
     "ranker_batch": 8,
     "ranker_learning_rate": 1e-3,
+    "trees": 100,
 }
 
 
@@ -90,7 +91,7 @@ class TrainingSettings(BaseSettings):
     ranker_dropout: float = Field(default=0.1, ge=0, lt=1)
     ranker_cross_layers: int = Field(default=2, ge=0, le=8)
     ranker_patience: int = Field(default=2, ge=1, le=1000)
-    trees: int = Field(default=60, ge=1, le=10_000)  # of the tree member, at the most
+    trees: int = Field(default=400, ge=1, le=10_000)  # of the tree member, at the most
     ranker_item_to_item: bool = True  # whether rankers are told its score
     action_weight: float = Field(default=0.01, ge=0, le=100)  # of other actions beside the target
     ranker_listwise_weight: float = Field(default=0.0, ge=0, le=100)  # of a softmax a user

@@ -8,25 +8,26 @@ from typing import Any
 import lightgbm
 import numpy as np
 import torch
-from numpy.typing import NDArray
+from torch import Tensor
 
 from training.learning.ranker_examples import ExampleBatches, Examples, UserOrder
 from training.models.ranker import Ranker
-from training.models.trees import TreeNetwork, tamed
+from training.models.trees import TreeNetwork
 
 USERS = 256  # whose candidates are made columns together
+IN_LEAF = (20, 1000)
 
 
 @dataclass(frozen=True, slots=True)
 class Growth:
     """How trees are grown; what isn't named is LightGBM's default."""
 
-    learning_rate: float = 0.2
-    min_data_in_leaf: int = 200
+    learning_rate: float = 0.05
+    min_data_in_leaf: int | None = None  # None: a thousandth of the examples, within IN_LEAF
     feature_fraction: float = 0.6
     bagging_fraction: float = 0.8
-    lambda_l2: float = 5.0
-    patience: int = 15  # rounds without a lower validation loss
+    lambda_l2: float = 1.0
+    patience: int = 30  # rounds without a lower validation loss
     threads: int = 0
     seed: int = 7
 
@@ -42,13 +43,16 @@ def grow(
     network = ranker.network
     assert isinstance(network, TreeNetwork)
     ranker.offset.fill_(log(negative_share))
-    examples = lightgbm.Dataset(*columns(ranker, taught))
-    watched, outcome = columns(ranker, judged)
+    raw, bought = columns(ranker, taught)
+    network.learn_rates(raw, bought)
+    examples = lightgbm.Dataset(network.told(raw).numpy(), bought.numpy())
+    raw, outcome = columns(ranker, judged)
+    watched = network.told(raw).numpy()
     start = np.full(len(outcome), log(negative_share))
-    validation = lightgbm.Dataset(watched, outcome, reference=examples, init_score=start)
+    validation = lightgbm.Dataset(watched, outcome.numpy(), reference=examples, init_score=start)
     losses: dict[str, dict[str, list[float]]] = {}
     booster = lightgbm.train(
-        _parameters(ranker, growth),
+        _parameters(ranker, growth, len(bought)),
         examples,
         ranker.config.trees,
         valid_sets=[examples, validation],
@@ -97,14 +101,16 @@ def _down(threshold: float) -> float:
     return float(near if float(near) <= threshold else np.nextafter(near, np.float32(-np.inf)))
 
 
-def _parameters(ranker: Ranker, growth: Growth) -> dict[str, Any]:
+def _parameters(ranker: Ranker, growth: Growth, examples: int) -> dict[str, Any]:
     config = ranker.config
+    fewest, most = IN_LEAF
+    in_leaf = growth.min_data_in_leaf or min(most, max(fewest, examples // 1000))
     return {
         "objective": "binary",
         "num_leaves": config.leaves,
         "max_depth": config.tree_depth,
         "learning_rate": growth.learning_rate,
-        "min_data_in_leaf": growth.min_data_in_leaf,
+        "min_data_in_leaf": in_leaf,
         "feature_fraction": growth.feature_fraction,
         "bagging_fraction": growth.bagging_fraction,
         "bagging_freq": 1,
@@ -118,12 +124,12 @@ def _parameters(ranker: Ranker, growth: Growth) -> dict[str, Any]:
     }
 
 
-def columns(ranker: Ranker, examples: Examples) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
-    """(R, W) what trees are told of every candidate, and (R,) what came of it."""
+def columns(ranker: Ranker, examples: Examples) -> tuple[Tensor, Tensor]:
+    """(R, W) the raw evidence of every candidate, and (R,) what came of it."""
     batches = ExampleBatches(examples)
-    told, bought = [], []
+    raw, bought = [], []
     for which in UserOrder(examples, USERS, None):
         batch = batches[which]
-        told.append(tamed(ranker.raw(batch)[batch["mask"]]).numpy())
-        bought.append(batch["bought"][batch["mask"]].numpy())
-    return np.concatenate(told), np.concatenate(bought)
+        raw.append(ranker.raw(batch)[batch["mask"]])
+        bought.append(batch["bought"][batch["mask"]])
+    return torch.cat(raw), torch.cat(bought)

@@ -16,7 +16,7 @@ from training.models.ranker import Ranker
 from training.models.ranker_config import ranker_config
 from training.models.retrievers import Retriever, Retrievers, new, of_plain
 
-VERSION = 2
+SEARCHES_VERSION, RANKERS_VERSION = 2, 3
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,6 +52,7 @@ def unpacked(given: bytes) -> Retrievers:
 def save_searches(path: Path, searches: Searches) -> None:
     _save(
         path,
+        SEARCHES_VERSION,
         {
             "early": {name: _packed(of) for name, of in searches.early.items()},
             "served": {name: _packed(of) for name, of in searches.served.items()},
@@ -66,7 +67,7 @@ def load_searches(path: Path, features: FeatureConfig) -> Searches:
     Raises:
         CheckpointError: the file is missing, of another version, or was trained on other features.
     """
-    document = _load(path, "training.train_retriever")
+    document = _load(path, "training.train_retriever", SEARCHES_VERSION)
     early, served = (
         {name: _retriever(path, name, packed, features) for name, packed in document[of].items()}
         for of in ("early", "served")
@@ -77,6 +78,7 @@ def load_searches(path: Path, features: FeatureConfig) -> Searches:
 def save_rankers(path: Path, rankers: Rankers) -> None:
     _save(
         path,
+        RANKERS_VERSION,
         {
             "members": {name: _packed(member) for name, member in rankers.members.items()},
             "blends": [[list(b.members), list(b.weights), b.offset] for b in rankers.fusion.blends],
@@ -90,7 +92,7 @@ def load_rankers(path: Path, features: FeatureConfig) -> Rankers:
     Raises:
         CheckpointError: the file is missing, of another version, or was trained on other features.
     """
-    document = _load(path, "training.train_ranker")
+    document = _load(path, "training.train_ranker", RANKERS_VERSION)
     members: dict[str, Ranker] = {}
     for name, packed in document["members"].items():
         ranker = Ranker(ranker_config(packed["config"]))
@@ -119,18 +121,18 @@ def _packed(model: Retriever | Ranker) -> dict[str, Any]:
     return {"config": model.config.plain(), "weights": model.state_dict()}
 
 
-def _save(path: Path, document: Mapping[str, Any]) -> None:
+def _save(path: Path, version: int, document: Mapping[str, Any]) -> None:
     with replacing_file(path) as fresh:
-        torch.save({"version": VERSION, **document}, fresh)
+        torch.save({"version": version, **document}, fresh)
 
 
-def _load(path: Path, step: str) -> dict[str, Any]:
+def _load(path: Path, step: str, version: int) -> dict[str, Any]:
     if not path.is_file():
         raise CheckpointError(f"{path} is missing; run {step} first")
     document: dict[str, Any] = torch.load(path, weights_only=True)
-    if document.get("version") != VERSION:
+    if document.get("version") != version:
         raise CheckpointError(
-            f"{path} is version {document.get('version')}, this program reads {VERSION}; "
+            f"{path} is version {document.get('version')}, this program reads {version}; "
             f"run {step} again"
         )
     return document

@@ -180,7 +180,7 @@ def looked_up(candidates: Tensor, listed: Tensor, values: Tensor) -> Tensor:
     A binary search: it grows with C log L, and holds nothing of C times L.
     """
     ordered, places = torch.sort(torch.where(listed < 0, -2, listed), dim=-1)
-    last = _fixed_length(listed) - 1
+    last = fixed_length(listed) - 1
     at, step = torch.zeros_like(candidates), 1 << last.bit_length()
     while step > 1:
         step //= 2
@@ -191,8 +191,8 @@ def looked_up(candidates: Tensor, listed: Tensor, values: Tensor) -> Tensor:
     return torch.where(found.unsqueeze(-1), torch.gather(values, 1, place), 0.0)
 
 
-def _fixed_length(listed: Tensor) -> int:
-    """How long the lists are: a graph's inputs fix it, so that tracing may take it for a constant."""
+def fixed_length(listed: Tensor) -> int:
+    """Of the last axis, as a number: a graph's inputs fix it, so that tracing may take it for a constant."""
     if not torch.onnx.is_in_onnx_export():
         return listed.shape[-1]
     with catch_warnings():

@@ -33,9 +33,9 @@ class RankerConfig:
     channels: int = 16  # of each height
     vertical: int = 4  # filters over the whole history
     # of the trees
-    trees: int = 60
-    leaves: int = 16
-    tree_depth: int = 5  # the walk costs its depth times the trees: 6 ms for 512 candidates
+    trees: int = 400
+    leaves: int = 63
+    tree_depth: int = 12
     actions: tuple[str, ...] = ()  # beside the target: a head each; trees have none
 
     @property

@@ -4,6 +4,10 @@ What LightGBM has grown (training/learning/boosting.py) lies in buffers; a walk 
 trees are deep (Nakandala et al., "A tensor compiler for unified machine learning prediction serving", OSDI
 2020). The graph has ONNX's own operator in its place, which walks a tree at a time; the parity check holds
 one against the other.
+
+A category of few values is told as how often it was taken among the examples (Micci-Barreca, "A preprocessing
+scheme for high-cardinality categorical attributes in classification and prediction problems", SIGKDD
+Explorations, 2001): trees split numbers, and the rows of a vocabulary have no order that means anything.
 """
 
 from collections.abc import Callable
@@ -12,6 +16,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
+from training.models.inputs import FeatureConfig, fixed_length
 from training.models.ranker_config import RankerConfig
 
 NULL, FARTHEST = -1e9, 1e8  # what trees take a null for, and how far a number may be from 0
@@ -26,6 +31,11 @@ KINDS = dict.fromkeys((*NODES, *LEAVES), "i") | {
     "nodes_modes": "s",
 }
 GRID = 4096.0  # steps in 1: finer differences are rounding, and a tree must not tell them apart
+MOST_CATEGORIES = (
+    255  # rows of a vocabulary that are told as rates: of many, each is seen too seldom
+)
+PRIOR = 50.0  # examples of the usual rate, beside those of a category
+TOGETHER = 256  # candidates walk at a time, so that what a step looks up stays near the processor
 
 
 class TreeNetwork(nn.Module):
@@ -37,6 +47,10 @@ class TreeNetwork(nn.Module):
         super().__init__()
         del width  # trees look at the columns that they were grown on
         self.depth = config.tree_depth
+        self.categories = few_categories(config.features)
+        starts = torch.tensor([0, *self.categories.values()], dtype=torch.int64).cumsum(dim=0)
+        self.register_buffer("starts", starts[:-1])  # of each category's rates
+        self.register_buffer("rates", torch.zeros(int(starts[-1])))
         shape = (config.trees, 2 * config.leaves - 1)  # nodes of a tree, the root first
         # A leaf leads to itself; a tree that was never grown is a leaf of 0.
         self.register_buffer("feature", torch.zeros(shape, dtype=torch.int64))
@@ -44,30 +58,65 @@ class TreeNetwork(nn.Module):
         self.register_buffer("left", torch.arange(shape[1]).repeat(shape[0], 1))
         self.register_buffer("right", torch.arange(shape[1]).repeat(shape[0], 1))
         self.register_buffer("value", torch.zeros(shape))
-        self.register_buffer("roots", torch.arange(shape[0]) * shape[1])
+        self.starts: Tensor
+        self.rates: Tensor
         self.feature: Tensor
         self.threshold: Tensor
         self.left: Tensor
         self.right: Tensor
         self.value: Tensor
-        self.roots: Tensor
 
     def forward(self, raw: Tensor) -> Tensor:
-        columns = tamed(raw).flatten(0, 1)  # (R, W)
+        columns = self.told(raw.flatten(0, 1))
         exporting = torch.onnx.is_in_onnx_export()
         logit = as_one_node(self)(columns) if exporting else self.walked(columns)
         return logit.reshape(raw.shape[:2])
 
+    def told(self, raw: Tensor) -> Tensor:
+        """Raw evidence (R, W) as trees are told it: (R, W), the rates of the categories last."""
+        known, width = tamed(raw), fixed_length(raw)
+        if not self.categories:
+            return known
+        places = [place % width for place in self.categories]
+        others = [place for place in range(width) if place not in places]
+        rates = self.rates[known[:, places].to(torch.int64) + self.starts]
+        return torch.cat([known[:, others], rates], dim=1)
+
+    def learn_rates(self, raw: Tensor, taken: Tensor) -> None:
+        """In place, from examples (R, W) and what came of them (R,), 0 or 1.
+
+        A rate is the logarithm of the share of a category that was taken; the fewer examples a category
+        has, the nearer it is to the share of all.
+        """
+        usual = (float(taken.sum()) + 1.0) / (len(taken) + 2.0)
+        for (place, size), start in zip(self.categories.items(), self.starts.tolist(), strict=True):
+            rows = raw[:, place].to(torch.int64)
+            of_all = torch.bincount(rows, minlength=size)
+            of_taken = torch.bincount(rows, taken, minlength=size)
+            share = (of_taken + PRIOR * usual) / (of_all + PRIOR)
+            self.rates[start : start + size] = torch.log(share)
+
     def walked(self, columns: Tensor) -> Tensor:
-        """(R, W) to (R,), what all trees say together."""
-        roots = self.roots.unsqueeze(0)  # (1, T)
-        node = torch.zeros_like(columns[:, :1], dtype=torch.int64) + torch.zeros_like(roots)
-        for _ in range(self.depth):
-            at = roots + node
-            value = torch.gather(columns, 1, self.feature.flatten()[at])
-            goes_left = value <= self.threshold.flatten()[at]
-            node = torch.where(goes_left, self.left.flatten()[at], self.right.flatten()[at])
-        return self.value.flatten()[roots + node].sum(dim=1)
+        """What trees are told (R, W) to what all say together (R,)."""
+        trees, nodes = self.feature.shape
+        roots = torch.arange(trees) * nodes
+        feature, threshold, value = (
+            of.flatten() for of in (self.feature, self.threshold, self.value)
+        )
+        ways = torch.stack([self.left, self.right], dim=-1) + roots[:, None, None]
+        ways = ways.flatten()  # (T * N * 2,)
+        said = [value[:0]]
+        for start in range(0, len(columns), TOGETHER):
+            some = columns[start : start + TOGETHER]
+            cells, width = some.flatten(), some.shape[1]
+            first = (torch.arange(len(some)) * width).repeat_interleave(trees)
+            at = roots.repeat(len(some))
+            for _ in range(self.depth):
+                cell = cells.index_select(0, first + feature.index_select(0, at))
+                goes_right = cell > threshold.index_select(0, at)
+                at = ways.index_select(0, 2 * at + goes_right)
+            said.append(value.index_select(0, at).reshape(-1, trees).sum(dim=1))
+        return torch.cat(said)
 
     def nodes(self) -> dict[str, list[Any]]:
         """Of the trees that were grown, or of one leaf of 0: attributes of ONNX's TreeEnsembleRegressor."""
@@ -90,6 +139,14 @@ class TreeNetwork(nn.Module):
                     for name, cell in zip(LEAVES, (tree, at, 0, value[at]), strict=True):
                         found[name].append(cell)
         return found
+
+
+def few_categories(features: FeatureConfig) -> dict[int, int]:
+    """Sizes of those that are told as rates, by place in the raw evidence, those of items from its end."""
+    items = features.item_categories
+    sizes = dict(enumerate(features.user_categories, len(features.user_statistics)))
+    sizes |= dict(enumerate(items, -len(items)))
+    return {place: size for place, size in sizes.items() if size <= MOST_CATEGORIES}
 
 
 def as_one_node(network: TreeNetwork) -> Callable[[Tensor], Tensor]:

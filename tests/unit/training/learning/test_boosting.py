@@ -1,5 +1,6 @@
 """Trees as a module say what LightGBM says of them."""
 
+from collections.abc import Sequence
 from dataclasses import replace
 
 import lightgbm
@@ -16,6 +17,15 @@ from training.learning.ranker_examples import ExampleBatches, Sampling, examples
 from training.models.ranker import Ranker
 from training.models.ranker_config import RankerConfig
 from training.models.trees import TreeNetwork, tamed
+
+PARAMETERS = {
+    "objective": "binary",
+    "num_leaves": 7,
+    "max_depth": 4,
+    "use_missing": False,
+    "verbose": -1,
+    "num_threads": 1,
+}
 
 
 @pytest.fixture
@@ -40,15 +50,7 @@ def drawn(rows: int, width: int) -> np.ndarray:
 def grown(table: np.ndarray, rounds: int) -> lightgbm.Booster:
     told = tamed(torch.from_numpy(table)).numpy()
     outcome = (np.nan_to_num(table[:, 0]) + np.nan_to_num(table[:, 1]) > 4).astype(np.float32)
-    parameters = {
-        "objective": "binary",
-        "num_leaves": 7,
-        "max_depth": 4,
-        "use_missing": False,
-        "verbose": -1,
-        "num_threads": 1,
-    }
-    return lightgbm.train(parameters, lightgbm.Dataset(told, outcome), rounds)
+    return lightgbm.train(PARAMETERS, lightgbm.Dataset(told, outcome), rounds)
 
 
 @pytest.mark.parametrize("rounds", [1, 12])
@@ -125,6 +127,46 @@ def test_what_was_never_grown_says_nothing(ranker: Ranker) -> None:
     assert not network(torch.full((2, 5, 3), float("nan"))).any()
 
 
+def test_a_category_is_told_as_its_rate(ranker: Ranker) -> None:
+    network = TreeNetwork(config(ranker, users=[3, 256], items=[4]), 6)
+    raw = torch.tensor([[9.0, of, 255.0, 8.0, other] for of in (0, 2) for other in (0, 1, 3)] * 20)
+    taken = ((raw[:, 1] == 2) & (raw[:, 4] == 3)).to(torch.float32)
+    network.learn_rates(raw, taken)
+    told = network.told(raw)
+    assert torch.equal(told[:, :3], raw[:, [0, 2, 3]])  # a vocabulary of 256 is left as it is
+    usual = 21 / 122
+    shares = [(0 + 50 * usual) / 110, usual, (20 + 50 * usual) / 110]  # of 60, of none, of 60
+    assert network.rates[:3].exp() == pytest.approx(shares)
+    assert torch.equal(told[:, 3], network.rates[raw[:, 1].long()])
+    assert torch.equal(told[:, 4], network.rates[3 + raw[:, 4].long()])
+    assert network.rates[3:].exp() == pytest.approx(
+        [50 * usual / 90, 50 * usual / 90, usual, (20 + 50 * usual) / 90]
+    )
+
+
+def test_rates_of_what_nobody_took_are_numbers(ranker: Ranker) -> None:
+    network = TreeNetwork(config(ranker, items=[2]), 6)
+    network.learn_rates(torch.zeros(30, 2), torch.zeros(30))
+    assert network.rates.isfinite().all()
+
+
+def test_the_graph_tells_categories_as_the_module_does(ranker: Ranker) -> None:
+    draw = np.random.default_rng(8)
+    network = TreeNetwork(config(ranker, users=[40], items=[300, 50]), 6)
+    raw = torch.from_numpy(drawn(2000, 6))
+    for column, size in ((1, 40), (4, 300), (5, 50)):
+        raw[:, column] = torch.from_numpy(draw.integers(0, size, 2000))
+    taken = ((raw[:, 1] % 3 == 1) | (raw[:, 5] % 5 == 0)).to(torch.float32)
+    network.learn_rates(raw, taken)
+    told = lightgbm.Dataset(network.told(raw).numpy(), taken.numpy())
+    pack(network, lightgbm.train(PARAMETERS, told, 12).dump_model())
+    graph = traced(Asked(network), {"raw": ["B", "C", 6]}, {"raw": torch.float32}, ["logit"])
+    session = onnxruntime.InferenceSession(graph.SerializeToString())
+    (said,) = session.run(None, {"raw": raw.reshape(4, 500, 6).numpy()})
+    assert said.flatten() == pytest.approx(network(raw.unsqueeze(0)).flatten().numpy(), abs=1e-5)
+    assert np.corrcoef(said.flatten(), taken)[0, 1] > 0.6
+
+
 def test_trees_fit_the_examples_that_they_were_grown_on(
     known: Known, sources: Sources, forest: Ranker
 ) -> None:
@@ -138,7 +180,7 @@ def test_trees_fit_the_examples_that_they_were_grown_on(
     batch = ExampleBatches(made)[np.flatnonzero(np.diff(made.offsets))]
     with torch.no_grad():
         logit = forest.calibrated(forest.logit(batch))[batch["mask"]]
-    loss = torch.nn.functional.binary_cross_entropy_with_logits(logit, torch.from_numpy(bought))
+    loss = torch.nn.functional.binary_cross_entropy_with_logits(logit, bought)
     assert float(loss) < 0.7 * entropy
     assert len(told) == len(bought) == len(made.item)
 
@@ -149,5 +191,14 @@ def test_thinned_negatives_are_made_up_for(known: Known, sources: Sources, fores
     assert float(forest.offset) == pytest.approx(np.log(0.25))
 
 
-def config(ranker: Ranker) -> RankerConfig:
-    return replace(ranker.config, network="trees", trees=12, leaves=7, tree_depth=4)
+def config(ranker: Ranker, users: Sequence[int] = (), items: Sequence[int] = ()) -> RankerConfig:
+    """Of trees that are told one number of users, and categories of these sizes."""
+    features = replace(
+        ranker.config.features,
+        user_statistics=[{}],
+        user_categories=list(users),
+        item_categories=list(items),
+    )
+    return replace(
+        ranker.config, features=features, network="trees", trees=12, leaves=7, tree_depth=4
+    )
