@@ -81,7 +81,7 @@ class TrainingSettings(BaseSettings):
     dimension: int = Field(default=64, ge=4, le=1024)
     retrieved: int = Field(default=384, ge=1, le=4096)  # K of the two-tower graph
 
-    members: str = "transformer,mlp,trees"  # of the fusion, the longest to teach first
+    members: str = "trees,transformer,mlp"  # of the fusion, the longest to teach first
     ranker_epochs: int = Field(default=2, ge=1, le=1000)
     ranker_cutoffs: int = Field(default=5, ge=1, le=1000)  # the latest before validation
     ranker_batch: int = Field(default=64, ge=1, le=65_536)  # users, each with its candidates

@@ -35,6 +35,7 @@ MOST_CATEGORIES = (
     255  # rows of a vocabulary that are told as rates: of many, each is seen too seldom
 )
 PRIOR = 50.0  # examples of the usual rate, beside those of a category
+PLACE = torch.int32
 TOGETHER = 256  # candidates walk at a time, so that what a step looks up stays near the processor
 
 
@@ -96,33 +97,41 @@ class TreeNetwork(nn.Module):
             share = (of_taken + PRIOR * usual) / (of_all + PRIOR)
             self.rates[start : start + size] = torch.log(share)
 
+    def grown(self) -> Tensor:
+        """Numbers of the trees that say something."""
+        is_grown = (self.left != self.right).any(dim=1) | (self.value[:, 0] != 0)
+        return is_grown.nonzero().flatten()
+
     def walked(self, columns: Tensor) -> Tensor:
-        """What trees are told (R, W) to what all say together (R,)."""
-        trees, nodes = self.feature.shape
-        roots = torch.arange(trees) * nodes
+        """What trees are told (R, W) to what all say together (R,).
+
+        Places are 32 bits wide: what is looked up most is then half as large.
+        """
+        asked, nodes = self.grown(), self.feature.shape[1]
         feature, threshold, value = (
-            of.flatten() for of in (self.feature, self.threshold, self.value)
+            of[asked].flatten() for of in (self.feature.to(PLACE), self.threshold, self.value)
         )
-        ways = torch.stack([self.left, self.right], dim=-1) + roots[:, None, None]
-        ways = ways.flatten()  # (T * N * 2,)
+        roots = torch.arange(len(asked), dtype=PLACE) * nodes
+        ways = torch.stack([self.left, self.right], dim=-1)[asked].to(PLACE)
+        ways = (ways + roots[:, None, None]).flatten()  # left and right of every node
         said = [value[:0]]
         for start in range(0, len(columns), TOGETHER):
             some = columns[start : start + TOGETHER]
-            cells, width = some.flatten(), some.shape[1]
-            first = (torch.arange(len(some)) * width).repeat_interleave(trees)
+            cells = some.flatten()
+            first = torch.arange(len(some), dtype=PLACE) * some.shape[1]
+            first = first.repeat_interleave(len(asked))
             at = roots.repeat(len(some))
             for _ in range(self.depth):
                 cell = cells.index_select(0, first + feature.index_select(0, at))
                 goes_right = cell > threshold.index_select(0, at)
                 at = ways.index_select(0, 2 * at + goes_right)
-            said.append(value.index_select(0, at).reshape(-1, trees).sum(dim=1))
+            said.append(value.index_select(0, at).reshape(len(some), -1).sum(dim=1))
         return torch.cat(said)
 
     def nodes(self) -> dict[str, list[Any]]:
         """Of the trees that were grown, or of one leaf of 0: attributes of ONNX's TreeEnsembleRegressor."""
         found: dict[str, list[Any]] = {name: [] for name in (*NODES, *LEAVES)}
-        grown = ((self.left != self.right).any(dim=1) | (self.value[:, 0] != 0)).nonzero()
-        for tree in grown.flatten().tolist() or [0]:
+        for tree in self.grown().tolist() or [0]:
             feature, threshold, left, right, value = (
                 of[tree].tolist()
                 for of in (self.feature, self.threshold, self.left, self.right, self.value)
