@@ -3,9 +3,10 @@
 The figures were measured once, apart from this code: Complete Journey on weeks 51-52, trained on 1 to 50,
 MovieLens-100K by leave-one-out, coupon response on campaigns from October to the end of the year. Other weeks
 are harder or easier, most of all on `new`: a figure is therefore taken at the level of the weeks at hand, by
-how a yardstick does in them (a method without parameters to tune, whose figure is known too); in those very
-weeks as it stands. So is coupon response: here, of campaigns that run into weeks 51-52, only what was
-redeemed before them counts.
+how a yardstick does in them (a method without parameters to tune, whose figure is known too). That says it
+within an interval: there a peer is below its floor where its whole paired interval beside the yardstick is.
+In those very weeks a figure stands as it is. Coupon response has a yardstick too: here, of campaigns that
+run into weeks 51-52, only what was redeemed before them counts.
 
 Figures of pairs are known of 244 candidates a person, 4.85 % of them taken. Here it is 512: AUC, log loss and
 F1 of those are of another question, and are no floors.
@@ -14,6 +15,7 @@ F1 of those are of another question, and are no floors.
 from collections.abc import Mapping
 from dataclasses import dataclass
 
+from training.evaluation.sampled import Sampled, ratio
 from training.leaderboard.judging import Measure
 from training.leaderboard.leave_one_out import TASK as NEXT
 from training.leaderboard.standings import CANDIDATES, Standings
@@ -96,7 +98,10 @@ YARDSTICKS: Mapping[tuple[str, str], str] = {
 
 @dataclass(frozen=True, slots=True)
 class Floor:
-    """`figure` as it was measured elsewhere, `wanted` of these weeks; `reached` None: not measured."""
+    """`figure` as it was measured elsewhere, `wanted` of these weeks; `reached` None: not measured.
+
+    `at_most` is the upper end of what was found, beside the yardstick; without one it is what was found.
+    """
 
     model: str
     measure: Measure
@@ -104,6 +109,7 @@ class Floor:
     level: float  # of the weeks at hand, by the yardstick; 1 where there is none
     wanted: float
     found: float | None
+    at_most: float | None
     reached: bool | None
 
 
@@ -111,28 +117,48 @@ def floors(standings: Standings) -> list[Floor]:
     """Every known figure of a peer of this contest's data set."""
     known = FIGURES.get(standings.contest.dataset, {})
     return [
-        _floor(standings, measure, model, figure, level)
+        _floor(standings, measure, model, figure, yardstick)
         for measure, figures in known.items()
-        for level in (_level(standings, measure, figures),)
+        for yardstick in (_yardstick(standings, measure, figures),)
         for model, figure in figures.items()
     ]
 
 
-def _level(standings: Standings, measure: Measure, figures: Figures) -> float:
+@dataclass(frozen=True, slots=True)
+class _Yardstick:
+    figure: float
+    found: Sampled
+
+    @property
+    def level(self) -> float:
+        return self.found.value / self.figure
+
+
+def _yardstick(standings: Standings, measure: Measure, figures: Figures) -> _Yardstick | None:
     dataset = standings.contest.dataset
-    yardstick = YARDSTICKS.get((dataset, measure.task), "")
-    found = standings.get(yardstick, measure)
+    name = YARDSTICKS.get((dataset, measure.task), "")
+    found = standings.get(name, measure)
     if found is None or standings.periods == KNOWN_AT.get(dataset):
-        return 1.0
-    return found.value / figures[yardstick]
+        return None
+    return _Yardstick(figures[name], found)
 
 
 def _floor(
-    standings: Standings, measure: Measure, model: str, figure: float, level: float
+    standings: Standings,
+    measure: Measure,
+    model: str,
+    figure: float,
+    yardstick: _Yardstick | None,
 ) -> Floor:
+    level = yardstick.level if yardstick else 1.0
     wanted = figure * level * SHARE
     found = standings.get(model, measure)
-    value = None if found is None else found.value
-    return Floor(
-        model, measure, figure, level, wanted, value, None if value is None else value >= wanted
-    )
+    if found is None:
+        return Floor(model, measure, figure, level, wanted, None, None, None)
+    most = _most(found, yardstick)
+    return Floor(model, measure, figure, level, wanted, found.value, most, most >= wanted)
+
+
+def _most(found: Sampled, yardstick: _Yardstick | None) -> float:
+    high = ratio(found, yardstick.found).interval.high if yardstick else None
+    return found.value if high is None or yardstick is None else high * yardstick.found.value

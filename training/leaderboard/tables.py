@@ -150,6 +150,7 @@ class FloorRow:
     figure: str
     wanted: str
     found: str
+    at_most: str
     verdict: str
 
 
@@ -202,6 +203,7 @@ def _floor_row(floor: Floor) -> FloorRow:
         f"{floor.figure:g}",
         number(floor.wanted, floor.measure),
         "" if floor.found is None else number(floor.found, floor.measure),
+        "" if floor.at_most is None else number(floor.at_most, floor.measure),
         verdict(floor.reached),
     )
 

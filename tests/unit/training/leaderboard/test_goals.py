@@ -107,6 +107,25 @@ def test_a_floor_is_the_known_figure_at_the_level_of_the_weeks(contest: Contest)
     assert found["bpr"].reached is None
 
 
+@pytest.mark.parametrize(("share", "reached"), [(0.96, True), (0.93, False)])
+def test_a_yardstick_says_the_level_within_an_interval(
+    contest: Contest,
+    share: float,
+    reached: bool,  # noqa: FBT001
+) -> None:
+    known = FIGURES[JOURNEY][NDCG]
+    figure, level = known["ease"], known["personal_decay"]
+    same = Sampled(level, np.full(101, level))
+    spread = np.linspace(0.95, 1.05, 101)  # the interval is from 0.9525 to 1.0475
+    ease = Sampled(figure * share, figure * share * spread)
+    standings = made(contest, JOURNEY, {("personal_decay", NDCG): same, ("ease", NDCG): ease})
+    found = {one.model: one for one in floors(standings) if one.measure == NDCG}
+    assert found["ease"].at_most == pytest.approx(figure * share * 1.0475)
+    assert found["ease"].found is not None
+    assert found["ease"].found < found["ease"].wanted
+    assert found["ease"].reached is reached
+
+
 def test_in_the_weeks_that_the_figures_are_of_they_stand_as_they_are(contest: Contest) -> None:
     half = Sampled(FIGURES[JOURNEY][NDCG]["personal_decay"] / 2, np.zeros(0))
     standings = made(contest, JOURNEY, {("personal_decay", NDCG): half})
