@@ -115,6 +115,7 @@ STEPS = {
         "transformer",
         Variant(TRANSFORMER, {"embedding_dropout": 0.0}),
     ),
+    "trees": Step("Boosted trees, our member", "lightgbm", Variant(("trees",))),
     "two": Step("MLP and Transformer fused", "mlp", Variant(("mlp", "transformer"))),
     "three": Step("and the boosted trees: our system", "two", Variant(SERVED)),
     "four": Step("and the RNN", "three", Variant((*SERVED, "rnn"))),
