@@ -31,9 +31,7 @@ KINDS = dict.fromkeys((*NODES, *LEAVES), "i") | {
     "nodes_modes": "s",
 }
 GRID = 4096.0  # steps in 1: finer differences are rounding, and a tree must not tell them apart
-MOST_CATEGORIES = (
-    255  # rows of a vocabulary that are told as rates: of many, each is seen too seldom
-)
+MOST_CATEGORIES = 255  # rows of a vocabulary told as rates: of many, each is seen too seldom
 PRIOR = 50.0  # examples of the usual rate, beside those of a category
 PLACE = torch.int32
 TOGETHER = 256  # candidates walk at a time, so that what a step looks up stays near the processor
@@ -109,8 +107,9 @@ class TreeNetwork(nn.Module):
         """
         asked, nodes = self.grown(), self.feature.shape[1]
         feature, threshold, value = (
-            of[asked].flatten() for of in (self.feature.to(PLACE), self.threshold, self.value)
+            of[asked].flatten() for of in (self.feature, self.threshold, self.value)
         )
+        feature = feature.to(PLACE)
         roots = torch.arange(len(asked), dtype=PLACE) * nodes
         ways = torch.stack([self.left, self.right], dim=-1)[asked].to(PLACE)
         ways = (ways + roots[:, None, None]).flatten()  # left and right of every node
