@@ -25,7 +25,7 @@ from training.errors import TrainingError
 from training.evaluation.held_out import Targets, held_out, histories, read_purchases, rows_of
 from training.evaluation.metrics import judge
 from training.peers.table import PEERS, Peer
-from training.peers.tuned import FILE, Tuned, read_tuned, write_tuned
+from training.peers.tuned import FILE, Tunable, Tuned, read_tuned, write_tuned
 
 CUTOFF = datetime(2017, 10, 30, 5, tzinfo=UTC)
 HORIZON = timedelta(days=14)
@@ -102,7 +102,7 @@ def tune(name: str, peer: Peer[Any], trials: int, bench: Bench, console: Console
     )
 
 
-def settings(name: str, peer: Peer[Any], trials: int, seed: int) -> list[Any]:
+def settings(name: str, peer: Tunable, trials: int, seed: int) -> list[Any]:
     """The defaults and then others of the space, all different; fewer than `trials` if it holds fewer."""
     draw = np.random.default_rng([seed, *name.encode()])
     found = [peer.defaults]

@@ -59,12 +59,13 @@ def leave_one_out(state: Path, back: int = 0) -> Contest:
         raise DataSetError(f"nobody in {state} took two items, so that one could be left out")
     history = events.filter(~(last & several))
     inputs = (state / "dataset" / "dataset.yaml",)
-    period = _period(data, items, history, targets)
+    name = f"leave_one_out_{back}_back" if back else "leave_one_out"
+    period = _period(name, data, items, history, targets)
     return Contest(data.name, "leave_one_out", state, {TASK: "new"}, TASK, (period,), inputs)
 
 
 def _period(
-    data: DataSet, items: pl.DataFrame, history: pl.DataFrame, targets: pl.DataFrame
+    name: str, data: DataSet, items: pl.DataFrame, history: pl.DataFrame, targets: pl.DataFrame
 ) -> Period:
     end = pl.concat([history, targets]).select(pl.col("time").max()).item() + timedelta(seconds=1)
     wanted = targets.sort("user_id")
@@ -72,7 +73,7 @@ def _period(
     each = np.arange(wanted.height + 1, dtype=np.int64)  # one target for everybody
     lists = Ragged(wanted["item_key"].to_numpy(), each, -1)
     return Period(
-        "leave_one_out",
+        name,
         end,
         history,
         wanted["user_id"],

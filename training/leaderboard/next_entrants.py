@@ -5,7 +5,7 @@ import time
 from collections.abc import Mapping
 from pathlib import Path
 
-from training.leaderboard import next_fused
+from training.leaderboard import next_fused, next_members
 from training.leaderboard.answers import DEEPEST, Answers
 from training.leaderboard.next_peers import NEXT_PEERS, TUNED, asked, read_tuned
 from training.leaderboard.question import NO_SEED, SEEDS, Entrant, Question
@@ -27,5 +27,5 @@ def peer(name: str) -> Entrant:
 
 ENTRANTS: Mapping[str, Entrant] = {
     **{name: peer(name) for name in NEXT_PEERS},
-    "fused": Entrant(next_fused.answer, Path(next_fused.__file__), SEEDS),
+    "fused": Entrant(next_fused.answer, Path(next_fused.__file__), SEEDS, (next_members.FILE,)),
 }

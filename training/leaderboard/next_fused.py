@@ -1,8 +1,9 @@
 """Our entrant of leave-one-out: the sequence models and item-to-item that ship, fused with two counts.
 
 Five members: both sequence models, taught what comes next; item-to-item; what stands near the newest items;
-popularity. All know all but everybody's last known item, which the weights of the fusion are learned on;
-then the sequence models are taught on with it, and the others counted anew.
+popularity; each with the parameters that tuning chose for it alone. All know all but everybody's last known
+item, which the weights of the fusion are learned on; then the sequence models are taught on with it, and the
+others counted anew.
 """
 
 import time
@@ -10,12 +11,12 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from math import nan
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import polars as pl
 import torch
 from numpy.typing import NDArray
-from scipy.sparse import csr_matrix
 
 from training.leaderboard.answers import DEEPEST, Answers
 from training.leaderboard.contests import coded
@@ -27,15 +28,14 @@ from training.leaderboard.next_item import (
     Plan,
     log_likely,
     teach,
-    windows,
 )
+from training.leaderboard.next_members import chosen
 from training.leaderboard.next_nearby import nearby
+from training.leaderboard.next_together import together
 from training.leaderboard.next_weights import learned_weights, weighed
 from training.leaderboard.question import Question
-from training.learning.co_purchase import learn
 from training.models.gru4rec import Gru4Rec
 from training.models.inputs import NULL_ROW, FeatureConfig
-from training.models.item_to_item import ItemToItemConfig
 from training.models.sasrec import SasRec
 from training.models.sequence_config import SequenceConfig
 from training.models.top_k import FIRST_ROW
@@ -45,10 +45,7 @@ from training.prepare.keys import item_keys
 SEQUENCES: Mapping[str, type[SasRec] | type[Gru4Rec]] = {"sasrec": SasRec, "gru4rec": Gru4Rec}
 MEMBERS = (*SEQUENCES, "item_to_item", "nearby", "popularity")
 LENGTH = 64  # tokens
-AT_ONCE = 64  # people in memory together
-PLAN = Plan(epochs=12)
-ON = replace(PLAN, epochs=2, learning_rate=PLAN.learning_rate / 5)  # with the last known item
-RANK, RIDGE, HALF_LIFE = 256, 300.0, 10.0  # of item-to-item; places, the newest is 0
+ON_EPOCHS, ON_RATE = 2, 0.2  # of teaching on with the last known item; share of the learning rate
 
 
 def answer(question: Question, seed: int) -> Answers:
@@ -61,12 +58,24 @@ def of_members(question: Question, seed: int, names: Sequence[str]) -> Answers:
     shop = read_shop(question.state)
     taught = _latest.of(question, shop, seed)
     scores = taught.fused(names)
-    known = question.purchases["user_id"].unique().sort()
-    rows = known.search_sorted(question.user_ids).to_numpy()
-    best = np.argsort(-scores[rows], axis=1, kind="stable")[:, :DEEPEST]
-    page = np.where(np.isneginf(np.take_along_axis(scores[rows], best, 1)), -1, shop.keys[best])
+    page = page_of(scores, question.purchases, question.user_ids, shop, DEEPEST)
     seconds = taught.seconds + time.perf_counter() - began
     return Answers(question.user_ids, page, page, seconds)
+
+
+def page_of(
+    scores: NDArray[np.float64],
+    purchases: pl.DataFrame,
+    user_ids: pl.Series,
+    shop: "Shop",
+    count: int,
+) -> NDArray[np.int64]:
+    """(len(user_ids), count) keys, best first, of the scores (U, I) of all who have purchases."""
+    known = purchases["user_id"].unique().sort()
+    rows = known.search_sorted(user_ids).to_numpy()
+    best = np.argsort(-scores[rows], axis=1, kind="stable")[:, :count]
+    barred = np.isneginf(np.take_along_axis(scores[rows], best, 1))
+    return np.where(barred, -1, shop.keys[best])
 
 
 @dataclass(frozen=True, slots=True)
@@ -120,15 +129,16 @@ class Taught:
 
 def taught(whole: Histories, shop: Shop, seed: int) -> Taught:
     began = time.perf_counter()
+    parameters = chosen()
     known, last = whole.without_last()
     asked = last != UNKNOWN
-    models = {name: _new(name, known, shop, seed) for name in SEQUENCES}
-    for model in models.values():
-        teach(model, known, described(known, shop), PLAN, seed)
-    then = scores(models, known, shop, seed)[:, asked]
-    for model in models.values():
-        teach(model, whole, described(whole, shop), ON, seed + 1)
-    now = scores(models, whole, shop, seed)
+    models = {name: sequence(name, known, shop, parameters[name], seed) for name in SEQUENCES}
+    then = scores(models, known, shop, parameters, seed)[:, asked]
+    for name, model in models.items():
+        plan: Plan = parameters[name]
+        on = replace(plan, epochs=ON_EPOCHS, learning_rate=plan.learning_rate * ON_RATE)
+        teach(model, whole, described(whole, shop), on, seed + 1)
+    now = scores(models, whole, shop, parameters, seed)
     return Taught(then, last[asked], now, time.perf_counter() - began)
 
 
@@ -151,31 +161,34 @@ _latest = _Latest()
 
 
 def scores(
-    models: Mapping[str, SasRec | Gru4Rec], of: Histories, shop: Shop, seed: int
+    models: Mapping[str, SasRec | Gru4Rec],
+    of: Histories,
+    shop: Shop,
+    parameters: Mapping[str, Any],
+    seed: int,
 ) -> NDArray[np.float64]:
     """(M, U, I) of the members, -inf of what was taken."""
     taken = of.places() < NEVER
     items = described(of, shop)
     members = [log_likely(model, of, items).astype(np.float64) for model in models.values()]
-    members += [together(of, seed), nearby(of), np.log1p(_counts(of))[None, :]]
+    members += [
+        together(of, parameters["item_to_item"], seed),
+        nearby(of, parameters["nearby"]),
+        np.log1p(_counts(of))[None, :],
+    ]
     return np.stack([np.where(taken, -np.inf, one) for one in members])
 
 
-def together(of: Histories, seed: int) -> NDArray[np.float64]:
-    """(U, I) of item-to-item; what was taken long ago says little."""
-    once = np.full(len(of.items), np.log1p(1.0))
-    shape = (of.users, of.catalogue + FIRST_ROW)
-    taken = csr_matrix((once, of.items + FIRST_ROW, of.offsets), shape=shape)
-    model = learn(taken, ItemToItemConfig(_features(of, [], []), RANK, RIDGE), seed)
-    longest = int(np.diff(of.offsets).max())
-    fading = torch.tensor(0.5) ** (torch.arange(longest) / HALF_LIFE)
-    parts = []
-    for users in np.array_split(np.arange(of.users), -(-of.users // AT_ONCE)):
-        rows = windows(of, users, of.offsets[1:][users], longest)["recent_item__row"]
-        scores = fading[: rows.shape[1]].expand(rows.shape)
-        person = model.user({"owned_item__row": rows, "owned_score": scores})
-        parts.append(person @ model.item(torch.arange(of.catalogue) + FIRST_ROW).T)
-    return torch.cat(parts).double().numpy()
+def alone(name: str, parameters: Any, of: Histories, shop: Shop, seed: int) -> NDArray[np.float64]:
+    """(U, I) what one member with these parameters says of what comes next, -inf of what was taken."""
+    if name in SEQUENCES:
+        model = sequence(name, of, shop, parameters, seed)
+        said = log_likely(model, of, described(of, shop)).astype(np.float64)
+    elif name == "item_to_item":
+        said = together(of, parameters, seed)
+    else:
+        said = nearby(of, parameters)
+    return np.where(of.places() < NEVER, -np.inf, said)
 
 
 def described(of: Histories, shop: Shop) -> Described:
@@ -184,19 +197,21 @@ def described(of: Histories, shop: Shop) -> Described:
     return Described(torch.from_numpy(shop.categories), torch.from_numpy(numbers))
 
 
-def _new(name: str, of: Histories, shop: Shop, seed: int) -> SasRec | Gru4Rec:
+def sequence(name: str, of: Histories, shop: Shop, plan: Plan, seed: int) -> SasRec | Gru4Rec:
+    """A sequence model as it ships, taught what comes next."""
     items = described(of, shop)
     sizes = [int(rows.max(initial=NULL_ROW)) + 1 for rows in shop.categories.T]
-    features = _features(of, _statistics(items.floats.numpy()), sizes)
+    statistics = _statistics(items.floats.numpy())
+    features = FeatureConfig(of.catalogue + FIRST_ROW, [], statistics, [], sizes, [], [])
+    config = SequenceConfig(
+        features, length=LENGTH, dropout=plan.dropout, embedding_dropout=plan.dropout
+    )
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(seed)
-        model = SEQUENCES[name](SequenceConfig(features, length=LENGTH))
+        model = SEQUENCES[name](config)
     model.history.described[FIRST_ROW:] = items.category_rows
+    teach(model, of, items, plan, seed)
     return model
-
-
-def _features(of: Histories, statistics: list[dict[str, float]], sizes: list[int]) -> FeatureConfig:
-    return FeatureConfig(of.catalogue + FIRST_ROW, [], statistics, [], sizes, [], [])
 
 
 def _statistics(numbers: NDArray[np.float32]) -> list[dict[str, float]]:

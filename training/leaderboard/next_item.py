@@ -2,7 +2,9 @@
 
 The modules are those that ship as retrievers, where they are taught what is taken within a horizon; here
 only the lesson differs. After each token the next item is to be told from all that the person had not
-taken yet (Kang and McAuley, 2018, with all other items as negatives instead of a drawn one).
+taken yet (Kang and McAuley, 2018, with all other items as negatives instead of a drawn one). A model
+is taught and asked by `moments`, which know nothing newer than their token: the times of a whole window would
+tell when the item that is to be guessed was taken.
 """
 
 from collections.abc import Iterator, Mapping
@@ -75,10 +77,13 @@ class Described:
 
 @dataclass(frozen=True, slots=True)
 class Plan:
-    epochs: int = 30
+    """A model's lesson, and what is left out of it in a step."""
+
+    epochs: int = 12
     batch: int = 32  # windows
     learning_rate: float = 3e-3
     weight_decay: float = 0.01
+    dropout: float = 0.2  # of layers, and of whole identities of a history
 
 
 def windows(of: Histories, users: NDArray[np.int64], ends: NDArray[np.int64], length: int) -> Batch:
@@ -92,8 +97,6 @@ def windows(of: Histories, users: NDArray[np.int64], ends: NDArray[np.int64], le
     return {
         "recent_item__row": torch.from_numpy(rows[:, :longest]),
         "recent_s": torch.from_numpy(seconds[:, :longest]),
-        # Nobody tells when the next one is taken: everybody asks at the time of the newest token.
-        "request_time": torch.from_numpy(of.seconds[ends - 1][:, None]),
     }
 
 
@@ -189,6 +192,6 @@ def log_likely(model: SasRec | Gru4Rec, of: Histories, described: Described) -> 
     """(U, I) the logarithm of how likely each item is the next, -inf of what was taken."""
     with torch.no_grad():
         batch = windows(of, np.arange(of.users), of.offsets[1:], model.config.length)
-        scores = model.user(batch) @ item_vectors(model, described).T
+        scores = model.moments(batch)[:, 0] @ item_vectors(model, described).T
         scores = scores.masked_fill(torch.from_numpy(of.places() < NEVER), float("-inf"))
         return torch.log_softmax(scores, dim=-1).numpy()

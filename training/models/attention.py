@@ -17,11 +17,14 @@ class Attention(nn.Module):
         self.fading = nn.Parameter(torch.zeros(heads, 1, 1))
 
     def forward(self, asking: Tensor, values: Tensor, days: Tensor, seen: Tensor) -> Tensor:
-        """(B, Q, D) asking (B, L, D), of which each sees those of `seen` (B, Q or 1, L): (B, Q, D)."""
+        """(B, Q, D) asking (B, L, D): (B, Q, D).
+
+        `days` and `seen`, (B, Q or 1, L), say how long ago each was to who asks, and whether it is seen.
+        """
         query = self._split(self.query(asking))  # (B, H, Q, D / H)
         keys, held = (self._split(part) for part in self.key_value(values).chunk(2, dim=-1))
         scores = torch.matmul(query, keys.transpose(-1, -2)) / math.sqrt(self.each)
-        scores = scores - self.fading * torch.log(days + 1.0)[:, None, None, :]
+        scores = scores - self.fading * torch.log(days + 1.0).unsqueeze(1)
         scores = scores.masked_fill(~seen.unsqueeze(1), float("-inf"))
         said = torch.matmul(torch.softmax(scores, dim=-1), held)
         return self.out(said.transpose(1, 2).flatten(2))  # type: ignore[no-any-return]

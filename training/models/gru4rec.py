@@ -36,8 +36,11 @@ class Gru4Rec(nn.Module):
         return unit(person, self.log_temperature)
 
     def moments(self, inputs: Mapping[str, Tensor]) -> Tensor:
-        """(B, L, dimension + 1): the state after each token, which knows nothing newer than itself."""
-        states = self.recurrence.moments(self.history(inputs))
+        """(B, L, dimension + 1): the state after each token, which knows nothing newer than itself.
+
+        Takes no `request_time`: each is asked at the moment of its own token.
+        """
+        states = self.recurrence.moments(self.history.moments(inputs))
         return unit(self.last(states) + self.nothing, self.log_temperature)
 
     def item(self, item_row: Tensor, category_rows: Tensor, raw_floats: Tensor) -> Tensor:

@@ -47,11 +47,27 @@ class History(nn.Module):
         self.described: Tensor
 
     def forward(self, inputs: Mapping[str, Tensor]) -> Tokens:
-        """`recent_item__row`, `recent_s` and `request_time` to tokens."""
+        """`recent_item__row`, `recent_s` and `request_time` to tokens that tell the time to the newer one."""
+        real = inputs["recent_item__row"] != NULL_ROW
+        days = _days(inputs["request_time"], inputs["recent_s"], real)
+        newer = torch.cat([days[:, :1], days[:, :-1]], dim=1)
+        return self._tokens(inputs, days, (days - newer).clamp(min=0.0))
+
+    def moments(self, inputs: Mapping[str, Tensor]) -> Tokens:
+        """`recent_item__row` and `recent_s` to tokens as each was when it was taken.
+
+        A token tells the time since the one before it, and nothing of what is newer: neither how long ago
+        it was nor when the next was taken. All `days` are 0.
+        """
+        seconds = inputs["recent_s"]
+        older = torch.cat([seconds[:, 1:], torch.full_like(seconds[:, :1], -1)], dim=1)
+        gap = _days(seconds, older, older >= 0)
+        return self._tokens(inputs, torch.zeros_like(gap), gap)
+
+    def _tokens(self, inputs: Mapping[str, Tensor], days: Tensor, gap: Tensor) -> Tokens:
         rows = inputs["recent_item__row"]
         real = rows != NULL_ROW
-        days = _days(inputs["request_time"], inputs["recent_s"], real)
-        values = self._embedded(rows, self.described[rows]) + self.clocks(_clocks(days))
+        values = self._embedded(rows, self.described[rows]) + self.clocks(_clocks(days, gap))
         return Tokens(values * real.unsqueeze(-1).to(values.dtype), real, days)
 
     def candidates(self, inputs: Mapping[str, Tensor]) -> Tensor:
@@ -69,14 +85,13 @@ class History(nn.Module):
 
 
 def _days(now: Tensor, then: Tensor, real: Tensor) -> Tensor:
+    """From `then` to `now`, at most ten years; 0 where there is nothing real or its time isn't known."""
     days = (now - then).to(torch.float32) / DAY_S
     return torch.where(real & (then >= 0), days.clamp(0.0, LONGEST_DAYS), 0.0)
 
 
-def _clocks(days: Tensor) -> Tensor:
-    """(B, L) days since to (B, L, CLOCKS): recency at three scales, and the time to the next newer token."""
-    newer = torch.cat([days[:, :1], days[:, :-1]], dim=1)
-    gap = (days - newer).clamp(min=0.0)
+def _clocks(days: Tensor, gap: Tensor) -> Tensor:
+    """(B, L) days since, and days to a neighbour, to (B, L, CLOCKS): recency at three scales, and the gap."""
     return torch.stack(
         [
             torch.log(days + 1.0),

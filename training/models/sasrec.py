@@ -9,9 +9,11 @@ from collections.abc import Mapping
 
 import torch
 from torch import Tensor, nn
+from torch.nn import functional
 
 from training.models.attention import Attention
-from training.models.history import History
+from training.models.history import LONGEST_DAYS, History, Tokens
+from training.models.inputs import DAY_S
 from training.models.item_tower import ItemTower, unit
 from training.models.sequence_config import SequenceConfig
 
@@ -35,30 +37,38 @@ class SasRec(nn.Module):
 
     def user(self, inputs: Mapping[str, Tensor]) -> Tensor:
         """(B, dimension + 1): the state of the newest token."""
-        states, real = self._states(inputs)
+        tokens = self.history(inputs)
+        states, real = self._states(tokens, tokens.days.unsqueeze(1)), tokens.real
         empty = ~real[:, :1].unsqueeze(-1)
         newest = torch.where(empty, states[:, -1:], states[:, :1]).squeeze(1)
         return unit(self.last(newest), self.log_temperature)
 
     def moments(self, inputs: Mapping[str, Tensor]) -> Tensor:
-        """(B, L, dimension + 1): the state of each token, which knows nothing newer than itself."""
-        states, _ = self._states(inputs)
+        """(B, L, dimension + 1): the state of each token, which knows nothing newer than itself.
+
+        Takes no `request_time`: each is asked at the moment of its own token.
+        """
+        seconds = inputs["recent_s"]
+        ago = (seconds.unsqueeze(2) - seconds.unsqueeze(1)).to(torch.float32) / DAY_S
+        days = functional.pad(
+            ago.clamp(0.0, LONGEST_DAYS), (0, 0, 0, 1)
+        )  # nothing hears itself alone
+        states = self._states(self.history.moments(inputs), days)
         return unit(self.last(states[:, :-1]), self.log_temperature)
 
-    def _states(self, inputs: Mapping[str, Tensor]) -> tuple[Tensor, Tensor]:
-        """(B, L + 1, dimension), the last of nothing at all, and which tokens are real (B, L)."""
-        tokens = self.history(inputs)
+    def _states(self, tokens: Tokens, days: Tensor) -> Tensor:
+        """(B, L + 1, dimension), the last of nothing at all; `days` (B, L + 1 or 1, L) since each."""
         length = tokens.values.shape[1]
         none = self.nothing.expand(tokens.values.shape[0], -1, -1)
         states = torch.cat([tokens.values + self.places[:length], none], dim=1)
-        days = torch.cat([tokens.days, torch.zeros_like(tokens.days[:, :1])], dim=1)
+        days = functional.pad(days, (0, 1))
         real = torch.cat([tokens.real, torch.ones_like(tokens.real[:, :1])], dim=1)
         # Newest first: a token sees itself and what was before it.
         place = torch.arange(length + 1, device=states.device)
         seen = (place.unsqueeze(1) <= place).unsqueeze(0) & real.unsqueeze(1)
         for layer in self.layers:
             states = layer(states, days, seen)
-        return states, tokens.real
+        return states
 
     def item(self, item_row: Tensor, category_rows: Tensor, raw_floats: Tensor) -> Tensor:
         """(..., ), (..., G) rows and (..., F) floats to (..., dimension + 1)."""
@@ -79,7 +89,7 @@ class Layer(nn.Module):
         self.dropout = nn.Dropout(config.dropout)
 
     def forward(self, states: Tensor, days: Tensor, seen: Tensor) -> Tensor:
-        """(B, L, D), (B, L) days since, (B, L, L) what each sees: (B, L, D)."""
+        """(B, L, D), (B, L or 1, L) days since, (B, L, L) what each sees: (B, L, D)."""
         usual = self.before(states)
         states = states + self.dropout(self.attention(usual, usual, days, seen))
         return states + self.dropout(self.step(self.after(states)))  # type: ignore[no-any-return]

@@ -52,6 +52,6 @@ class AttentionNetwork(nn.Module):
         none = torch.zeros_like(tokens.days[:, :1])
         return (
             torch.cat([always, tokens.values], dim=1),
-            torch.cat([none, tokens.days], dim=1),
+            torch.cat([none, tokens.days], dim=1).unsqueeze(1),
             torch.cat([none == 0, tokens.real], dim=1).unsqueeze(1),
         )

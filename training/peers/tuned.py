@@ -4,10 +4,10 @@ import json
 from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any, Protocol, TypeVar
 
 from training.atomic import replace_text
-from training.peers.table import PEERS, Peer
+from training.peers.table import PEERS
 
 Chosen = TypeVar("Chosen")
 FILE = Path(__file__).with_name("tuned.json")
@@ -38,8 +38,19 @@ def write_tuned(found: Mapping[str, Tuned], path: Path = FILE) -> None:
     write_chosen(path, PEERS, found)
 
 
+class Tunable(Protocol):
+    """What has parameters to choose."""
+
+    @property
+    def defaults(self) -> Any: ...
+    @property
+    def space(self) -> Mapping[str, tuple[float, ...]]:
+        """By parameter, every value that tuning may choose; the rest stays as in `defaults`."""
+        ...
+
+
 def read_chosen(
-    path: Path, peers: Mapping[str, Peer[Any]], chosen: Callable[..., Chosen]
+    path: Path, peers: Mapping[str, Tunable], chosen: Callable[..., Chosen]
 ) -> dict[str, Chosen]:
     """What was chosen of a table of peers, by peer; `chosen` is a dataclass with `parameters`.
 
@@ -52,7 +63,7 @@ def read_chosen(
     }
 
 
-def write_chosen(path: Path, peers: Mapping[str, Peer[Any]], found: Mapping[str, Any]) -> None:
+def write_chosen(path: Path, peers: Mapping[str, Tunable], found: Mapping[str, Any]) -> None:
     """In the order of the table."""
     document = {name: asdict(found[name]) for name in peers if name in found}
     replace_text(path, json.dumps(document, indent=1) + "\n")

@@ -12,9 +12,11 @@ from training.leaderboard.leave_one_out import leave_one_out
 from training.leaderboard.next_entrants import ENTRANTS
 from training.leaderboard.next_fused import MEMBERS, Shop, taught
 from training.leaderboard.next_item import Histories
-from training.leaderboard.next_nearby import NEARER, NEWER, USUAL, nearby, pairs
+from training.leaderboard.next_nearby import Nearby, nearby, pairs
 from training.leaderboard.next_weights import RIDGE, learned_weights, weighed
 from training.leaderboard.question import question
+
+BY = Nearby(reach=20, nearer=0.9, newer=0.8, usual=20.0)
 
 
 def drawn_scores() -> tuple[NDArray[np.float64], NDArray[np.int64]]:
@@ -54,19 +56,19 @@ def test_pairs_count_by_how_near_they_stand_in_a_history() -> None:
             for other in range(start, end):
                 if one != other:
                     distance = abs(one - other)
-                    expected[of.items[one], of.items[other]] += NEARER ** (distance - 1)
-    assert np.allclose(pairs(of), expected)
+                    expected[of.items[one], of.items[other]] += BY.nearer ** (distance - 1)
+    assert np.allclose(pairs(of, BY), expected)
 
 
 def test_the_newest_items_say_most_of_what_is_near() -> None:
     of = Histories(np.array([0, 1, 2, 0]), np.arange(4), np.array([0, 2, 4]), 3)
-    found = np.exp(nearby(of))
+    found = np.exp(nearby(of, BY))
     share = np.array([2, 1, 1]) / 4
     of_item = {
-        0: (np.array([0, 1, 1]) + USUAL * share) / (2 + USUAL),
-        1: (np.array([1, 0, 0]) + USUAL * share) / (1 + USUAL),
+        0: (np.array([0, 1, 1]) + BY.usual * share) / (2 + BY.usual),
+        1: (np.array([1, 0, 0]) + BY.usual * share) / (1 + BY.usual),
     }
-    assert np.allclose(found[0], (of_item[1] + NEWER * of_item[0]) / (1 + NEWER), atol=1e-5)
+    assert np.allclose(found[0], (of_item[1] + BY.newer * of_item[0]) / (1 + BY.newer), atol=1e-5)
 
 
 def test_all_members_together_learn_a_cycle_and_the_same_seed_gives_the_same() -> None:

@@ -73,21 +73,38 @@ def test_what_was_taken_is_barred_and_the_rest_adds_up_to_one(
 
 
 @pytest.mark.parametrize("kind", KINDS)
-def test_the_first_moment_is_the_user_and_no_moment_knows_what_is_newer(
+def test_no_moment_knows_what_is_newer_nor_when_it_was_taken(
     kind: type[SasRec] | type[Gru4Rec],
 ) -> None:
     of = walks([1, 6, 9, 3])
     net = model(kind).eval()
+    with torch.no_grad():
+        net.history.clocks.weight.mul_(10.0)  # what a time says shows
+        for layer in getattr(net, "layers", ()):
+            layer.attention.fading.fill_(2.0)
     batch = windows(of, np.arange(4), of.offsets[1:], 6)
+    rows, seconds = batch["recent_item__row"], batch["recent_s"]
+    real = rows != NULL_ROW
+    other, later = rows.clone(), seconds.clone()
+    other[:, :2] = torch.where(real[:, :2], 3, NULL_ROW)
+    later[:, :2] = torch.where(real[:, :2], seconds[:, :2] + 40 * 86_400, -1)
     with torch.no_grad():
         moments = net.moments(batch)
-        assert torch.allclose(moments[:, 0], net.user(batch), atol=1e-6)
-        other = batch["recent_item__row"].clone()
-        other[:, :2] = torch.where(other[:, :2] == NULL_ROW, NULL_ROW, 3)
-        changed = net.moments(batch | {"recent_item__row": other})
-    real = batch["recent_item__row"][:, 2:] != NULL_ROW
-    assert torch.allclose(moments[:, 2:][real], changed[:, 2:][real], atol=1e-6)
-    assert not torch.allclose(moments[1, 0], changed[1, 0], atol=1e-3)
+        for name, changed in (("recent_item__row", other), ("recent_s", later)):
+            found = net.moments(batch | {name: changed})
+            assert torch.allclose(moments[:, 2:][real[:, 2:]], found[:, 2:][real[:, 2:]], atol=1e-6)
+            assert not torch.allclose(moments[1, 1], found[1, 1], atol=1e-3), name
+
+
+def test_a_moment_is_the_newest_of_the_history_up_to_it() -> None:
+    """SASRec tells places from the newest, so that a shorter history is another one to it."""
+    of = walks([6])
+    net = model(Gru4Rec).eval()
+    with torch.no_grad():
+        whole = net.moments(windows(of, np.array([0]), np.array([6]), 6))
+        for back in range(6):
+            shorter = net.moments(windows(of, np.array([0]), np.array([6 - back]), 6))
+            assert torch.allclose(whole[0, back], shorter[0, 0], atol=1e-6)
 
 
 def test_windows_are_newest_first_and_empty_behind() -> None:
@@ -95,7 +112,6 @@ def test_windows_are_newest_first_and_empty_behind() -> None:
     batch = windows(of, np.array([0, 1]), np.array([1, 3]), 2)
     assert batch["recent_item__row"].tolist() == [[6, NULL_ROW], [11, 4]]
     assert batch["recent_s"].tolist() == [[10, -1], [30, 20]]
-    assert batch["request_time"].tolist() == [[10], [30]]
 
 
 def test_an_epoch_asks_once_for_each_item_but_the_first_and_bars_those_before() -> None:

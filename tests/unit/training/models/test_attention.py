@@ -19,7 +19,7 @@ def test_attention_is_that_of_a_loop_over_askers_heads_and_what_they_see(
 ) -> None:
     draw = np.random.default_rng(2)
     asking, values = draw.normal(size=(2, 4, 6)), draw.normal(size=(2, 5, 6))
-    days, seen = draw.uniform(0, 400, (2, 5)), draw.random((2, 4, 5)) < 0.5
+    days, seen = draw.uniform(0, 400, (2, 4, 5)), draw.random((2, 4, 5)) < 0.5
     seen[..., 0] = True
     with torch.no_grad():
         found = module(
@@ -33,7 +33,7 @@ def test_attention_is_that_of_a_loop_over_askers_heads_and_what_they_see(
                 module,
                 asking[line, asker],
                 [values[line, place] for place in heard],
-                [days[line, place] for place in heard],
+                [days[line, asker, place] for place in heard],
             )
             assert found[line, asker] == pytest.approx(expected, abs=1e-5)
 
@@ -50,5 +50,5 @@ def test_what_is_longer_ago_is_heard_less_as_far_as_fading_goes() -> None:
         module.key_value.bias.zero_()
         values = torch.eye(2)[None]
         seen = torch.ones(1, 1, 2, dtype=torch.bool)
-        said = module(torch.zeros(1, 1, 2), values, torch.tensor([[1.0, 31.0]]), seen)
+        said = module(torch.zeros(1, 1, 2), values, torch.tensor([[[1.0, 31.0]]]), seen)
     assert said[0, 0].tolist() == pytest.approx([32 / 34, 2 / 34])

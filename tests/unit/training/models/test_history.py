@@ -49,6 +49,21 @@ def test_a_token_is_its_item_its_categories_and_four_clocks(module: History) -> 
     assert not found.values[0, 5].any()
 
 
+def test_at_its_own_moment_a_token_tells_the_time_since_the_one_before(module: History) -> None:
+    """The last knows of nothing before it, nor does one whose older neighbour has no time."""
+    seconds = [NOW_S - days * DAY_S for days in (0, 2, 9)] + [-1, -1]
+    rows = [3, 7, 2, 5, NULL_ROW]
+    given = {"recent_item__row": torch.tensor([rows]), "recent_s": torch.tensor([seconds])}
+    with torch.no_grad():
+        found = module.moments(given)
+    assert found.real.tolist() == [[True] * 4 + [False]]
+    assert not found.days.any()
+    for place, gap in enumerate([2, 7, 0, 0]):
+        of = embedded(module, rows[place], module.described[rows[place]].tolist())
+        expected = of + linear(module.clocks, np.array([0.0, 1.0, 1.0, log(gap + 1)]))
+        assert found.values[0, place].numpy() == pytest.approx(expected, abs=1e-5)
+
+
 def test_an_age_is_at_most_ten_years(module: History) -> None:
     given = history([LENGTH])
     given["recent_s"][0, -1] = 0
