@@ -1,9 +1,10 @@
 """Looks for what was not known at a cut-off in the prepared features, twice over.
 
 First, every view is computed again from events that were cut off at the cut-off, and has to be what the
-prepared folder holds. Second, no scalar feature, nor value of a list about an owned item, may tell by itself
-what is bought better than LIMIT: that finds what leaks into both computations, such as a label in a table
-of users or items.
+prepared folder holds. Second, no number of a user or an item, nor value of a list about an owned item, may
+tell by itself what is bought better than LIMIT at any of the cut-offs that have targets: that finds what
+leaks into both computations, such as a label in a table of users or items (`telling_features` says which
+columns).
 """
 
 from collections.abc import Iterator, Sequence
@@ -75,7 +76,7 @@ def check_leaks(state: Path, cutoffs: Sequence[datetime], limit: float = LIMIT) 
             rows += held.height
             fresh = as_contract(view.at(cutoff), cutoff, cutoff).collect().drop(STAMPS)
             found += differences(view, cutoff, held, fresh)
-    telling = telling_features(prepared)
+    telling = telling_features(prepared, cutoffs)
     wrong = [str(one) for one in found] + [
         f"{one.path} alone has an AUC of {one.auc:.3f}, above {limit}"
         for one in telling

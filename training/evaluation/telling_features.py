@@ -1,7 +1,14 @@
-"""How well each feature tells by itself what is bought, among likely candidates."""
+"""How well each feature tells by itself what is bought, among likely candidates.
 
-from collections.abc import Iterator
+Looked at is every column that the ranker reads as a number: those of users, those of items, and the values
+that lists hold of an owned item (`OWNED`: counts, scores, times, intervals), among what is owned alone. Not
+looked at are categories and ids, the lists of latest purchases, the shares of categories and brands (those
+lists are matched with a candidate's category), and whatever a model computes of several columns.
+"""
+
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from datetime import datetime
 
 import numpy as np
 import polars as pl
@@ -19,7 +26,7 @@ POPULAR = 256
 
 @dataclass(frozen=True, slots=True)
 class Telling:
-    """A feature's own area under the curve, whichever way it points."""
+    """A feature's own area under the curve, whichever way it points, at the cut-off where it is largest."""
 
     path: str
     auc: float
@@ -35,9 +42,22 @@ class _Candidates:
     bought: NDArray[np.bool_]  # (R,)
 
 
-def telling_features(prepared: Prepared) -> tuple[Telling, ...]:
-    """Every numeric feature of the ranker at the last cut-off with labels, the most telling first."""
-    cutoff = prepared.cutoffs[-2]
+def telling_features(prepared: Prepared, cutoffs: Sequence[datetime]) -> tuple[Telling, ...]:
+    """The columns at each of the cut-offs that the folder holds targets of, and at the last of all those.
+
+    The most telling first. Now has no targets there.
+    """
+    labelled = prepared.cutoffs[:-1]
+    wanted = {*cutoffs, labelled[-1]} & {*labelled}
+    most: dict[str, float] = {}
+    for cutoff in sorted(wanted):
+        for path, auc in _areas(prepared, cutoff):
+            most[path] = max(auc, most.get(path, 0.0))
+    found = [Telling(path, auc) for path, auc in most.items()]
+    return tuple(sorted(found, key=lambda one: -one.auc))
+
+
+def _areas(prepared: Prepared, cutoff: datetime) -> Iterator[tuple[str, float]]:
     inputs = schema(prepared.features, "ranker").inputs
     targets = read_targets(prepared, cutoff)
     ids = targets["user_id"].unique().sort()
@@ -46,12 +66,9 @@ def telling_features(prepared: Prepared) -> tuple[Telling, ...]:
     items = read_items(prepared, inputs, cutoff)
     best = prepared.item_index(popular(prepared, cutoff)[:POPULAR])
     of = _candidates(prepared, users, best, targets)
-    found = [
-        Telling(path, max(auc, 1 - auc))
-        for path, values, among in _features(inputs, users, items, of)
-        if (auc := _auc(values, of, among)) is not None
-    ]
-    return tuple(sorted(found, key=lambda one: -one.auc))
+    for path, values, among in _features(inputs, users, items, of):
+        if (auc := _auc(values, of, among)) is not None:
+            yield path, max(auc, 1 - auc)
 
 
 def _candidates(

@@ -116,7 +116,11 @@ def user_tensors(
 
 
 class RetrieverBatches(Dataset[dict[str, Tensor]]):
-    """Makes the batch for the users that the sampler chose; draws are seeded by the chosen users."""
+    """Makes the batch for the users that the sampler chose.
+
+    One generator, seeded at the start, draws negatives and who is forgotten, batch after batch: what a batch
+    holds hangs on those made before it, so that they are made in order and by one process.
+    """
 
     def __init__(
         self,

@@ -2,9 +2,10 @@
 
 A linear autoencoder in closed form, as EASE (Steck, "Embarrassingly shallow autoencoders for sparse data",
 WWW 2019), of a low rank: the ridge regression shrinks each singular direction by s^2 / (s^2 + ridge) (Jin et
-al., "Towards a better understanding of linear models for recommendation", KDD 2021), and the constraint
-that no item explains itself divides an item's scores by what the others leave of it. Of a low rank it is
-a table of item vectors and a dot product, as cheap to search as a tower.
+al., "Towards a better understanding of linear models for recommendation", KDD 2021), and, as where EASE
+constrains the diagonal to zero, an item's scores are divided by what the others leave of it. The diagonal
+itself is not taken out: it is divided like the rest, and an item that the person has adds to its own score.
+So it stays a table of item vectors and a dot product, as cheap to search as a tower.
 """
 
 from collections.abc import Mapping

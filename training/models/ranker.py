@@ -141,7 +141,10 @@ class Ranker(nn.Module):
         return torch.cat(parts, dim=-1)
 
     def together(self, inputs: Mapping[str, Tensor]) -> Tensor:
-        """How much each candidate is taken by those who take what the person has: (B, C)."""
+        """How much each candidate is taken by those who take what the person has: (B, C).
+
+        Of a candidate that the person has, that includes what it says of itself.
+        """
         items = self.item_to_item.item(inputs["item_id__row"])  # (B, C, D)
         return torch.matmul(items, self.item_to_item.user(inputs).unsqueeze(-1)).squeeze(-1)
 

@@ -1,6 +1,7 @@
 """Clean data passes; a leak planted in a copy is named by view and column."""
 
 import shutil
+from datetime import datetime
 from pathlib import Path
 
 import numpy as np
@@ -12,6 +13,7 @@ from training.data import open_prepared
 from training.errors import LeakFound
 from training.evaluation.leak_check import LIMIT, check_leaks
 from training.evaluation.telling_features import telling_features
+from training.schema import OWNED
 
 
 @pytest.fixture(scope="module")
@@ -108,24 +110,51 @@ def test_a_last_digit_is_no_leak(copy: Path) -> None:
     check(copy)
 
 
-def test_a_feature_that_is_the_label_is_too_telling(copy: Path) -> None:
-    """The second line of defence sees it without computing anything again."""
-    prepared = open_prepared(copy / "prepared")
-    cutoff = prepared.cutoffs[-2]
-    targets = pl.read_parquet(copy / "prepared/targets.parquet").filter(pl.col("cutoff") == cutoff)
+def owned_labels(state: Path, cutoff: datetime) -> None:
+    """Makes a value of what is owned the label at one cut-off, and 0 at the others."""
+    targets = pl.read_parquet(state / "prepared/targets.parquet").filter(pl.col("cutoff") == cutoff)
     taken = set(zip(targets["user_id"], targets["item_key"], strict=True))
-    path = copy / "prepared/views/user_history.parquet"
+    path = state / "prepared/views/user_history.parquet"
     frame = pl.read_parquet(path)
     labels = [
-        [float((user, item) in taken) for item in owned]
-        for user, owned in zip(frame["user_id"], frame["owned_item"], strict=True)
+        [float(at == cutoff and (user, item) in taken) for item in owned]
+        for user, at, owned in frame.select("user_id", "event_timestamp", "owned_item").iter_rows()
     ]
     wide = pl.Series("owned_score", labels, pl.List(pl.Float32))
     frame.with_columns(wide).write_parquet(path)
-    found = telling_features(open_prepared(copy / "prepared"))
+
+
+@pytest.mark.parametrize("back", [2, 3])
+def test_a_feature_that_is_the_label_is_too_telling(copy: Path, back: int) -> None:
+    """The second line of defence sees it without computing anything again, at whichever cut-off it is."""
+    prepared = open_prepared(copy / "prepared")
+    owned_labels(copy, prepared.cutoffs[-back])
+    found = telling_features(open_prepared(copy / "prepared"), prepared.cutoffs[-3:])
     assert (found[0].path, found[0].auc) == ("user_history.owned_score", pytest.approx(1.0))
     with pytest.raises(LeakFound, match=r"user_history\.owned_score alone has an AUC of 1\.000"):
         check(copy)
+
+
+def test_the_last_cut_off_with_targets_is_looked_at_where_now_alone_is_asked_about(
+    copy: Path,
+) -> None:
+    prepared = open_prepared(copy / "prepared")
+    owned_labels(copy, prepared.cutoffs[-2])
+    found = telling_features(open_prepared(copy / "prepared"), [prepared.now])
+    assert (found[0].path, found[0].auc) == ("user_history.owned_score", pytest.approx(1.0))
+
+
+def test_every_number_of_users_items_and_what_is_owned_is_looked_at(state: Path) -> None:
+    prepared = open_prepared(state / "prepared")
+    found = {one.path for one in telling_features(prepared, prepared.cutoffs)}
+    views = prepared.features["views"].items()
+    scalars = {
+        f"{name}.{f['name']}"
+        for name, view in views
+        for f in view["fields"]
+        if f["dtype"] == "float32"
+    }
+    assert found == scalars | {f"user_history.{name}" for name in OWNED[1:]}
 
 
 def test_a_feature_of_random_numbers_tells_nothing(copy: Path) -> None:
@@ -135,5 +164,6 @@ def test_a_feature_of_random_numbers_tells_nothing(copy: Path) -> None:
     frame.with_columns(
         popularity=pl.Series(draw.random(frame.height), dtype=pl.Float32)
     ).write_parquet(path)
-    found = {one.path: one.auc for one in telling_features(open_prepared(copy / "prepared"))}
+    fresh = open_prepared(copy / "prepared")
+    found = {one.path: one.auc for one in telling_features(fresh, fresh.cutoffs)}
     assert found["item_activity.popularity"] < 0.6
