@@ -1,7 +1,11 @@
-"""Classifiers of mailings: each is taught by some and says how likely others are redeemed, (R,) each."""
+"""Classifiers of mailings: each is taught by some and says how likely others are redeemed, (R,) each.
+
+What can be chosen of each is a dataclass with the values set by hand; what tuning may choose from, and what
+it chose, is in `training/leaderboard/coupon_models.py`.
+"""
 
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 
 import lightgbm
 import numpy as np
@@ -12,7 +16,7 @@ from sklearn.linear_model import LogisticRegression
 from torch import Tensor
 from torch.utils.data import DataLoader, IterableDataset
 
-from training.coupons.responses import Mailed
+from training.coupons.responses import Mailed, folds
 from training.learning.fit import fit
 from training.models.coupon_network import CouponConfig, CouponLesson, CouponNetwork
 from training.models.inputs import Floats
@@ -21,31 +25,43 @@ Probabilities = NDArray[np.float64]
 Classifier = Callable[[Mailed, Mailed, int], Probabilities]  # taught by, asked, seed
 LONG_TAIL = 10.0  # numbers that reach this far are counts or sums, taken by their logarithm
 FIRST_ROW = 2  # of the vocabularies; before it unknown and null
-INVERSE_PENALTY = 0.01  # of the logistic regression; 0.003, 0.03, 0.1 and 1 were tried
+BATCH = 128
 
 
-def logistic(by: Mailed, of: Mailed, seed: int) -> Probabilities:
+@dataclass(frozen=True, slots=True)
+class Linear:
+    inverse_penalty: float = 0.01
+
+
+def logistic(by: Mailed, of: Mailed, seed: int, given: Linear) -> Probabilities:
     """Of standardised numbers, flags of the unknown, and a column for each text."""
     del seed  # nothing is drawn
     encoding = encoded(by)
-    model = LogisticRegression(C=INVERSE_PENALTY, max_iter=2000)
+    model = LogisticRegression(C=given.inverse_penalty, max_iter=2000)
     model.fit(_columns(encoding, by), by.redeemed)
     found: Probabilities = model.predict_proba(_columns(encoding, of))[:, 1]
     return found
 
 
-def boosted(by: Mailed, of: Mailed, seed: int) -> Probabilities:
+@dataclass(frozen=True, slots=True)
+class Trees:
+    """By LightGBM's names."""
+
+    n_estimators: int = 200
+    learning_rate: float = 0.03
+    num_leaves: int = 4
+    min_child_samples: int = 30
+    colsample_bytree: float = 0.5
+    subsample: float = 0.8
+    reg_lambda: float = 5.0
+
+
+def boosted(by: Mailed, of: Mailed, seed: int, given: Trees) -> Probabilities:
     """Gradient boosted trees by LightGBM."""
     encoding = encoded(by)
     model = lightgbm.LGBMClassifier(
-        n_estimators=200,
-        learning_rate=0.03,
-        num_leaves=4,
-        min_child_samples=30,
-        colsample_bytree=0.5,
-        subsample=0.8,
+        **asdict(given),
         subsample_freq=1,
-        reg_lambda=5.0,
         random_state=seed,
         n_jobs=1,
         deterministic=True,
@@ -56,22 +72,38 @@ def boosted(by: Mailed, of: Mailed, seed: int) -> Probabilities:
     return found
 
 
-EPOCHS, BATCH, LEARNING_RATE, WEIGHT_DECAY = 30, 128, 2e-3, 0.05
+@dataclass(frozen=True, slots=True)
+class Network:
+    epochs: int = 30
+    learning_rate: float = 2e-3
+    weight_decay: float = 0.05
+    dropout: float = 0.4
 
 
-def network(by: Mailed, of: Mailed, seed: int) -> Probabilities:
+def network(by: Mailed, of: Mailed, seed: int, given: Network) -> Probabilities:
     """The network of our rankers."""
     encoding = encoded(by)
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(seed)
         sizes = [len(known) + FIRST_ROW for known in encoding.texts]
-        model = CouponNetwork(CouponConfig(encoding.statistics, sizes))
+        model = CouponNetwork(CouponConfig(encoding.statistics, sizes, dropout=given.dropout))
         batches = Batches(encoding, by, seed)
-        lesson = CouponLesson(model, LEARNING_RATE, WEIGHT_DECAY, batches.count * EPOCHS)
-        fit(lesson, DataLoader(batches, batch_size=None), None, EPOCHS, None, progress=False)
+        steps = batches.count * given.epochs
+        lesson = CouponLesson(model, given.learning_rate, given.weight_decay, steps)
+        fit(lesson, DataLoader(batches, batch_size=None), None, given.epochs, None, progress=False)
     with torch.no_grad():
         logits = model(_numbers(of), torch.from_numpy(encoding.rows(of)))
     return torch.sigmoid(logits).double().numpy()
+
+
+def left_out(classifier: Classifier, by: Mailed, seed: int) -> Probabilities:
+    """What it makes of every mailing when it is not taught by that one's campaign."""
+    fold = folds(by.campaign)
+    found = np.zeros(len(fold))
+    for number in np.unique(fold):
+        out = fold == number
+        found[out] = classifier(by.only(~out), by.only(out), seed)
+    return found
 
 
 @dataclass(frozen=True, slots=True)

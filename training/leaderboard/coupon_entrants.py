@@ -9,14 +9,11 @@ import numpy as np
 import polars as pl
 from numpy.typing import NDArray
 
-from training.coupons.classifiers import Classifier, Probabilities, boosted, logistic, network
-from training.coupons.responses import Mailed, asked, folds, mailed, read_pairs, taught
+from training.coupons.responses import asked, mailed, read_pairs, taught
 from training.leaderboard.answers import Answers
+from training.leaderboard.coupon_models import TUNED, chosen
 from training.leaderboard.question import NO_SEED, SEEDS, Entrant, Question
-from training.learning.fusing import fused as fusion
 from training.prepare.coupon_pairs import SMOOTHING
-
-MEMBERS: Mapping[str, Classifier] = {"network": network, "boosted": boosted}
 
 
 def past_rate(question: Question, seed: int) -> Answers:
@@ -30,29 +27,16 @@ def past_rate(question: Question, seed: int) -> Answers:
     return _answers(question, of, rate.to_numpy(), began)
 
 
-def classified(classifier: Classifier, seeds: tuple[int, ...]) -> Entrant:
-    """An entrant that is taught by the mailings that were over."""
+def classified(name: str, seeds: tuple[int, ...]) -> Entrant:
+    """An entrant that is taught by the mailings that were over, by the parameters that tuning chose."""
 
     def answer(question: Question, seed: int) -> Answers:
         began = time.perf_counter()
         pairs, of = _pairs(question.state, question.cutoff)
         by = mailed(taught(pairs, question.cutoff), told=True)
-        return _answers(question, of, classifier(by, mailed(of, told=False), seed), began)
+        return _answers(question, of, chosen(name)(by, mailed(of, told=False), seed), began)
 
-    return Entrant(answer, Path(__file__), seeds)
-
-
-def fused(by: Mailed, of: Mailed, seed: int) -> Probabilities:
-    """Each member says what it makes of campaigns that it wasn't taught; by that they are weighed."""
-    fold = folds(by.campaign)
-    held = {name: np.zeros(len(fold), dtype=np.float32) for name in MEMBERS}
-    for number in np.unique(fold):
-        out = fold == number
-        for name, member in MEMBERS.items():
-            held[name][out] = member(by.only(~out), by.only(out), seed)
-    together = fusion(held, by.redeemed)
-    said = {name: member(by, of, seed).astype(np.float32) for name, member in MEMBERS.items()}
-    return together(said).astype(np.float64)
+    return Entrant(answer, Path(__file__), seeds, (TUNED,))
 
 
 def _pairs(state: Path, cutoff: datetime) -> tuple[pl.DataFrame, pl.DataFrame]:
@@ -78,7 +62,7 @@ def _answers(
 
 ENTRANTS: Mapping[str, Entrant] = {
     "past_rate": Entrant(past_rate, Path(__file__), NO_SEED),
-    "logistic": classified(logistic, NO_SEED),
-    "lightgbm": classified(boosted, SEEDS),
-    "fused": classified(fused, SEEDS),
+    "logistic": classified("logistic", NO_SEED),
+    "lightgbm": classified("lightgbm", SEEDS),
+    "fused": classified("fused", SEEDS),
 }

@@ -1,13 +1,24 @@
 """Classifiers of mailings learn what is there to learn, whatever is unknown, and the same every time."""
 
+from functools import partial
+
 import numpy as np
 import polars as pl
 import pytest
 from numpy.typing import NDArray
 
-from training.coupons.classifiers import Classifier, boosted, encoded, logistic, network
-from training.coupons.responses import Mailed
-from training.leaderboard.coupon_entrants import fused
+from training.coupons.classifiers import (
+    Classifier,
+    Linear,
+    Network,
+    Trees,
+    boosted,
+    encoded,
+    left_out,
+    logistic,
+    network,
+)
+from training.coupons.responses import Mailed, folds
 from training.prepare.coupon_pairs import TEXTS
 
 
@@ -29,7 +40,14 @@ def auc(likely: NDArray[np.float64], happened: NDArray[np.float64]) -> float:
     return float((yes[:, None] > no).mean() + (yes[:, None] == no).mean() / 2)
 
 
-@pytest.mark.parametrize("classifier", [logistic, boosted, network])
+BY_DEFAULTS = [
+    partial(logistic, given=Linear()),
+    partial(boosted, given=Trees()),
+    partial(network, given=Network()),
+]
+
+
+@pytest.mark.parametrize("classifier", BY_DEFAULTS)
 def test_what_decides_is_found_and_the_same_seed_gives_the_same(classifier: Classifier) -> None:
     by, of = drawn(600, 1), drawn(400, 2)
     found = classifier(by, of, 7)
@@ -37,14 +55,22 @@ def test_what_decides_is_found_and_the_same_seed_gives_the_same(classifier: Clas
     assert np.array_equal(found, classifier(by, of, 7))
 
 
-def test_the_fusion_is_as_good_as_its_members() -> None:
-    by, of = drawn(600, 1), drawn(400, 2)
-    found = fused(by, of, 7)
-    assert auc(found, of.redeemed) > 0.8
-    assert ((found > 0) & (found < 1)).all()
+def test_of_what_is_left_out_a_classifier_is_taught_no_campaign() -> None:
+    of = drawn(100, 1)
+    fold, asked = folds(of.campaign), []
+
+    def told(by: Mailed, out: Mailed, seed: int) -> NDArray[np.float64]:
+        assert seed == 7
+        assert not set(by.campaign) & set(out.campaign)
+        assert len(by.campaign) + len(out.campaign) == len(of.campaign)
+        asked.append(set(out.campaign))
+        return out.numbers[:, 0]
+
+    assert np.array_equal(left_out(told, of, 7), of.numbers[:, 0])
+    assert len(asked) == len(set(fold))
 
 
-@pytest.mark.parametrize("classifier", [logistic, boosted, network])
+@pytest.mark.parametrize("classifier", BY_DEFAULTS)
 def test_of_a_text_that_was_never_seen_something_is_said(classifier: Classifier) -> None:
     by, of = drawn(300, 1), drawn(20, 2)
     strange = Mailed(

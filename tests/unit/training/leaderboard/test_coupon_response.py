@@ -103,7 +103,7 @@ def test_the_board_has_a_page_of_its_own_kind(mailings: Path, tmp_path: Path) ->
     contest = coupon_response(mailings)
     console = Console(file=StringIO(), width=200)
     run([contest], tmp_path / "out", tmp_path / "report", None, console)
-    judged = standings(contest, tmp_path / "out")
+    judged = standings(contest, tmp_path / "out", ENTRANTS)
     for model, entrant in ENTRANTS.items():
         assert judged.seeds[model] == entrant.seeds
         found = judged.get(model, Measure(CANDIDATES, "auc"))
