@@ -1,16 +1,28 @@
 """Asks every entrant, and keeps the answers: what is there and up to date is not asked again."""
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from pathlib import Path
+from typing import NamedTuple
 
 from rich.console import Console
 
 from training.errors import Absent, AnswersError
-from training.leaderboard.answers import given_of, load, path_of, save
+from training.leaderboard.answers import Answers, given_of, load, path_of, save
 from training.leaderboard.code import code_of, is_newer
 from training.leaderboard.contests import Contest, Period
 from training.leaderboard.question import Entrant, question
 from training.progress_bar import progress_bar
+
+
+class Wanted(NamedTuple):
+    """Answers that an entrant is asked for: where they are kept, and what they have to be made from."""
+
+    period: Period
+    model: str
+    seed: int
+    path: Path
+    inputs: tuple[Path, ...]
+    given: str
 
 
 def answer_all(
@@ -23,43 +35,41 @@ def answer_all(
     Raises:
         AnswersError: an entrant answered what can't be judged.
     """
-    wanted = list(_missing(contest, entrants, folder))
+    missing = [one for one in wanted(contest, entrants, folder) if up_to_date(one) is None]
     made = 0
-    with progress_bar(console, f"{contest.dataset}, {contest.kind}", len(wanted)) as advance:
-        for period, name, seed, path in wanted:
-            console.print(f"{name}, seed {seed}, {period.name}", highlight=False)
+    with progress_bar(console, f"{contest.dataset}, {contest.kind}", len(missing)) as advance:
+        for one in missing:
+            console.print(f"{one.model}, seed {one.seed}, {one.period.name}", highlight=False)
             try:
-                entrant = entrants[name]
-                save(path, entrant.answer(question(contest, period), seed), entrant.given())
+                answers = entrants[one.model].answer(question(contest, one.period), one.seed)
+                save(one.path, answers, one.given)
                 made += 1
             except Absent as absent:
-                console.print(f"{name} takes no part in {period.name}: {absent}", highlight=False)
+                told = f"{one.model} takes no part in {one.period.name}: {absent}"
+                console.print(told, highlight=False)
             advance(1)
     return made
 
 
-def up_to_date(path: Path, inputs: Iterable[Path], given: str = "") -> bool:
-    """True if the answers are whole, made as `given` says, and later than all files that they come from."""
-    if not is_newer(path, inputs):
-        return False
+def up_to_date(one: Wanted) -> Answers | None:
+    """The answers, if they are whole, made as wanted, and later than all files that they come from."""
+    if not is_newer(one.path, one.inputs):
+        return None
     try:
-        load(path)
-        return given_of(path) == given
+        return load(one.path) if given_of(one.path) == one.given else None
     except AnswersError:
-        return False
+        return None
 
 
-def _missing(
-    contest: Contest, entrants: Mapping[str, Entrant], folder: Path
-) -> Iterator[tuple[Period, str, int, Path]]:
+def wanted(contest: Contest, entrants: Mapping[str, Entrant], folder: Path) -> Iterator[Wanted]:
     """By period and seed: who answer from one trained system are asked one after another."""
     inputs = {
         name: (*contest.inputs, *entrant.inputs, *code_of(entrant.source))
         for name, entrant in entrants.items()
     }
+    given = {name: entrant.given() for name, entrant in entrants.items()}
     for period in contest.periods:
         for seed in sorted({seed for entrant in entrants.values() for seed in entrant.seeds}):
             for name in (name for name, entrant in entrants.items() if seed in entrant.seeds):
                 path = path_of(folder, contest.dataset, period.name, name, seed)
-                if not up_to_date(path, inputs[name], entrants[name].given()):
-                    yield period, name, seed, path
+                yield Wanted(period, name, seed, path, inputs[name], given[name])

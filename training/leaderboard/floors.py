@@ -3,10 +3,13 @@
 The figures were measured once, apart from this code: Complete Journey on weeks 51-52, trained on 1 to 50,
 MovieLens-100K by leave-one-out, coupon response on campaigns from October to the end of the year. Other weeks
 are harder or easier, most of all on `new`: a figure is therefore taken at the level of the weeks at hand, by
-how a yardstick does in them (a method without parameters to tune, whose figure is known too). That says it
-within an interval: there a peer is below its floor where its whole paired interval beside the yardstick is.
-In those very weeks a figure stands as it is. Coupon response has a yardstick too: here, of campaigns that
-run into weeks 51-52, only what was redeemed before them counts.
+how a yardstick does in them: a plain method whose figure is known too. Those of Complete Journey have one
+parameter, a half-life, which is tuned as those of the other peers are (`training/peers/tuned.json`). A
+yardstick says the level within an interval: there a peer is below its floor where its whole paired interval
+beside the yardstick is, and where the figure alone is below it the floor is reached within chance. A
+yardstick's own figure sets the level, so it can't be missed and is no check. In those very weeks a figure
+stands as it is, a yardstick's too. Coupon response has a yardstick as well: here, of campaigns that run into
+weeks 51-52, only what was redeemed before them counts.
 
 Figures of pairs are known of 244 candidates a person, 4.85 % of them taken. Here it is 512: AUC, log loss and
 F1 of those are of another question, and are no floors.
@@ -98,9 +101,11 @@ YARDSTICKS: Mapping[tuple[str, str], str] = {
 
 @dataclass(frozen=True, slots=True)
 class Floor:
-    """`figure` as it was measured elsewhere, `wanted` of these weeks; `reached` None: not measured.
+    """`figure` as it was measured elsewhere, `wanted` of these weeks.
 
-    `at_most` is the upper end of what was found, beside the yardstick; without one it is what was found.
+    `reached` is None of what was not measured, and of the yardstick itself. `at_most` is the upper end of
+    what was found, beside the yardstick; without one it is what was found. `within_chance`: that upper end
+    reaches, what was found does not.
     """
 
     model: str
@@ -111,6 +116,8 @@ class Floor:
     found: float | None
     at_most: float | None
     reached: bool | None
+    is_yardstick: bool = False
+    within_chance: bool = False
 
 
 def floors(standings: Standings) -> list[Floor]:
@@ -126,6 +133,7 @@ def floors(standings: Standings) -> list[Floor]:
 
 @dataclass(frozen=True, slots=True)
 class _Yardstick:
+    model: str
     figure: float
     found: Sampled
 
@@ -140,7 +148,7 @@ def _yardstick(standings: Standings, measure: Measure, figures: Figures) -> _Yar
     found = standings.get(name, measure)
     if found is None or standings.periods == KNOWN_AT.get(dataset):
         return None
-    return _Yardstick(figures[name], found)
+    return _Yardstick(name, figures[name], found)
 
 
 def _floor(
@@ -155,8 +163,21 @@ def _floor(
     found = standings.get(model, measure)
     if found is None:
         return Floor(model, measure, figure, level, wanted, None, None, None)
+    value = found.value
+    if yardstick is not None and yardstick.model == model:
+        return Floor(model, measure, figure, level, wanted, value, None, None, is_yardstick=True)
     most = _most(found, yardstick)
-    return Floor(model, measure, figure, level, wanted, found.value, most, most >= wanted)
+    return Floor(
+        model,
+        measure,
+        figure,
+        level,
+        wanted,
+        value,
+        most,
+        most >= wanted,
+        within_chance=value < wanted <= most,
+    )
 
 
 def _most(found: Sampled, yardstick: _Yardstick | None) -> float:

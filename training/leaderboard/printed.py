@@ -10,7 +10,7 @@ from training.rendered import words
 
 
 def print_standings(standings: Standings, console: Console) -> None:
-    """The main table, the targets, and the peers below their known figures."""
+    """The main table, the targets, the peers below their known figures, and what was not judged."""
     of = table(standings, MAIN)
     shown = Table(box=box.SIMPLE_HEAD, padding=(0, 1, 0, 0), title=words(standings.contest.dataset))
     shown.add_column("", no_wrap=True)
@@ -30,3 +30,6 @@ def print_standings(standings: Standings, console: Console) -> None:
                 f"{floor.model} is below its floor: {floor.measure} {floor.found}, wanted {floor.wanted}",
                 highlight=False,
             )
+    if standings.ignored:
+        names = ", ".join(f"{path.parent.name}/{path.name}" for path in standings.ignored)
+        console.print(f"Not judged, of nobody asked now or out of date: {names}", highlight=False)

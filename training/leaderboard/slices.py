@@ -15,9 +15,7 @@ from training.prepare.contract import DataSet
 
 SHARE = 0.1  # of users that are new or heavy, and of items that sell best
 WINDOW = timedelta(days=91)  # in which a heavy user buys, and an item sells
-COLD = timedelta(
-    days=28
-)  # an item is cold that was first sold so shortly before the cut-off, or later
+COLD = timedelta(days=28)  # first sold so shortly before the cut-off, or later
 ALL = "all"
 MEANING = {
     "new_users": "the tenth of the users with the fewest baskets before the cut-off",
@@ -25,6 +23,7 @@ MEANING = {
     "no_profile": "users of whom some attribute is unknown",
     "tail_items": "targets that are not in the best-selling tenth of the catalogue in those 91 days",
     "cold_items": "targets first sold within the 28 days before the cut-off, or after it",
+    "unsold_items": "those of them that nobody had bought before it: first sold after the cut-off",
 }
 
 
@@ -62,9 +61,11 @@ def slices(
         how="left",
         maintain_order="left",
     )
+    unsold = first["time"].is_null()
     cold = (first["time"] >= cutoff - COLD).fill_null(value=True)
     best = _most(sold["len"].fill_null(0).to_numpy().astype(np.int64), SHARE)
-    return Slices(users, {"tail_items": ~best, "cold_items": cold.to_numpy()})
+    kept = {"tail_items": ~best, "cold_items": cold.to_numpy(), "unsold_items": unsold.to_numpy()}
+    return Slices(users, kept)
 
 
 def without_profile(data: DataSet, user_ids: pl.Series) -> NDArray[np.bool_] | None:

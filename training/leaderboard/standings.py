@@ -1,6 +1,7 @@
 """All entrants of a contest judged: every figure with its draws, by period and over all of them."""
 
-from collections.abc import Container, Mapping, Sequence
+import math
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import NamedTuple
@@ -15,9 +16,12 @@ from training.evaluation.intervals import user_weights
 from training.evaluation.pair_figures import Threshold, pair_figures
 from training.evaluation.sampled import Sampled, average, constant, means
 from training.leaderboard import answers as files
+from training.leaderboard.answering import up_to_date, wanted
 from training.leaderboard.answers import Answers
 from training.leaderboard.contests import Contest, Period
 from training.leaderboard.judging import Measure, Values, candidates, pairs, shown, values
+from training.leaderboard.question import Entrant
+from training.leaderboard.slices import ALL
 
 MEAN = "mean"  # over the periods
 CANDIDATES = "candidates"  # the task of pairs
@@ -33,13 +37,17 @@ class Cell(NamedTuple):
 
 @dataclass(slots=True)
 class Standings:
-    """`candidates` says by model which sets of pairs were scored: figures of pairs compare within one set."""
+    """`candidates` says by model which sets of pairs were scored: figures of pairs compare within one set.
+
+    `ignored` are the files of answers that lie in the folder and are none of what was to be judged.
+    """
 
     contest: Contest
     cells: dict[Cell, Sampled] = field(default_factory=dict)
     seeds: dict[str, tuple[int, ...]] = field(default_factory=dict)
     candidates: dict[str, frozenset[tuple[str, int]]] = field(default_factory=dict)
     calibration: dict[str, Curve] = field(default_factory=dict)  # of the last period, first seed
+    ignored: tuple[Path, ...] = ()
 
     @property
     def periods(self) -> tuple[str, ...]:
@@ -50,30 +58,29 @@ class Standings:
 
 
 def standings(
-    contest: Contest, folder: Path, draws: int = DRAWS, models: Container[str] | None = None
+    contest: Contest, folder: Path, models: Mapping[str, Entrant], draws: int = DRAWS
 ) -> Standings:
-    """Judges the files of answers under `folder`, of these models or, if none are named, of all.
+    """Judges what `answer_all` keeps of these models under `folder`, as far as it is up to date.
+
+    Other models, other seeds, and what was made otherwise or of older code, are ignored.
 
     Raises:
         AnswersError: a model's answers can't be judged; it is named.
     """
     found = Standings(contest)
-    listed = {
-        period.name: files.found(folder / contest.dataset / period.name)
-        for period in contest.periods
-    }
     weights = user_weights(len(contest.user_ids), SEED, draws)
-    names = dict.fromkeys(name for seeds in listed.values() for name in seeds)
-    for model in (name for name in names if models is None or name in models):
-        seeds = sorted({seed for by_model in listed.values() for seed in by_model.get(model, ())})
+    left = _lying(contest, folder)
+    for model in sorted(models):
+        given: dict[str, dict[int, Answers]] = {period.name: {} for period in contest.periods}
+        for one in wanted(contest, {model: models[model]}, folder):
+            answers = up_to_date(one)
+            if answers is not None:
+                given[one.period.name][one.seed] = answers
+                left.discard(one.path)
+        seeds = sorted({seed for by_seed in given.values() for seed in by_seed})
+        if not seeds:
+            continue
         found.seeds[model] = tuple(seeds)
-        given = {
-            period.name: {
-                seed: files.load(files.path_of(folder, contest.dataset, period.name, model, seed))
-                for seed in listed[period.name].get(model, ())
-            }
-            for period in contest.periods
-        }
         try:
             for period in contest.periods:
                 several = list(given[period.name].values())
@@ -85,7 +92,18 @@ def standings(
         except AnswersError as error:
             raise AnswersError(f"{model}: {error}; remove its answers") from error
     _add_means(found)
+    found.ignored = tuple(sorted(left))
     return found
+
+
+def _lying(contest: Contest, folder: Path) -> set[Path]:
+    """Every file of answers to the periods."""
+    return {
+        files.path_of(folder, contest.dataset, period.name, model, seed)
+        for period in contest.periods
+        for model, seeds in files.found(folder / contest.dataset / period.name).items()
+        for seed in seeds
+    }
 
 
 def _add_pages(
@@ -187,10 +205,11 @@ def _of_the_other_half(one: Pairs) -> NDArray[np.float64] | None:
 
 
 def _add_means(found: Standings) -> None:
-    """Of what every period has."""
+    """Of what every period has; of a slice, over the periods in which it isn't empty."""
     by_measure: dict[tuple[str, Measure], list[Sampled]] = {}
     for cell, figure in found.cells.items():
         by_measure.setdefault((cell.model, cell.measure), []).append(figure)
     for (model, measure), figures in by_measure.items():
         if len(figures) == len(found.contest.periods):
-            found.cells[Cell(MEAN, model, measure)] = average(figures)
+            some = [one for one in figures if measure.slice != ALL and math.isfinite(one.value)]
+            found.cells[Cell(MEAN, model, measure)] = average(some or figures)

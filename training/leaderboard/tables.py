@@ -204,14 +204,22 @@ def _floor_row(floor: Floor) -> FloorRow:
         number(floor.wanted, floor.measure),
         "" if floor.found is None else number(floor.found, floor.measure),
         "" if floor.at_most is None else number(floor.at_most, floor.measure),
-        verdict(floor.reached),
+        _floor_verdict(floor),
     )
 
 
+def _floor_verdict(floor: Floor) -> str:
+    if floor.is_yardstick:
+        return "yardstick"
+    return "within chance" if floor.within_chance else verdict(floor.reached)
+
+
 def _best(measure: Measure, figures: dict[str, Interval]) -> str:
-    """The model with the best figure; none where more isn't better."""
+    """The model with the best figure; none where more isn't better, or all have the same."""
     name = measure.metric.partition("@")[0]
     if name in NEITHER or name.startswith(("popularity", "novelty", "diversity")):
+        return ""
+    if len({one.value for one in figures.values()}) < min(2, len(figures)):
         return ""
     sign = -1 if name in SMALL else 1
     return max(figures, key=lambda model: sign * figures[model].value)

@@ -1,5 +1,6 @@
 """A small prepared shop, and answers of two made-up entrants at its development periods."""
 
+from collections.abc import Mapping
 from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path
@@ -10,9 +11,10 @@ import yaml
 
 from tests.unit.training.bundle.shop import NOW, prepared_shop, silent
 from tests.unit.training.leaderboard.systems import small
+from training import errors
 from training.leaderboard.answers import Answers, path_of, save
 from training.leaderboard.contests import Contest, by_cutoff
-from training.leaderboard.question import Question, question
+from training.leaderboard.question import Entrant, Question, question
 from training.leaderboard.systems import System, settings_at
 from training.leaderboard.systems import trained as train
 from training.prepare.__main__ import prepare
@@ -65,6 +67,18 @@ def drawn(contest: Contest, period: int, seed: int, *, pairs: bool) -> Answers:
         pair_item=np.tile(keys, users),
         probability=draw.random(users * len(keys)).astype(np.float32),
     )
+
+
+def answered(**seeds: tuple[int, ...]) -> Mapping[str, Entrant]:
+    """Entrants whose answers lie there already: nobody asks them."""
+
+    def nothing(question: Question, seed: int) -> Answers:
+        raise AssertionError((question.cutoff, seed))
+
+    return {name: Entrant(nothing, Path(errors.__file__), of) for name, of in seeds.items()}
+
+
+MADE_UP = answered(chance=(7, 8, 9), plain=(0,))
 
 
 @pytest.fixture(scope="session")

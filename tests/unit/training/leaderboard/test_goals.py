@@ -11,7 +11,9 @@ from training.leaderboard.floors import FIGURES, FILMS, JOURNEY, KNOWN_AT, SHARE
 from training.leaderboard.goals import GOALS, Bound, Goal, Kind, outcomes
 from training.leaderboard.judging import Measure
 from training.leaderboard.leave_one_out import TASK as NEXT
+from training.leaderboard.records import judged
 from training.leaderboard.standings import CANDIDATES, MEAN, Cell, Standings
+from training.leaderboard.tables import floor_rows
 
 NDCG = Measure("any", "ndcg@10")
 AUC = Measure(CANDIDATES, "auc")
@@ -103,8 +105,10 @@ def test_a_floor_is_the_known_figure_at_the_level_of_the_weeks(contest: Contest)
     assert found["ease"].level == pytest.approx(0.5)
     assert found["ease"].wanted == pytest.approx(known["ease"] / 2 * SHARE)
     assert found["ease"].reached is False
-    assert found["personal_decay"].reached is True
     assert found["bpr"].reached is None
+    assert found["personal_decay"].is_yardstick
+    assert found["personal_decay"].reached is None
+    assert not found["ease"].is_yardstick
 
 
 @pytest.mark.parametrize(("share", "reached"), [(0.96, True), (0.93, False)])
@@ -124,6 +128,26 @@ def test_a_yardstick_says_the_level_within_an_interval(
     assert found["ease"].found is not None
     assert found["ease"].found < found["ease"].wanted
     assert found["ease"].reached is reached
+    assert found["ease"].within_chance is reached
+    rows = {(row.model, row.measure): row.verdict for row in floor_rows(standings)}
+    assert rows["ease", "any N@10"] == ("within chance" if reached else "no")
+    assert rows["personal decay", "any N@10"] == "yardstick"
+    assert rows["bpr", "any N@10"] == "not measured"
+    kept = judged(standings)["floors"]
+    assert [one["model"] for one in kept if one["within_chance"]] == ["ease"] * reached
+
+
+def test_a_figure_that_reaches_by_itself_needs_no_chance(contest: Contest) -> None:
+    known = FIGURES[JOURNEY][NDCG]
+    decay, ease = (around(known[name], 0.01) for name in ("personal_decay", "ease"))
+    standings = made(contest, JOURNEY, {("personal_decay", NDCG): decay, ("ease", NDCG): ease})
+    found = {one.model: one for one in floors(standings) if one.measure == NDCG}
+    assert (found["ease"].reached, found["ease"].within_chance) == (True, False)
+    kept = {one["model"]: one for one in judged(standings)["floors"] if one["task"] == "any"}
+    assert (kept["personal_decay"]["is_yardstick"], kept["personal_decay"]["reached"]) == (
+        True,
+        None,
+    )
 
 
 def test_in_the_weeks_that_the_figures_are_of_they_stand_as_they_are(contest: Contest) -> None:
@@ -135,7 +159,7 @@ def test_in_the_weeks_that_the_figures_are_of_they_stand_as_they_are(contest: Co
     found = next(
         one for one in floors(standings) if (one.model, one.measure) == ("personal_decay", NDCG)
     )
-    assert (found.level, found.reached) == (1.0, False)
+    assert (found.level, found.reached, found.is_yardstick) == (1.0, False, False)
 
 
 def test_a_gain_beside_a_peer_below_its_floor_does_not_count(contest: Contest) -> None:

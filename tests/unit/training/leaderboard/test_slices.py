@@ -58,7 +58,7 @@ def test_tail_items_are_all_but_the_best_selling_tenth(contest: Contest) -> None
     )
 
 
-def test_cold_items_were_first_sold_lately_or_never(state: Path) -> None:
+def test_cold_items_were_first_sold_lately_and_unsold_ones_never(state: Path) -> None:
     data = open_data_set(state / "dataset")
     now = data.default_now
     times = [now - timedelta(days=d) for d in (100, 27, 29)]
@@ -67,6 +67,7 @@ def test_cold_items_were_first_sold_lately_or_never(state: Path) -> None:
     )
     found = slices(history, now, pl.Series([1]), np.array([1, 2, 3, 4]), data)
     assert found.items["cold_items"].tolist() == [False, True, False, True]
+    assert found.items["unsold_items"].tolist() == [False, False, False, True]
 
 
 @pytest.mark.parametrize("name", ["new_users", "heavy_users"])

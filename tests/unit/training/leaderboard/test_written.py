@@ -12,8 +12,10 @@ import polars as pl
 import pytest
 from rich.console import Console
 
+from tests.unit.training.leaderboard.conftest import MADE_UP
 from training.errors import AnswersError, LeakFound
 from training.evaluation.leak_check import Checked
+from training.evaluation.sampled import constant
 from training.leaderboard.__main__ import CHECK, checked_for_leaks, run
 from training.leaderboard.answers import load, path_of
 from training.leaderboard.contests import Contest, Kind
@@ -25,7 +27,7 @@ from training.leaderboard.page import write_page
 from training.leaderboard.question import Entrant
 from training.leaderboard.records import write_records
 from training.leaderboard.slices import MEANING
-from training.leaderboard.standings import MEAN, Standings, standings
+from training.leaderboard.standings import MEAN, Cell, Standings, standings
 from training.leaderboard.tables import MAIN, label, number, slice_table, table
 
 SIMPLE = {name: peer(name) for name in ("popularity", "personal_decay")}
@@ -37,7 +39,7 @@ UNTRAINED: dict[Kind, dict[str, Entrant]] = {
 
 @pytest.fixture(scope="module")
 def judged(contest: Contest, folder: Path) -> Standings:
-    return standings(contest, folder, draws=100)
+    return standings(contest, folder, MADE_UP, draws=100)
 
 
 def test_records_hold_every_figure_with_its_period_and_slice(
@@ -52,7 +54,9 @@ def test_records_hold_every_figure_with_its_period_and_slice(
         *("dataset", "task", "model", "metric", "value", "low", "high", "seeds", "slice", "period")
     }
     assert {row["period"] for row in rows} == {MEAN, *judged.periods}
-    assert {row["slice"] for row in rows} == {"all", *MEANING} - {"cold_items"}  # nothing is new
+    assert {row["slice"] for row in rows} == {"all", *MEANING} - {
+        *("cold_items", "unsold_items")  # nothing is new
+    }
     (one,) = [
         row
         for row in rows
@@ -79,6 +83,15 @@ def test_a_table_has_the_models_and_marks_the_best(judged: Standings) -> None:
     assert best.best
     assert "seconds" in of.columns
     assert not any(cells[of.columns.index("seconds")].best for _, _, cells in of.rows)
+
+
+def test_nobody_is_best_where_all_have_the_same(judged: Standings) -> None:
+    same = replace(judged, cells=dict(judged.cells))
+    measure = Measure("any", "ndcg@10")
+    for model in judged.seeds:
+        same.cells[Cell(MEAN, model, measure)] = constant(0.0)
+    cells = [cells[0] for _, _, cells in table(same, [measure]).rows]
+    assert [(cell.value, cell.best) for cell in cells] == [("0.0000", False)] * 2
 
 
 def test_a_slice_table_begins_with_all(judged: Standings) -> None:
@@ -149,10 +162,14 @@ def test_a_run_writes_everything_and_goes_on_where_it_was(
     assert (out / "index.html").is_file()
     assert (report / "leaderboard.json").is_file()
     assert "personal decay" in said.getvalue()
+    assert "Not judged" not in said.getvalue()
     kept = path_of(out, contest.dataset, contest.periods[0].name, "popularity", 0)
     made = kept.stat().st_mtime_ns
-    run(contests, out, report, None, Console(file=said), UNTRAINED)
+    shutil.copy(kept, kept.with_name("gone.7.npz"))
+    run(contests, out, report, None, Console(file=said, width=200), UNTRAINED)
     assert kept.stat().st_mtime_ns == made
+    assert said.getvalue().count(f"{kept.parent.name}/gone.7.npz") == 1
+    assert "gone" not in (report / "leaderboard.json").read_text()
 
 
 def test_the_leak_check_is_made_again_after_a_preparation_alone(
