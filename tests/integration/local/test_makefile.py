@@ -147,10 +147,14 @@ def test_make_final_takes_nothing_that_changes_its_figures(clone: Clone) -> None
     scored = ran.index(
         "ran training.score --state build/final --endpoint 127.0.0.1:50051 (profile full)"
     )
-    assert ran[scored - 1] == (
+    judged = ran.index(
         "ran training.leaderboard --state build/final --out build/final/leaderboard --report "
         "build/final/leaderboard --cutoff 2017-12-11T05:00:00Z (profile full)"
     )
+    # Nothing serves while all are asked, and what is scored was started right before.
+    assert ran[judged - 1].startswith("ran serving.local.stack down")
+    assert ran[judged - 2].startswith("ran serving.local.stack up")
+    assert ran[judged + 1 : scored] == ["ran serving.local.stack up (profile full)"]
     assert ran[scored + 1].startswith("ran training.final log --state build/final")
     assert ran[scored + 2].startswith("ran serving.local.stack down")
 
