@@ -6,6 +6,7 @@ from collections.abc import Callable, Sequence
 from tests.acceptance.models.conftest import Board
 from tests.e2e.system import ROOT
 from training.leaderboard.steps import MARKS, NEXT_STEPS, STEPS
+from training.rendered import words
 
 PEERS = (
     *("popularity", "personal_decay", "tifu_knn", "ease", "item_knn", "als", "bpr"),
@@ -32,9 +33,11 @@ def test_point_4b_three_data_sets_have_their_table_and_drawings(board: Board) ->
     document = (ROOT / "docs" / "leaderboard.md").read_text()
     page = (ROOT / "build" / "leaderboard" / "index.html").read_text()
     for name in DATASETS:
-        assert name in document
-        assert name in page
-    assert "<img" in page or "<svg" in page
+        assert f"\n### {words(name)}\n" in document
+        _, _, section = page.partition(f"<h2>{words(name)}</h2>")
+        own, _, _ = section.partition("<h2>")
+        assert "<table" in own
+        assert "<img" in own or "<svg" in own
 
 
 def test_point_4c_each_target_is_reached_or_what_was_tried_is_told(
