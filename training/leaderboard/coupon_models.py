@@ -27,7 +27,7 @@ from training.coupons.classifiers import (
 )
 from training.coupons.responses import Mailed
 from training.learning.calibration import logistic as regression
-from training.peers.tuned import read_chosen, write_chosen
+from training.peers.tuned import parameters_of, read_chosen, write_chosen
 
 TUNED = Path(__file__).with_name("coupon_tuned.json")
 MEMBERS = ("network", "trees")  # of our entrant
@@ -118,8 +118,8 @@ class Tuned:
 
 def chosen(name: str, path: Path = TUNED) -> Classifier:
     """The model by what tuning chose; by its defaults before it was tuned."""
-    tuned = read_tuned(path).get(name)
-    return MODELS[name].by(MODELS[name].defaults if tuned is None else tuned.parameters)
+    of = MODELS[name]
+    return of.by(parameters_of(name, of, read_tuned(path)))
 
 
 def read_tuned(path: Path = TUNED) -> dict[str, Tuned]:

@@ -21,7 +21,7 @@ from training.leaderboard.answers import DEEPEST, Answers
 from training.leaderboard.contests import Kind
 from training.leaderboard.question import NO_SEED, SEEDS, Entrant, Question
 from training.peers.table import PEERS
-from training.peers.tuned import read_tuned
+from training.peers.tuned import parameters_of, read_tuned
 
 
 class Pages(Protocol):
@@ -74,8 +74,8 @@ def source_of(function: object) -> Path:
 
 def peer(name: str) -> Entrant:
     """A peer by the parameters that tuning chose for it; its defaults before it was tuned."""
-    of, chosen = PEERS[name], read_tuned().get(name)
-    parameters = of.defaults if chosen is None else chosen.parameters
+    of = PEERS[name]
+    parameters = parameters_of(name, of, read_tuned())
     return ranked(of.rank, parameters, SEEDS if of.draws else NO_SEED)
 
 

@@ -9,13 +9,13 @@ from training.leaderboard import next_fused, next_members
 from training.leaderboard.answers import DEEPEST, Answers
 from training.leaderboard.next_peers import NEXT_PEERS, TUNED, asked, read_tuned
 from training.leaderboard.question import NO_SEED, SEEDS, Entrant, Question
+from training.peers.tuned import parameters_of
 
 
 def peer(name: str) -> Entrant:
     def answer(question: Question, seed: int) -> Answers:
         began = time.perf_counter()
-        tuned = read_tuned().get(name)
-        parameters = NEXT_PEERS[name].defaults if tuned is None else tuned.parameters
+        parameters = parameters_of(name, NEXT_PEERS[name], read_tuned())
         of = (question.purchases, question.cutoff, question.user_ids)
         pages = asked(name, parameters, *of, DEEPEST, seed)
         return Answers(question.user_ids, pages.any, pages.new, time.perf_counter() - began)

@@ -13,7 +13,7 @@ from training.leaderboard.next_item import Plan
 from training.leaderboard.next_nearby import Nearby
 from training.leaderboard.next_peers import Tuned
 from training.leaderboard.next_together import Together
-from training.peers.tuned import read_chosen, write_chosen
+from training.peers.tuned import parameters_of, read_chosen, write_chosen
 
 FILE = Path(__file__).with_name("next_members.json")
 
@@ -72,7 +72,4 @@ def write_tuned(found: Mapping[str, Tuned], path: Path = FILE) -> None:
 def chosen() -> dict[str, Any]:
     """Parameters by member: what tuning chose, defaults of what was not tuned."""
     tuned = read_tuned()
-    return {
-        name: tuned[name].parameters if name in tuned else member.defaults
-        for name, member in MEMBERS.items()
-    }
+    return {name: parameters_of(name, member, tuned) for name, member in MEMBERS.items()}

@@ -86,8 +86,10 @@ def attempt_of_peer(period: Period) -> Attempt:
 
 
 def attempt_of_member(period: Period, shop: Shop) -> Attempt:
+    of = histories(period.history, shop.keys)
+
     def attempt(name: str, parameters: Any) -> tuple[float, float]:
-        said = alone(name, parameters, histories(period.history, shop.keys), shop, SEED)
+        said = alone(name, parameters, of, shop, SEED)
         return _judged(period, page_of(said, period.history, period.user_ids, shop, K))
 
     return attempt

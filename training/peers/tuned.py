@@ -63,6 +63,11 @@ def read_chosen(
     }
 
 
+def parameters_of(name: str, of: Tunable, tuned: Mapping[str, Any]) -> Any:
+    """What tuning chose of a table's `name`; the defaults of what was not tuned."""
+    return tuned[name].parameters if name in tuned else of.defaults
+
+
 def write_chosen(path: Path, peers: Mapping[str, Tunable], found: Mapping[str, Any]) -> None:
     """In the order of the table."""
     document = {name: asdict(found[name]) for name in peers if name in found}
