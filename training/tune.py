@@ -1,14 +1,15 @@
 """Chooses each peer's parameters: `python -m training.tune --state FOLDER --trials N`.
 
 A peer is fitted where the first development period of Complete Journey begins, and judged on it, weeks
-45-46 of 2017. Its first trial are its defaults, the others are drawn from its space. What is best goes to
-`training/peers/tuned.json`, which is committed.
+45-46 of 2017. Its first trial are its defaults, the others are drawn from its space. A peer answers with two
+pages, and what makes one good may make the other bad: the best for the page of `any`, which answers `basket`
+too, and the best for that of `new` go to `training/peers/tuned.json`, which is committed.
 """
 
 import argparse
 import sys
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from math import prod
@@ -32,13 +33,14 @@ HORIZON = timedelta(days=14)
 TRIALS = 6  # of every peer; the defaults are one of them
 SEED = 7
 K = 10
-LEAST = 1e-6  # NDCG of defaults that found nothing at all
+OF_ANY, OF_NEW = ("any", "basket"), ("new",)  # the questions that a page answers
+LEAST = 1e-6  # a figure of defaults that found nothing at all
 
 
 @dataclass(frozen=True, slots=True)
 class Trial:
     parameters: Any
-    ndcg: Mapping[str, float]  # by task
+    figures: Mapping[str, float]  # NDCG of `any` and `new`, recall of `basket`, all at K
     seconds: float
 
 
@@ -92,13 +94,15 @@ def tune(name: str, peer: Peer[Any], trials: int, bench: Bench, console: Console
         console.print(
             f"{escape(str(parameters))}: {_told(tried[-1])}", highlight=False, soft_wrap=True
         )
-    chosen = best(tried, peer.judged_on)
+    of_any, of_new = best(tried, OF_ANY), best(tried, OF_NEW)
     return Tuned(
-        chosen.parameters,
+        of_any.parameters,
+        of_new.parameters,
         len(tried),
-        round(chosen.ndcg["any"], 5),
-        round(chosen.ndcg["new"], 5),
-        round(chosen.seconds, 1),
+        round(of_any.figures["any"], 5),
+        round(of_any.figures["basket"], 5),
+        round(of_new.figures["new"], 5),
+        round(max(of_any.seconds, of_new.seconds), 1),
     )
 
 
@@ -115,27 +119,35 @@ def settings(name: str, peer: Tunable, trials: int, seed: int) -> list[Any]:
 
 
 def attempt(peer: Peer[Any], parameters: object, bench: Bench) -> Trial:
-    """Fits, and judges `any` and `new`."""
+    """Fits, and judges what both pages answer."""
     users = bench.targets["any"].user_ids
     began = time.perf_counter()
     pages = peer.rank(bench.history, bench.cutoff, users, K, parameters, bench.seed)
     seconds = time.perf_counter() - began
-    ndcg = {}
-    for task, page in (("any", pages.any), ("new", pages.new)):
+    figures = {}
+    for task, page in (("any", pages.any), ("basket", pages.any), ("new", pages.new)):
         targets = bench.targets[task]
-        mine = page[rows_of(targets.user_ids, users)]
-        ndcg[task] = float(judge(mine, targets.items).ndcg(K).mean())
-    return Trial(parameters, ndcg, seconds)
+        judged = judge(page[rows_of(targets.user_ids, users)], targets.items)
+        found = judged.recall(K) if task == "basket" else judged.ndcg(K)
+        figures[task] = float(found.mean())
+    return Trial(parameters, figures, seconds)
 
 
 def best(tried: Sequence[Trial], tasks: Sequence[str]) -> Trial:
-    """The highest mean over the tasks, each in units of what the first trial, the defaults, reached."""
-    first = {task: max(value, LEAST) for task, value in tried[0].ndcg.items()}
-    return max(tried, key=lambda trial: sum(trial.ndcg[task] / first[task] for task in tasks))
+    """The highest mean over the tasks, each in units of what the first trial, the defaults, reached.
+
+    Of equals the one that is better at all else, then the earlier.
+    """
+    first = {task: max(value, LEAST) for task, value in tried[0].figures.items()}
+
+    def worth(trial: Trial, of: Iterable[str]) -> float:
+        return sum(trial.figures[task] / first[task] for task in of)
+
+    return max(tried, key=lambda trial: (worth(trial, tasks), worth(trial, first)))
 
 
 def _told(trial: Trial) -> str:
-    figures = ", ".join(f"{task} {value:.4f}" for task, value in trial.ndcg.items())
+    figures = ", ".join(f"{task} {value:.4f}" for task, value in trial.figures.items())
     return f"{figures} ({trial.seconds:.0f} s)"
 
 

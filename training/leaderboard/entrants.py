@@ -8,7 +8,6 @@ import inspect
 import time
 from collections.abc import Mapping
 from datetime import datetime
-from functools import partial
 from pathlib import Path
 from typing import Protocol, TypeVar
 
@@ -52,18 +51,21 @@ def ranked(
     rank: Rank[P_contra],
     parameters: P_contra,
     seeds: tuple[int, ...] = NO_SEED,
+    new_parameters: P_contra | None = None,
 ) -> Entrant:
-    """An entrant that ranks purchases alone."""
+    """An entrant that ranks purchases alone; what is new by parameters of its own, where they differ."""
+    of_new = parameters if new_parameters is None else new_parameters
+    apart = of_new != parameters
 
     def answer(question: Question, seed: int) -> Answers:
+        asked = question.purchases, question.cutoff, question.user_ids, DEEPEST
         began = time.perf_counter()
-        pages = rank(
-            question.purchases, question.cutoff, question.user_ids, DEEPEST, parameters, seed
-        )
-        seconds = time.perf_counter() - began
-        return Answers(question.user_ids, pages.any, pages.new, seconds)
+        pages = rank(*asked, parameters, seed)
+        new = rank(*asked, of_new, seed).new if apart else pages.new
+        return Answers(question.user_ids, pages.any, new, time.perf_counter() - began)
 
-    return Entrant(answer, source_of(rank), seeds, given=partial(repr, parameters))
+    given = f"{parameters!r}, new: {of_new!r}" if apart else repr(parameters)
+    return Entrant(answer, source_of(rank), seeds, given=lambda: given)
 
 
 def source_of(function: object) -> Path:
@@ -75,8 +77,10 @@ def source_of(function: object) -> Path:
 def peer(name: str) -> Entrant:
     """A peer by the parameters that tuning chose for it; its defaults before it was tuned."""
     of = PEERS[name]
-    parameters = parameters_of(name, of, read_tuned())
-    return ranked(of.rank, parameters, SEEDS if of.draws else NO_SEED)
+    tuned = read_tuned()
+    parameters = parameters_of(name, of, tuned)
+    new = tuned[name].new_parameters if name in tuned else None
+    return ranked(of.rank, parameters, SEEDS if of.draws else NO_SEED, new)
 
 
 ENTRANTS: Mapping[Kind, Mapping[str, Entrant]] = {

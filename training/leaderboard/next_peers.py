@@ -5,7 +5,7 @@ which is committed.
 
 Everybody's history ends at another time, and most are of one sitting: a peer whose purchases fade is told
 that the newest item was taken a day before the cut-off and each earlier one a day before the next, so that
-a half-life in days is one in places. A history is one basket.
+a half-life in days is one in places. A history is one basket, and all baskets are as fresh.
 """
 
 from collections.abc import Mapping
@@ -42,7 +42,7 @@ NEXT_PEERS: Mapping[str, Peer[Any]] = {
     ),
     "item_knn": _peer(
         "item_knn",
-        item_knn.ItemKnn(neighbours=200, shrinkage=10.0, half_life_days=5.0),
+        item_knn.ItemKnn(200, 10.0, half_life_days=5.0, basket_half_life_days=3650.0),
         {
             "neighbours": (100, 200, 500, 2000),
             "shrinkage": (0.0, 5.0, 10.0, 30.0),

@@ -1,4 +1,8 @@
-"""Item-kNN: items that share baskets, by cosine; a user's score sums over what the user bought."""
+"""Item-kNN: items that share baskets, by cosine; a user's score sums over what the user bought.
+
+Both fade: what a user bought, and what a basket says of items that belong together, which changes with the
+season.
+"""
 
 from dataclasses import dataclass
 from datetime import datetime
@@ -6,6 +10,7 @@ from datetime import datetime
 import numpy as np
 import polars as pl
 import scipy.sparse as sp
+from numpy.typing import NDArray
 
 from training.peers.coded import Coded, coded
 from training.peers.pages import Pages, best_scored
@@ -15,9 +20,10 @@ AT_ONCE = 1024  # items whose similarities to all are in memory together
 
 @dataclass(frozen=True, slots=True)
 class ItemKnn:
-    neighbours: int = 100
-    shrinkage: float = 10.0  # added to the cosine's divisor, against chance in rare items
-    half_life_days: float = 91.0  # of what a user bought
+    neighbours: int = 500
+    shrinkage: float = 3.0  # added to the cosine's divisor, against chance in rare items
+    half_life_days: float = 45.0  # of what a user bought
+    basket_half_life_days: float = 45.0  # of what a basket says
 
 
 def rank(
@@ -38,8 +44,9 @@ def rank(
 def similarities(at: Coded, parameters: ItemKnn) -> sp.csr_array:
     """(I, I) float32: what each item says of the items nearest to it; nothing of itself."""
     inside = _baskets(at)
-    by_item = inside.T.tocsr()
-    lengths = np.sqrt(inside.sum(axis=0))
+    weighed = sp.csr_array(sp.diags_array(_freshness(at, parameters)) @ inside)
+    by_item = weighed.T.tocsr()
+    lengths = np.sqrt(weighed.sum(axis=0))
     count = min(parameters.neighbours, at.shape[1])
     rows = [sp.csr_array((0, at.shape[1]), dtype=np.float32)]
     for start in range(0, at.shape[1], AT_ONCE):
@@ -59,3 +66,13 @@ def _baskets(at: Coded) -> sp.csr_array:
     found = sp.csr_array((ones, (at.basket, at.item)), shape=shape)
     found.data[:] = 1
     return found
+
+
+def _freshness(at: Coded, parameters: ItemKnn) -> NDArray[np.float32]:
+    """(baskets,) the weight of each."""
+    age_days = np.zeros(int(at.basket.max(initial=-1)) + 1)
+    age_days[at.basket] = at.age_days
+    fresh: NDArray[np.float32] = (0.5 ** (age_days / parameters.basket_half_life_days)).astype(
+        np.float32
+    )
+    return fresh

@@ -44,21 +44,17 @@ class Rank(Protocol[P_contra]):
 
 @dataclass(frozen=True, slots=True)
 class Peer(Generic[P]):
-    """`space` names, by parameter, every value that tuning may choose; the rest stays as in `defaults`.
-
-    What learns of items from other people is judged on `any` and on `new`, the rest on `any`.
-    """
+    """`space` names, by parameter, every value that tuning may choose; the rest stays as in `defaults`."""
 
     rank: Rank[P]
     defaults: P
     space: Mapping[str, tuple[float, ...]]
-    judged_on: tuple[str, ...] = ("any",)
     draws: bool = False  # whether another seed gives another answer
 
 
-BOTH = ("any", "new")
 SEQUENCES: Mapping[str, tuple[float, ...]] = {
-    "dropout": (0.0, 0.1, 0.2, 0.3),
+    "dropout": (0.1, 0.2, 0.3, 0.5),
+    "epochs": (8, 10, 12),
     "length": (50, 100),
     "windows": (2, 3),
     "learning_rate": (2e-3, 3e-3, 5e-3),
@@ -84,8 +80,9 @@ PEERS: Mapping[str, Peer[Any]] = {
             "group_size": (1, 2, 3, 5),
             "within_decay": (0.8, 0.9, 1.0),
             "group_decay": (0.93, 0.95, 0.97, 0.98),
-            "neighbours": (50, 100, 300, 900),
+            "neighbours": (50, 100, 200, 300, 600, 900),
             "own_share": (0.5, 0.7, 0.8, 0.9),
+            "rarity": (0.0, 0.5, 1.0),
         },
     ),
     "ease": Peer(
@@ -96,15 +93,15 @@ PEERS: Mapping[str, Peer[Any]] = {
             "power": (0.0, 0.5, 0.7, 1.0),
             "regularization": (10.0, 30.0, 50.0, 100.0, 200.0, 500.0),
         },
-        judged_on=BOTH,
     ),
     "item_knn": Peer(
         item_knn.rank,
         item_knn.ItemKnn(),
         {
-            "neighbours": (10, 20, 50, 100, 200, 500),
-            "shrinkage": (0.0, 5.0, 10.0, 30.0, 100.0),
-            "half_life_days": (14.0, 28.0, 63.0, 91.0, 182.0),
+            "neighbours": (100, 200, 500, 1000),
+            "shrinkage": (0.0, 1.0, 3.0, 10.0, 30.0),
+            "half_life_days": (14.0, 28.0, 45.0, 63.0, 91.0, 182.0),
+            "basket_half_life_days": (14.0, 28.0, 45.0, 91.0, 182.0),
         },
     ),
     "als": Peer(
@@ -116,7 +113,6 @@ PEERS: Mapping[str, Peer[Any]] = {
             "half_life_days": (45.0, 63.0, 91.0, 182.0),
             "confidence": (0.5, 1.0, 2.0, 4.0),
         },
-        judged_on=BOTH,
         draws=True,
     ),
     "bpr": Peer(
@@ -126,23 +122,20 @@ PEERS: Mapping[str, Peer[Any]] = {
             "factors": (32, 64, 128),
             "learning_rate": (0.002, 0.005, 0.01),
             "regularization": (0.001, 0.003, 0.01, 0.03),
-            "iterations": (15, 30, 50),
+            "iterations": (15, 30, 50, 100, 150),
         },
-        judged_on=BOTH,
         draws=True,
     ),
     "sasrec": Peer(
         sasrec.rank,
-        sasrec.SasRec(),
+        sasrec.SasRec(dropout=0.2, learning_rate=2e-3, negatives=512),
         SEQUENCES,
-        judged_on=BOTH,
         draws=True,
     ),
     "gru4rec": Peer(
         gru4rec.rank,
-        gru4rec.Gru4Rec(),
+        gru4rec.Gru4Rec(dropout=0.5, length=50, epochs=12, negatives=512),
         SEQUENCES,
-        judged_on=BOTH,
         draws=True,
     ),
 }

@@ -15,11 +15,13 @@ FILE = Path(__file__).with_name("tuned.json")
 
 @dataclass(frozen=True, slots=True)
 class Tuned:
-    """The best of so many trials, and what it reached where it was chosen."""
+    """The best of so many trials for each page, and what it reached where it was chosen."""
 
     parameters: Any  # of the peer's own dataclass
+    new_parameters: Any  # the same, for the page of `new`
     trials: int
     any_ndcg10: float
+    basket_recall10: float
     new_ndcg10: float
     seconds: float
 
@@ -52,13 +54,18 @@ class Tunable(Protocol):
 def read_chosen(
     path: Path, peers: Mapping[str, Tunable], chosen: Callable[..., Chosen]
 ) -> dict[str, Chosen]:
-    """What was chosen of a table of peers, by peer; `chosen` is a dataclass with `parameters`.
+    """What was chosen of a table of peers, by peer; all that `chosen` nests are parameters.
 
     Raises:
         KeyError, TypeError: it names a peer or a parameter that is not there.
     """
     return {
-        name: chosen(**one | {"parameters": replace(peers[name].defaults, **one["parameters"])})
+        name: chosen(
+            **{
+                key: replace(peers[name].defaults, **value) if isinstance(value, dict) else value
+                for key, value in one.items()
+            }
+        )
         for name, one in json.loads(path.read_text()).items()
     }
 

@@ -2,10 +2,12 @@
 
 import os
 from collections.abc import Mapping
+from datetime import datetime
 from io import StringIO
 from pathlib import Path
 
 import numpy as np
+import polars as pl
 import pytest
 from rich.console import Console
 
@@ -13,8 +15,9 @@ from training.errors import Absent
 from training.leaderboard.answering import answer_all
 from training.leaderboard.answers import Answers, found, load, path_of
 from training.leaderboard.contests import Contest
-from training.leaderboard.entrants import ENTRANTS, peer, source_of
+from training.leaderboard.entrants import ENTRANTS, peer, ranked, source_of
 from training.leaderboard.question import Entrant, Question, question
+from training.peers.pages import Pages
 
 SIMPLE = {name: peer(name) for name in ("popularity", "personal_decay")}
 
@@ -96,6 +99,29 @@ def test_whoever_has_other_parameters_is_asked_again(
     parameters[0] = "width=4"
     assert answer_all(contest, table, tmp_path, silent()) == len(contest.periods)
     assert answer_all(contest, table, tmp_path, silent()) == 0
+
+
+def test_each_page_is_of_its_own_parameters(contest: Contest) -> None:
+    asked: list[int] = []
+
+    def rank(
+        purchases: pl.DataFrame,
+        cutoff: datetime,
+        user_ids: pl.Series,
+        count: int,
+        parameters: int,
+        seed: int,
+    ) -> Pages:
+        asked.append(parameters)
+        return Pages(*(np.full((len(user_ids), count), parameters * of) for of in (1, 10)))
+
+    one = question(contest, contest.periods[0])
+    together, apart = ranked(rank, 3, (7,), 3), ranked(rank, 3, (7,), 4)
+    assert together.given() == ranked(rank, 3).given() != apart.given()
+    found = together.answer(one, 7)
+    assert (found.any[0, 0], found.new[0, 0], asked) == (3, 30, [3])
+    found = apart.answer(one, 7)
+    assert (found.any[0, 0], found.new[0, 0], asked) == (3, 40, [3, 3, 4])
 
 
 def test_every_entrant_with_parameters_says_them() -> None:

@@ -32,16 +32,39 @@ def test_a_user_is_mixed_with_the_nearest(bought: Bought, cutoff: datetime) -> N
     assert found.new.tolist() == [[11, 20, 21]]
 
 
-def test_it_is_the_papers_definition_written_out(shop: pl.DataFrame, cutoff: datetime) -> None:
-    parameters = TifuKnn(3, 0.8, 0.6, neighbours=4, own_share=0.3)
+def test_what_all_buy_does_not_say_who_is_near(bought: Bought, cutoff: datetime) -> None:
+    # All but 4 buy 10, which is most of 1's baskets and of 2's; 1 shares the rare 11 with 3 alone.
+    rows = [(user, 10, 10 * user + n, 5) for user in (1, 2, 3) for n in range(3)]
+    rows += [(1, 11, 11, 5), (2, 14, 20, 5), (3, 11, 31, 5)]
+    rows += [(3, item, 32, 5) for item in (12, 13, 16, 17)]
+    history = bought([*rows, (4, 15, 40, 5)])
+    for rarity, wanted in ((0.0, [14]), (2.0, [12])):
+        parameters = TifuKnn(1, 1, 1, neighbours=1, own_share=0.5, rarity=rarity)
+        assert rank(history, cutoff, pl.Series([1]), 1, parameters, seed=0).new.tolist() == [wanted]
+
+
+def test_who_has_only_what_all_have_is_served(bought: Bought, cutoff: datetime) -> None:
+    history = bought([(1, 5, 1, 2), (2, 5, 2, 2), (3, 5, 3, 2)])
+    found = rank(history, cutoff, pl.Series([1]), 2, TifuKnn(neighbours=1), seed=0)
+    assert found.any.tolist() == [[5, -1]]
+
+
+@pytest.mark.parametrize("rarity", [0.0, 1.5])
+def test_it_is_the_definition_written_out(
+    shop: pl.DataFrame, cutoff: datetime, rarity: float
+) -> None:
+    parameters = TifuKnn(3, 0.8, 0.6, neighbours=4, own_share=0.3, rarity=rarity)
     keys = sorted(set(shop["item_key"]))
     vectors = {u: vector(shop.filter(user_id=u), keys, parameters) for u in range(1, 31)}
+    buyers = np.sum([of > 0 for of in vectors.values()], axis=0)
+    told = {user: of * np.log(30 / buyers) ** rarity for user, of in vectors.items()}
     users = pl.Series([4, 17])
     found = rank(shop, cutoff, users, 12, parameters, seed=0)
     for user, page in zip(users, found.any.tolist(), strict=True):
         mine = vectors[user]
         others = sorted(
-            (u for u in vectors if u != user), key=lambda u: ((vectors[u] - mine) ** 2).sum()
+            (u for u in vectors if u != user),
+            key=lambda u, to=told[user]: -(told[u] @ to) / np.linalg.norm(told[u]),
         )
         near = np.mean([vectors[u] for u in others[:4]], axis=0)
         scores = dict(zip(keys, 0.3 * mine + 0.7 * near, strict=True))

@@ -7,24 +7,26 @@ from training.peers.ease import Ease
 from training.peers.popularity import Popularity
 from training.peers.table import PEERS
 from training.peers.tuned import Tuned, read_tuned, write_tuned
-from training.tune import TRIALS
+from training.tune import SEED, TRIALS, settings
 
 
 def test_what_is_written_is_read(tmp_path: Path) -> None:
     chosen = {
-        "ease": Tuned(Ease(power=1.0), 6, 0.3, 0.03, 4.5),
-        "popularity": Tuned(Popularity(7.0), 2, 0.1, 0.02, 0.5),
+        "ease": Tuned(Ease(power=1.0), Ease(power=0.0), 24, 0.3, 0.2, 0.03, 4.5),
+        "popularity": Tuned(Popularity(7.0), Popularity(9.0), 2, 0.1, 0.2, 0.02, 0.5),
     }
     write_tuned(chosen, tmp_path / "tuned.json")
     assert read_tuned(tmp_path / "tuned.json") == chosen
     written = json.loads((tmp_path / "tuned.json").read_text())
     assert list(written) == ["popularity", "ease"]
     assert written["popularity"]["parameters"] == {"half_life_days": 7.0}
+    assert written["popularity"]["new_parameters"] == {"half_life_days": 9.0}
 
 
-def test_a_parameter_that_is_not_there_is_an_error(tmp_path: Path) -> None:
+@pytest.mark.parametrize("question", ["parameters", "new_parameters"])
+def test_a_parameter_that_is_not_there_is_an_error(tmp_path: Path, question: str) -> None:
     path = tmp_path / "tuned.json"
-    path.write_text(json.dumps({"ease": {"parameters": {"depth": 3}}}))
+    path.write_text(json.dumps({"ease": {question: {"depth": 3}}}))
     with pytest.raises(TypeError, match="depth"):
         read_tuned(path)
 
@@ -33,6 +35,8 @@ def test_every_peer_was_tuned_within_its_space() -> None:
     committed = read_tuned()
     assert set(committed) == set(PEERS)
     for name, one in committed.items():
-        assert one.trials == TRIALS
+        trials = {"sasrec": TRIALS, "gru4rec": TRIALS, "bpr": 12}.get(name, 24)
+        assert one.trials == len(settings(name, PEERS[name], trials, SEED))
         for parameter, values in PEERS[name].space.items():
             assert getattr(one.parameters, parameter) in values
+            assert getattr(one.new_parameters, parameter) in values
