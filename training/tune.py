@@ -1,9 +1,10 @@
-"""Chooses each peer's parameters: `python -m training.tune --state FOLDER --trials N`.
+"""Chooses each peer's parameters: `python -m training.tune --state FOLDER`.
 
 A peer is fitted where the first development period of Complete Journey begins, and judged on it, weeks
-45-46 of 2017. Its first trial are its defaults, the others are drawn from its space. A peer answers with two
-pages, and what makes one good may make the other bad: the best for the page of `any`, which answers `basket`
-too, and the best for that of `new` go to `training/peers/tuned.json`, which is committed.
+45-46 of 2017. It has as many trials as the table of peers says: the first is its defaults, the others are
+drawn from its space. A peer answers with two pages, and what makes one good may make the other bad: the best
+for the page of `any`, which answers `basket` too, and the best for that of `new` go to
+`training/peers/tuned.json`, which is committed.
 """
 
 import argparse
@@ -30,7 +31,6 @@ from training.peers.tuned import FILE, Tunable, Tuned, read_tuned, write_tuned
 
 CUTOFF = datetime(2017, 10, 30, 5, tzinfo=UTC)
 HORIZON = timedelta(days=14)
-TRIALS = 6  # of every peer; the defaults are one of them
 SEED = 7
 K = 10
 OF_ANY, OF_NEW = ("any", "basket"), ("new",)  # the questions that a page answers
@@ -57,7 +57,7 @@ class Bench:
 def main() -> int:
     parser = argparse.ArgumentParser(prog="python -m training.tune")
     parser.add_argument("--state", type=Path, default=Path("build/full"))
-    parser.add_argument("--trials", type=trial_count, default=TRIALS, help="default: %(default)s")
+    parser.add_argument("--trials", type=trial_count, help="default: the peer's own")
     parser.add_argument("--peers", nargs="+", choices=PEERS, default=list(PEERS), metavar="PEER")
     parser.add_argument("--out", type=Path, default=FILE, help="default: %(default)s")
     given = parser.parse_args()
@@ -86,10 +86,10 @@ def open_bench(state: Path, cutoff: datetime, horizon: timedelta) -> Bench:
     return Bench(histories(purchases, cutoff), cutoff, targets, SEED)
 
 
-def tune(name: str, peer: Peer[Any], trials: int, bench: Bench, console: Console) -> Tuned:
-    """Tries the settings in turn, and tells of each."""
+def tune(name: str, peer: Peer[Any], trials: int | None, bench: Bench, console: Console) -> Tuned:
+    """Tries the settings in turn, as many as the peer says where `trials` is None, and tells of each."""
     tried: list[Trial] = []
-    for parameters in settings(name, peer, trials, SEED):
+    for parameters in settings(name, peer, trials or peer.trials, SEED):
         tried.append(attempt(peer, parameters, bench))
         console.print(
             f"{escape(str(parameters))}: {_told(tried[-1])}", highlight=False, soft_wrap=True

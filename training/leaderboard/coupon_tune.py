@@ -19,8 +19,9 @@ from training.coupons.responses import Mailed, mailed, read_pairs, taught
 from training.errors import TrainingError
 from training.leaderboard.coupon_models import MODELS, Tuned, read_tuned, write_tuned
 from training.leaderboard.coupon_response import SPLIT
-from training.tune import TRIALS, settings, trial_count
+from training.tune import settings, trial_count
 
+TRIALS = 6  # of every model
 SEED = 7
 LEAST = 1e-7  # a probability counts as no less, and as no nearer to 1
 

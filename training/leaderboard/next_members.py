@@ -20,10 +20,14 @@ FILE = Path(__file__).with_name("next_members.json")
 
 @dataclass(frozen=True, slots=True)
 class Member:
-    """`space` names, by parameter, every value that tuning may choose; the rest stays as in `defaults`."""
+    """`space` names, by parameter, every value that tuning may choose; the rest stays as in `defaults`.
+
+    `trials` is how many settings tuning tries, the defaults among them; what is costly gets fewer.
+    """
 
     defaults: Any
     space: Mapping[str, tuple[float, ...]]
+    trials: int = 24
 
 
 LESSONS: Mapping[str, tuple[float, ...]] = {
@@ -33,8 +37,8 @@ LESSONS: Mapping[str, tuple[float, ...]] = {
     "dropout": (0.1, 0.2, 0.3),
 }
 MEMBERS: Mapping[str, Member] = {
-    "sasrec": Member(Plan(), LESSONS),
-    "gru4rec": Member(Plan(), LESSONS),
+    "sasrec": Member(Plan(), LESSONS, trials=6),
+    "gru4rec": Member(Plan(), LESSONS, trials=6),
     "item_to_item": Member(
         Together(),
         {

@@ -23,15 +23,17 @@ from training.peers.tuned import read_chosen, write_chosen
 
 TUNED = Path(__file__).with_name("next_tuned.json")
 SEQUENCES: Mapping[str, tuple[float, ...]] = {
-    "dropout": (0.1, 0.2, 0.3, 0.4),
-    "windows": (4, 8),
+    "dropout": (0.1, 0.2, 0.3, 0.4, 0.5),
+    "windows": (2, 4, 8, 16),
     "epochs": (10, 20, 30, 40),
-    "learning_rate": (1e-3, 2e-3, 3e-3, 5e-3),
+    "learning_rate": (1e-3, 2e-3, 3e-3, 5e-3, 1e-2),
 }
 
 
-def _peer(name: str, defaults: object, space: Mapping[str, tuple[float, ...]]) -> Peer[Any]:
-    return replace(PEERS[name], defaults=defaults, space=space)
+def _peer(
+    name: str, defaults: object, space: Mapping[str, tuple[float, ...]], trials: int = 24
+) -> Peer[Any]:
+    return replace(PEERS[name], defaults=defaults, space=space, trials=trials)
 
 
 NEXT_PEERS: Mapping[str, Peer[Any]] = {
@@ -80,7 +82,7 @@ NEXT_PEERS: Mapping[str, Peer[Any]] = {
     ),
     "sasrec": _peer(
         "sasrec",
-        sasrec.SasRec(dropout=0.2, windows=8, epochs=20, learning_rate=3e-3, negatives=0),
+        sasrec.SasRec(dropout=0.4, windows=4, epochs=30, learning_rate=5e-3, negatives=0),
         SEQUENCES,
     ),
     "gru4rec": _peer(

@@ -1,8 +1,8 @@
 """Chooses the parameters of leave-one-out: `python -m training.leaderboard.next_tune --state FOLDER`.
 
-Every peer and every member of our entrant, each by itself, is tried by as many settings, six by default: its
-defaults and draws from its space. All are judged on everybody's second-last item: the last ones are not among
-what a trial sees.
+Every peer and every member of our entrant, each by itself, is tried by as many settings as its table says:
+its defaults and draws from its space. All are judged on everybody's second-last item: the last ones are not
+among what a trial sees.
 """
 
 import argparse
@@ -24,9 +24,10 @@ from training.leaderboard import next_members, next_peers
 from training.leaderboard.contests import Period
 from training.leaderboard.leave_one_out import TASK, leave_one_out
 from training.leaderboard.next_fused import Shop, alone, histories, page_of, read_shop
+from training.leaderboard.next_members import Member
 from training.leaderboard.next_peers import Tuned
-from training.peers.tuned import Tunable
-from training.tune import TRIALS, settings, trial_count
+from training.peers.table import Peer
+from training.tune import settings, trial_count
 
 SEED = 7
 K = 10
@@ -36,7 +37,7 @@ Attempt = Callable[[str, Any], tuple[float, float]]  # hit rate and NDCG at K of
 def main() -> int:
     parser = argparse.ArgumentParser(prog="python -m training.leaderboard.next_tune")
     parser.add_argument("--state", type=Path, required=True)
-    parser.add_argument("--trials", type=trial_count, default=TRIALS, help="default: %(default)s")
+    parser.add_argument("--trials", type=trial_count, help="default: each one's own")
     parser.add_argument("--peers", nargs="*", choices=next_peers.NEXT_PEERS, help="default: all")
     parser.add_argument("--members", nargs="*", choices=next_members.MEMBERS, help="default: all")
     given = parser.parse_args()
@@ -59,9 +60,11 @@ def main() -> int:
     return 0
 
 
-def tune(name: str, of: Tunable, trials: int, attempt: Attempt, console: Console) -> Tuned:
-    """Tries the settings in turn, and tells of each."""
-    given = settings(name, of, trials, SEED)
+def tune(
+    name: str, of: Peer[Any] | Member, trials: int | None, attempt: Attempt, console: Console
+) -> Tuned:
+    """Tries the settings in turn, as many as `of` says where `trials` is None, and tells of each."""
+    given = settings(name, of, trials or of.trials, SEED)
     tried = []
     for parameters in given:
         began = time.perf_counter()

@@ -26,6 +26,13 @@ class Coded:
     def shape(self) -> tuple[int, int]:
         return len(self.user_ids), len(self.item_keys)
 
+    @property
+    def basket_age_days(self) -> NDArray[np.float64]:
+        """(baskets,) of the latest purchase in each."""
+        ages = np.full(int(self.basket.max(initial=-1)) + 1, np.inf)
+        np.minimum.at(ages, self.basket, self.age_days)
+        return ages
+
     def matrix(self, weights: NDArray[np.floating]) -> sp.csr_array:
         """(N, I) float32: the sum of the weights (n,) of the purchases."""
         values = weights.astype(np.float32)

@@ -24,7 +24,7 @@ from training.peers.pages import Pages, best_scored
 class Ease:
     half_life_days: float = 91.0
     power: float = 0.5  # of the decayed count; 0 gives 0 and 1
-    regularization: float = 100.0  # in units of the mean square of what was bought
+    regularization: float = 50.0  # in units of the mean square of what was bought
 
 
 def rank(

@@ -10,7 +10,6 @@ from datetime import datetime
 import numpy as np
 import polars as pl
 import scipy.sparse as sp
-from numpy.typing import NDArray
 
 from training.peers.coded import Coded, coded
 from training.peers.pages import Pages, best_scored
@@ -44,7 +43,8 @@ def rank(
 def similarities(at: Coded, parameters: ItemKnn) -> sp.csr_array:
     """(I, I) float32: what each item says of the items nearest to it; nothing of itself."""
     inside = _baskets(at)
-    weighed = sp.csr_array(sp.diags_array(_freshness(at, parameters)) @ inside)
+    fresh = (0.5 ** (at.basket_age_days / parameters.basket_half_life_days)).astype(np.float32)
+    weighed = sp.csr_array(sp.diags_array(fresh) @ inside)
     by_item = weighed.T.tocsr()
     lengths = np.sqrt(weighed.sum(axis=0))
     count = min(parameters.neighbours, at.shape[1])
@@ -66,13 +66,3 @@ def _baskets(at: Coded) -> sp.csr_array:
     found = sp.csr_array((ones, (at.basket, at.item)), shape=shape)
     found.data[:] = 1
     return found
-
-
-def _freshness(at: Coded, parameters: ItemKnn) -> NDArray[np.float32]:
-    """(baskets,) the weight of each."""
-    age_days = np.zeros(int(at.basket.max(initial=-1)) + 1)
-    age_days[at.basket] = at.age_days
-    fresh: NDArray[np.float32] = (0.5 ** (age_days / parameters.basket_half_life_days)).astype(
-        np.float32
-    )
-    return fresh

@@ -44,12 +44,16 @@ class Rank(Protocol[P_contra]):
 
 @dataclass(frozen=True, slots=True)
 class Peer(Generic[P]):
-    """`space` names, by parameter, every value that tuning may choose; the rest stays as in `defaults`."""
+    """`space` names, by parameter, every value that tuning may choose; the rest stays as in `defaults`.
+
+    `trials` is how many settings tuning tries, the defaults among them; what is costly gets fewer.
+    """
 
     rank: Rank[P]
     defaults: P
     space: Mapping[str, tuple[float, ...]]
     draws: bool = False  # whether another seed gives another answer
+    trials: int = 24
 
 
 SEQUENCES: Mapping[str, tuple[float, ...]] = {
@@ -66,7 +70,7 @@ PEERS: Mapping[str, Peer[Any]] = {
     "popularity": Peer(
         popularity.rank,
         popularity.Popularity(),
-        {"half_life_days": (14.0, 21.0, 28.0, 42.0, 56.0, 91.0)},
+        {"half_life_days": (2.0, 3.0, 4.0, 5.0, 7.0, 10.0, 14.0, 21.0, 28.0, 42.0, 56.0, 91.0)},
     ),
     "personal_decay": Peer(
         personal_decay.rank,
@@ -78,21 +82,23 @@ PEERS: Mapping[str, Peer[Any]] = {
         tifu_knn.TifuKnn(),
         {
             "group_size": (1, 2, 3, 5),
-            "within_decay": (0.8, 0.9, 1.0),
-            "group_decay": (0.93, 0.95, 0.97, 0.98),
+            "within_decay": (0.7, 0.8, 0.9, 1.0),
+            "group_decay": (0.9, 0.93, 0.95, 0.97, 0.98),
             "neighbours": (50, 100, 200, 300, 600, 900),
             "own_share": (0.5, 0.7, 0.8, 0.9),
-            "rarity": (0.0, 0.5, 1.0),
+            "rarity": (0.0, 0.5, 1.0, 1.5, 2.0),
         },
+        trials=200,
     ),
     "ease": Peer(
         ease.rank,
         ease.Ease(),
         {
-            "half_life_days": (63.0, 91.0, 120.0, 182.0),
+            "half_life_days": (45.0, 63.0, 91.0, 120.0, 182.0),
             "power": (0.0, 0.5, 0.7, 1.0),
             "regularization": (10.0, 30.0, 50.0, 100.0, 200.0, 500.0),
         },
+        trials=48,
     ),
     "item_knn": Peer(
         item_knn.rank,
@@ -108,12 +114,13 @@ PEERS: Mapping[str, Peer[Any]] = {
         als.rank,
         als.Als(),
         {
-            "factors": (32, 64, 96, 128),
+            "factors": (32, 64, 96, 128, 192),
             "regularization": (3.0, 10.0, 20.0, 30.0, 60.0),
-            "half_life_days": (45.0, 63.0, 91.0, 182.0),
-            "confidence": (0.5, 1.0, 2.0, 4.0),
+            "half_life_days": (28.0, 45.0, 63.0, 91.0, 182.0),
+            "confidence": (0.5, 1.0, 2.0, 4.0, 8.0),
         },
         draws=True,
+        trials=48,
     ),
     "bpr": Peer(
         bpr.rank,
@@ -125,17 +132,20 @@ PEERS: Mapping[str, Peer[Any]] = {
             "iterations": (15, 30, 50, 100, 150),
         },
         draws=True,
+        trials=12,
     ),
     "sasrec": Peer(
         sasrec.rank,
         sasrec.SasRec(dropout=0.2, learning_rate=2e-3, negatives=512),
         SEQUENCES,
         draws=True,
+        trials=6,
     ),
     "gru4rec": Peer(
         gru4rec.rank,
         gru4rec.Gru4Rec(dropout=0.5, length=50, epochs=12, negatives=512),
         SEQUENCES,
         draws=True,
+        trials=6,
     ),
 }

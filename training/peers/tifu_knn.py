@@ -24,8 +24,8 @@ class TifuKnn:
     group_size: int = 1  # baskets
     within_decay: float = 0.9
     group_decay: float = 0.97
-    neighbours: int = 300
-    own_share: float = 0.9  # alpha: the rest is the neighbours'
+    neighbours: int = 100
+    own_share: float = 0.8  # alpha: the rest is the neighbours'
     rarity: float = 1.0  # in who is near, an item counts by its log inverse user frequency^rarity
 
 
@@ -55,9 +55,8 @@ def rank(
 
 def basket_weights(at: Coded, parameters: TifuKnn) -> NDArray[np.float64]:
     """The weight of each basket in its user's vector."""
-    baskets = int(at.basket.max(initial=-1)) + 1
-    age = np.full(baskets, np.inf)
-    np.minimum.at(age, at.basket, at.age_days)
+    age = at.basket_age_days
+    baskets = len(age)
     user = np.zeros(baskets, dtype=np.int64)
     user[at.basket] = at.user
     order = np.lexsort((age, user))

@@ -1,6 +1,7 @@
 from datetime import UTC, datetime, timedelta
 from io import StringIO
 
+import numpy as np
 import polars as pl
 import pytest
 from rich.console import Console
@@ -85,20 +86,33 @@ def test_what_was_chosen_is_told(bench: Bench) -> None:
         parameters: Popularity,
         seed: int,
     ) -> Pages:
-        """Right only with a half-life of 7 days."""
-        right = parameters.half_life_days == 7
-        pages = personal_decay.rank(
-            purchases, cutoff, user_ids, count, personal_decay.PersonalDecay(), seed
-        )
-        return pages if right else Pages(pages.new, pages.new)
+        """Each buys the item of its own number; that is known at 7 days, and what is new best at 14."""
+        of_any, of_new = np.full((2, len(user_ids), count), -1)
+        if parameters.half_life_days == 7:
+            of_any[:, 0] = user_ids
+        of_new[:, 1 if parameters.half_life_days == 14 else 2] = 3
+        return Pages(of_any, of_new)
 
     told = StringIO()
-    peer = Peer(rank, Popularity(28.0), {"half_life_days": (7.0, 28.0)})
-    found = tune("any", peer, 2, bench, Console(file=told))
+    peer = Peer(rank, Popularity(28.0), {"half_life_days": (7.0, 14.0, 28.0)})
+    found = tune("any", peer, 3, bench, Console(file=told))
     assert found.parameters == Popularity(7.0)
-    assert found.new_parameters == Popularity(7.0)  # neither finds anything new
-    assert found.trials == 2
+    assert found.new_parameters == Popularity(14.0)
+    assert found.trials == 3
     assert found.any_ndcg10 == pytest.approx(0.61315, abs=1e-5)
-    first, second = told.getvalue().splitlines()
-    assert first == "Popularity(half_life_days=28.0): any 0.0000, basket 0.0000, new 0.0000 (0 s)"
-    assert second == "Popularity(half_life_days=7.0): any 0.6131, basket 1.0000, new 0.0000 (0 s)"
+    assert found.basket_recall10 == 1
+    assert found.new_ndcg10 == pytest.approx(1 / np.log2(3), abs=1e-5)
+    first, *others = told.getvalue().splitlines()
+    assert first == "Popularity(half_life_days=28.0): any 0.0000, basket 0.0000, new 0.5000 (0 s)"
+    assert sorted(others) == [
+        "Popularity(half_life_days=14.0): any 0.0000, basket 0.0000, new 0.6309 (0 s)",
+        "Popularity(half_life_days=7.0): any 0.6131, basket 1.0000, new 0.5000 (0 s)",
+    ]
+
+
+def test_a_peer_is_tried_as_often_as_it_says_or_as_is_asked(bench: Bench) -> None:
+    days = {"half_life_days": (7.0, 14.0, 28.0)}
+    peer = Peer(popularity.rank, Popularity(28.0), days, trials=2)
+    console = Console(file=StringIO())
+    assert tune("any", peer, None, bench, console).trials == 2
+    assert tune("any", peer, 3, bench, console).trials == 3

@@ -18,6 +18,7 @@ from training.leaderboard.contests import Contest
 from training.leaderboard.entrants import ENTRANTS, peer, ranked, source_of
 from training.leaderboard.question import Entrant, Question, question
 from training.peers.pages import Pages
+from training.peers.tuned import read_tuned
 
 SIMPLE = {name: peer(name) for name in ("popularity", "personal_decay")}
 
@@ -127,6 +128,15 @@ def test_each_page_is_of_its_own_parameters(contest: Contest) -> None:
 def test_every_entrant_with_parameters_says_them() -> None:
     for name, entrant in ENTRANTS["by_cutoff"].items():
         assert entrant.given(), name
+
+
+def test_every_peer_says_the_parameters_of_both_its_pages() -> None:
+    tuned = read_tuned()
+    assert any(one.parameters != one.new_parameters for one in tuned.values())
+    for name, one in tuned.items():
+        given = peer(name).given()
+        assert repr(one.parameters) in given, name
+        assert repr(one.new_parameters) in given, name
 
 
 def test_who_cannot_take_part_in_a_period_is_left_out_and_said(

@@ -23,9 +23,9 @@ from training.leaderboard.coupon_models import (
     read_tuned,
     write_tuned,
 )
-from training.leaderboard.coupon_tune import SEED, attempt, tune
+from training.leaderboard.coupon_tune import SEED, TRIALS, attempt, tune
 from training.learning.fusing import fused as fusion
-from training.tune import TRIALS, settings
+from training.tune import settings
 
 
 @pytest.fixture(scope="module")

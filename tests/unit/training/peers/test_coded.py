@@ -1,3 +1,4 @@
+from dataclasses import replace
 from datetime import datetime
 
 import numpy as np
@@ -22,6 +23,17 @@ def test_items_are_counted_from_the_best_selling(bought: Bought, cutoff: datetim
 def test_baskets_of_one_name_are_several_users(bought: Bought, cutoff: datetime) -> None:
     at = coded(bought([(1, 5, 7, 3), (2, 5, 7, 3), (1, 6, 7, 3)]), cutoff)
     assert at.basket.tolist() == [0, 0, 1]
+
+
+@pytest.mark.parametrize("way", [1, -1])
+def test_a_basket_is_as_old_as_its_latest_purchase(
+    bought: Bought, cutoff: datetime, way: int
+) -> None:
+    history = bought([(1, 5, 7, 9), (1, 6, 7, 3), (1, 5, 8, 20)])
+    at = coded(history[::way], cutoff)
+    assert at.basket_age_days.tolist() == [3, 20]
+    turned = replace(at, basket=at.basket[::way], age_days=at.age_days[::way])
+    assert turned.basket_age_days.tolist() == [3, 20]
 
 
 def test_a_purchase_after_the_cutoff_is_refused(bought: Bought, cutoff: datetime) -> None:
