@@ -15,7 +15,7 @@ from pathlib import Path
 
 PROC = Path("/proc")
 POLL_S = 0.05
-STATE, GROUP, START = 0, 2, 19  # fields of /proc/<pid>/stat after the command's name
+STATE, GROUP, THREADS, START = 0, 2, 17, 19  # fields of /proc/<pid>/stat after the command's name
 ENDED = ("Z", "X")  # but not yet collected by the parent
 
 
@@ -37,7 +37,7 @@ class Process:
             self.boot_id == boot_id()
             and found is not None
             and int(found[START]) == self.start_ticks
-            and found[STATE] not in ENDED
+            and not over(found)
         )
 
     @property
@@ -46,15 +46,13 @@ class Process:
         if self.boot_id != boot_id() or (stat(self.pid) is not None and not self._ended):
             return []
         return [
-            pid
-            for pid, found in every_stat()
-            if int(found[GROUP]) == self.pid and found[STATE] not in ENDED
+            pid for pid, found in every_stat() if int(found[GROUP]) == self.pid and not over(found)
         ]
 
     @property
     def _ended(self) -> bool:
         found = stat(self.pid)
-        return found is not None and int(found[START]) == self.start_ticks and found[STATE] in ENDED
+        return found is not None and int(found[START]) == self.start_ticks and over(found)
 
     def stop(self, grace_s: float) -> bool:
         """Ends it and what it started; False if it had to be killed after `grace_s`."""
@@ -121,6 +119,11 @@ def stat(pid: int) -> list[str] | None:
     except (FileNotFoundError, ProcessLookupError):
         return None
     return text.rpartition(")")[2].split()
+
+
+def over(found: list[str]) -> bool:
+    """Whether all of it ended: the first thread can be gone while others still hold ports and files."""
+    return found[STATE] in ENDED and int(found[THREADS]) <= 1
 
 
 def every_stat() -> Iterator[tuple[int, list[str]]]:

@@ -1,6 +1,7 @@
 import shutil
 import subprocess
 import sys
+import time
 from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
@@ -9,6 +10,7 @@ import pytest
 
 from serving.local.processes import Process, identify, read_record, stat, write_record
 from serving.local.services import end
+from serving.triton.ports import listening
 
 STUBBORN = (
     "import signal,sys; signal.signal(15, signal.SIG_IGN); print('up', flush=True); signal.pause()"
@@ -17,6 +19,16 @@ PARENT = (
     "import subprocess,sys,signal; child = subprocess.Popen(['sleep', '600'], stdout=subprocess.DEVNULL); "
     "print(child.pid, flush=True); signal.pause()"
 )
+
+# Its first thread ends, by the system call that ends no other, and another one listens on.
+HEADLESS = """
+import ctypes, platform, socket, threading, time
+server = socket.create_server(("127.0.0.1", 0))
+print(server.getsockname()[1], flush=True)
+threading.Thread(target=time.sleep, args=(600,)).start()
+exit_of_thread = 60 if platform.machine() == "x86_64" else 93
+ctypes.CDLL(None).syscall(ctypes.c_long(exit_of_thread), ctypes.c_long(0))
+"""
 
 
 class Started:
@@ -61,6 +73,17 @@ def test_a_process_that_ignores_the_signal_is_killed_after_its_grace(started: St
     process, _ = started(STUBBORN)
     assert not process.stop(0.1)
     assert not process.alive
+
+
+def test_a_process_without_its_first_thread_is_alive_until_it_is_stopped(started: Started):
+    process, port = started(HEADLESS)
+    while (found := stat(process.pid)) is not None and found[0] != "Z":
+        time.sleep(0.01)
+    assert process.alive
+    assert listening(int(port))
+    assert process.stop(10)
+    assert not process.alive
+    assert not listening(int(port))
 
 
 def test_what_a_crashed_process_left_behind_is_ended_with_it(started: Started):
