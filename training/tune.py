@@ -87,9 +87,9 @@ def open_bench(state: Path, cutoff: datetime, horizon: timedelta) -> Bench:
 
 
 def tune(name: str, peer: Peer[Any], trials: int | None, bench: Bench, console: Console) -> Tuned:
-    """Tries the settings in turn, as many as the peer says where `trials` is None, and tells of each."""
+    """Tries the settings in turn, and tells of each."""
     tried: list[Trial] = []
-    for parameters in settings(name, peer, trials or peer.trials, SEED):
+    for parameters in settings(name, peer, trials, SEED):
         tried.append(attempt(peer, parameters, bench))
         console.print(
             f"{escape(str(parameters))}: {_told(tried[-1])}", highlight=False, soft_wrap=True
@@ -106,11 +106,16 @@ def tune(name: str, peer: Peer[Any], trials: int | None, bench: Bench, console: 
     )
 
 
-def settings(name: str, peer: Tunable, trials: int, seed: int) -> list[Any]:
-    """The defaults and then others of the space, all different; fewer than `trials` if it holds fewer."""
+def settings(name: str, peer: Tunable, trials: int | None, seed: int) -> list[Any]:
+    """The defaults and then others of the space, all different; fewer than `trials` if it holds fewer.
+
+    None is as many as the peer says.
+    """
     draw = np.random.default_rng([seed, *name.encode()])
     found = [peer.defaults]
-    while len(found) < min(trials, prod(len(values) for values in peer.space.values())):
+    while len(found) < min(
+        trials or peer.trials, prod(len(values) for values in peer.space.values())
+    ):
         drawn = {key: values[draw.integers(len(values))] for key, values in peer.space.items()}
         other = replace(peer.defaults, **drawn)
         if other not in found:

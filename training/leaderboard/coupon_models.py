@@ -78,6 +78,7 @@ class Model:
     classify: Callable[[Mailed, Mailed, int, Any], Probabilities]
     defaults: Any
     space: Mapping[str, tuple[float, ...]]
+    trials: int = 6
 
     def by(self, parameters: object) -> Classifier:
         return partial(_said, self, parameters)

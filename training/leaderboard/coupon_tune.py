@@ -21,7 +21,6 @@ from training.leaderboard.coupon_models import MODELS, Tuned, read_tuned, write_
 from training.leaderboard.coupon_response import SPLIT
 from training.tune import settings, trial_count
 
-TRIALS = 6  # of every model
 SEED = 7
 LEAST = 1e-7  # a probability counts as no less, and as no nearer to 1
 
@@ -29,7 +28,7 @@ LEAST = 1e-7  # a probability counts as no less, and as no nearer to 1
 def main() -> int:
     parser = argparse.ArgumentParser(prog="python -m training.leaderboard.coupon_tune")
     parser.add_argument("--state", type=Path, required=True)
-    parser.add_argument("--trials", type=trial_count, default=TRIALS, help="default: %(default)s")
+    parser.add_argument("--trials", type=trial_count, help="default: the model's own")
     parser.add_argument("--models", nargs="+", choices=MODELS, default=list(MODELS))
     given = parser.parse_args()
     console = Console()
@@ -52,7 +51,7 @@ def teaching(state: Path) -> Mailed:
     return mailed(taught(read_pairs(state), SPLIT), told=True)
 
 
-def tune(name: str, trials: int, by: Mailed, console: Console) -> Tuned:
+def tune(name: str, trials: int | None, by: Mailed, console: Console) -> Tuned:
     """Tries the settings in turn, and tells of each."""
     given = settings(name, MODELS[name], trials, SEED)
     tried = []

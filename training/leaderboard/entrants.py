@@ -20,7 +20,7 @@ from training.leaderboard.answers import DEEPEST, Answers
 from training.leaderboard.contests import Kind
 from training.leaderboard.question import NO_SEED, SEEDS, Entrant, Question
 from training.peers.table import PEERS
-from training.peers.tuned import parameters_of, read_tuned
+from training.peers.tuned import read_tuned
 
 
 class Pages(Protocol):
@@ -77,10 +77,11 @@ def source_of(function: object) -> Path:
 def peer(name: str) -> Entrant:
     """A peer by the parameters that tuning chose for it; its defaults before it was tuned."""
     of = PEERS[name]
-    tuned = read_tuned()
-    parameters = parameters_of(name, of, tuned)
-    new = tuned[name].new_parameters if name in tuned else None
-    return ranked(of.rank, parameters, SEEDS if of.draws else NO_SEED, new)
+    seeds = SEEDS if of.draws else NO_SEED
+    tuned = read_tuned().get(name)
+    if tuned is None:
+        return ranked(of.rank, of.defaults, seeds)
+    return ranked(of.rank, tuned.parameters, seeds, tuned.new_parameters)
 
 
 ENTRANTS: Mapping[Kind, Mapping[str, Entrant]] = {

@@ -24,9 +24,8 @@ from training.leaderboard import next_members, next_peers
 from training.leaderboard.contests import Period
 from training.leaderboard.leave_one_out import TASK, leave_one_out
 from training.leaderboard.next_fused import Shop, alone, histories, page_of, read_shop
-from training.leaderboard.next_members import Member
 from training.leaderboard.next_peers import Tuned
-from training.peers.table import Peer
+from training.peers.tuned import Tunable
 from training.tune import settings, trial_count
 
 SEED = 7
@@ -60,11 +59,9 @@ def main() -> int:
     return 0
 
 
-def tune(
-    name: str, of: Peer[Any] | Member, trials: int | None, attempt: Attempt, console: Console
-) -> Tuned:
-    """Tries the settings in turn, as many as `of` says where `trials` is None, and tells of each."""
-    given = settings(name, of, trials or of.trials, SEED)
+def tune(name: str, of: Tunable, trials: int | None, attempt: Attempt, console: Console) -> Tuned:
+    """Tries the settings in turn, and tells of each."""
+    given = settings(name, of, trials, SEED)
     tried = []
     for parameters in given:
         began = time.perf_counter()

@@ -50,6 +50,11 @@ class Tunable(Protocol):
         """By parameter, every value that tuning may choose; the rest stays as in `defaults`."""
         ...
 
+    @property
+    def trials(self) -> int:
+        """How many settings tuning tries, the defaults among them; what is costly gets fewer."""
+        ...
+
 
 def read_chosen(
     path: Path, peers: Mapping[str, Tunable], chosen: Callable[..., Chosen]

@@ -1,7 +1,6 @@
 import shutil
 import subprocess
 import sys
-import time
 from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
@@ -11,6 +10,7 @@ import pytest
 from serving.local.processes import Process, identify, read_record, stat, write_record
 from serving.local.services import end
 from serving.triton.ports import listening
+from tests.e2e.patience import eventually
 
 STUBBORN = (
     "import signal,sys; signal.signal(15, signal.SIG_IGN); print('up', flush=True); signal.pause()"
@@ -77,8 +77,7 @@ def test_a_process_that_ignores_the_signal_is_killed_after_its_grace(started: St
 
 def test_a_process_without_its_first_thread_is_alive_until_it_is_stopped(started: Started):
     process, port = started(HEADLESS)
-    while (found := stat(process.pid)) is not None and found[0] != "Z":
-        time.sleep(0.01)
+    eventually(lambda: "Z" in (stat(process.pid) or [])[:1] or None, "its first thread's end")
     assert process.alive
     assert listening(int(port))
     assert process.stop(10)
